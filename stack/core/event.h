@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef STACK_CORE_EVENT_H
+#define STACK_CORE_EVENT_H
+
+/*
+ * Notifications of configuration changes, for `psnetctl monitor`, tests and
+ * daemons: what rtnetlink groups are on Linux.  Subscribers read at their own
+ * pace; one that is too slow loses events and is told how many.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stack/core/netif.h"
+
+struct stack;
+struct event_queue;
+
+enum event_kind {
+	EVENT_LINK,
+	EVENT_ADDR,
+	EVENT_ROUTE,
+	EVENT_NEIGH
+};
+enum event_action {
+	EVENT_ADD,
+	EVENT_CHANGE,
+	EVENT_DELETE
+};
+
+/* One change.  Fields that do not apply to the kind are zero. */
+struct event {
+	enum event_kind kind;
+	enum event_action action;
+	uint64_t seq; /* commit order within the stack, from 1 */
+	netif_id netif;
+	char ifname[NETIF_NAME_MAX];
+	uint32_t flags;      /* LINK: enum netif_flags */
+	uint32_t mtu;        /* LINK: bytes */
+	uint8_t hwaddr[6];   /* LINK, NEIGH */
+	enum netif_af af;    /* ADDR, ROUTE, NEIGH */
+	uint8_t addr[16];    /* address, prefix or neighbour */
+	uint8_t plen;        /* ADDR, ROUTE: bits */
+	uint8_t gateway[16]; /* ROUTE: of the first next hop */
+	uint8_t type;        /* ROUTE: enum route_type */
+	uint8_t protocol;    /* ROUTE: who made it */
+	uint8_t state;       /* NEIGH: enum nexthop_state */
+};
+
+/*
+ * Subscribe to every later event; at most capacity wait unread.
+ * Context: control thread; may sleep (allocates).
+ * Owner:   the caller owns *out until event_unsubscribe().
+ * Returns: 0, -EINVAL (capacity 0), -ENOMEM, or a negative errno of eventfd(2).
+ */
+int event_subscribe(
+    struct stack *st, size_t capacity, struct event_queue **out);
+
+/* End it.  Context: control thread, not in a read section; sleeps. */
+void event_unsubscribe(struct event_queue *q);
+
+/*
+ * Take the oldest event.
+ * Context: the one subscriber; never sleeps.
+ * Returns: false if there is none.
+ */
+bool event_pop(struct event_queue *q, struct event *out);
+
+/* Readable when events wait.  Context: the subscriber. */
+int event_fd(const struct event_queue *q);
+
+/* How many were lost so far because the queue was full. */
+uint64_t event_lost(const struct event_queue *q);
+
+/*
+ * Tell every subscriber; seq is filled in.  Bulk loads say so once instead.
+ * Context: any thread; never sleeps; not on the packet path.
+ */
+void event_publish(struct stack *st, const struct event *ev);
+
+/* Is anybody subscribed?  Context: any thread; never sleeps. */
+bool event_wanted(struct stack *st);
+
+#endif /* STACK_CORE_EVENT_H */

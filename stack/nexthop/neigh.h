@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef STACK_NEXTHOP_NEIGH_H
+#define STACK_NEXTHOP_NEIGH_H
+
+/*
+ * The neighbour cache: one table per interface and family, apart from the
+ * routing table.
+ *
+ * Readers, any worker, look an address up without a lock and copy an immutable
+ * adjacency, the prebuilt L2 header.  All changes of a table are made by its
+ * owner, one worker: other workers and the control thread send it messages.  A
+ * change swaps the adjacency and retires the old one.
+ *
+ * States (RFC 1122 2.3.2.1, and the NUD of RFC 4861 7.3.2 in ARP's terms):
+ *
+ *   INCOMPLETE  asked, no answer yet; up to NEXTHOP_HOLD_MAX packets wait
+ *   REACHABLE   answered lately
+ *   STALE       answered once; used as it is, the first use starts PROBE
+ *   PROBE       asked again by unicast, used meanwhile
+ *   FAILED      did not answer; packets to it are answered as unreachable
+ *               until the negative entry expires
+ *   PERMANENT   configured; never asked, never expires
+ *
+ * What may run together ("-" yes, "X" the caller must prevent it):
+ *
+ *              lookup  output  owner's calls  control calls  destroy
+ *   lookup       -       -           -              -           X
+ *   owner's      -       -           X              -           X
+ *   control      -       -           -              X           X
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libsync/pserialize/pserialize.h"
+#include "stack/core/netif.h"
+#include "stack/core/pkt.h"
+
+struct nexthop_table;
+struct stack;
+struct worker;
+
+enum nexthop_state {
+	NEXTHOP_INCOMPLETE,
+	NEXTHOP_REACHABLE,
+	NEXTHOP_STALE,
+	NEXTHOP_PROBE,
+	NEXTHOP_FAILED,
+	NEXTHOP_PERMANENT,
+	NEXTHOP_STATE_COUNT
+};
+
+/* Packets that wait for one neighbour; the oldest is dropped beyond. */
+#define NEXTHOP_HOLD_MAX 3
+
+#define NEXTHOP_HDR_MAX 24
+
+/* An immutable L2 rewrite; lives until the reader's section ends. */
+struct nexthop_adj {
+	struct pserialize_head retire;
+	netif_id netif;               /* where it leaves */
+	uint8_t hdr_len;              /* bytes of hdr used */
+	uint8_t stale;                /* using it should start a probe */
+	uint8_t hdr[NEXTHOP_HDR_MAX]; /* destination, source, EtherType */
+};
+
+/* Bounds and times; nanoseconds unless said. */
+struct nexthop_params {
+	unsigned int max_entries;    /* of any state (default 4096) */
+	unsigned int max_incomplete; /* (512) RFC 6583 section 7.1 */
+	unsigned int max_solicits;   /* multicast/broadcast tries (3) */
+	unsigned int max_probes;     /* unicast tries (3) */
+	uint64_t solicit_interval;   /* per entry, at most one each (1 s) */
+	unsigned int solicit_rate;   /* per table, requests a second (256) */
+	uint64_t reachable_time;     /* REACHABLE -> STALE (30 s) */
+	uint64_t stale_time;         /* STALE unused -> removed (20 min) */
+	uint64_t failed_time;        /* FAILED -> removed (20 s) */
+};
+
+/* What the family's protocol (ARP, later ND) does for the table. */
+struct nexthop_resolver {
+	/*
+	 * Send one request for addr; hwaddr is the unicast target of a probe,
+	 * or NULL to ask everybody.  Context: owner worker, read section.
+	 */
+	void (*solicit)(void *arg, struct worker *w, struct netif *nif,
+	    const uint8_t *addr, const uint8_t *hwaddr);
+
+	/*
+	 * p could not be sent for reason; answer its sender if that is due,
+	 * and drop it.  Context: a worker, read section.  Owner: takes p.
+	 */
+	void (*unreachable)(void *arg, struct worker *w, struct netif *nif,
+	    struct pkt *p, enum drop_reason reason);
+
+	uint16_t ethertype; /* of the headers to build, host order */
+	uint8_t addr_len;   /* bytes of an address: 4 or 16 */
+};
+
+/* A copy of one entry, for show. */
+struct nexthop_entry {
+	netif_id netif;
+	enum netif_af af;
+	uint8_t addr[16];
+	uint8_t hwaddr[6]; /* zero while INCOMPLETE */
+	enum nexthop_state state;
+	uint64_t age;      /* ns since the last confirmation */
+	unsigned int held; /* packets waiting */
+	bool router;       /* reserved for ND */
+};
+
+/* The defaults above.  Context: any thread. */
+void nexthop_params_default(struct nexthop_params *p);
+
+/*
+ * Give an interface its table of one family: published in
+ * nif->neighbours[af].
+ * Context: control thread holding the control mutex; may sleep (allocates all
+ *          its memory now).
+ * Returns: 0, -EEXIST, -EINVAL (a bound of 0) or -ENOMEM.
+ */
+int nexthop_table_attach(struct netif *nif, enum netif_af af,
+    const struct nexthop_resolver *res, void *res_arg,
+    const struct nexthop_params *params);
+
+/*
+ * Unpublish the table, drop held packets (DROP_NEIGH_PURGED), stop its timers
+ * on the owner, wait for readers, free.
+ * Context: control thread holding the control mutex; sleeps.
+ */
+void nexthop_table_detach(struct netif *nif, enum netif_af af);
+
+/*
+ * The adjacency for addr on nif.
+ * Context: worker in a read section; never sleeps; wait-free.
+ * Returns: NULL unless the entry is REACHABLE, STALE, PROBE or PERMANENT.
+ */
+const struct nexthop_adj *nexthop_lookup(
+    const struct netif *nif, enum netif_af af, const uint8_t *addr);
+
+/*
+ * Send p, whose data is the L3 header, to the neighbour p->nexthop on nif:
+ * rewrite and netif_output() if there is an adjacency, otherwise the owner
+ * holds it and asks.  NOARP and loopback interfaces need no neighbour.
+ * Context: worker in a read section; never sleeps; wait-free.
+ * Owner:   takes p.
+ */
+void nexthop_output(
+    struct worker *w, struct netif *nif, enum netif_af af, struct pkt *p);
+
+/* How much a received claim is worth. */
+enum nexthop_claim {
+	NEXTHOP_CLAIM_HINT,    /* unsolicited: update, never create */
+	NEXTHOP_CLAIM_REQUEST, /* they asked us: may create, as STALE */
+	NEXTHOP_CLAIM_ANSWER,  /* answer to our request: REACHABLE */
+};
+
+/*
+ * A packet said that addr is at hwaddr.  A PERMANENT entry is not changed; a
+ * different hwaddr swaps the adjacency; held packets leave.
+ * Context: any worker in a read section (sent on to the owner inside p, which
+ *          is freed there); never sleeps.
+ * Owner:   takes p, the packet that said so.
+ */
+void nexthop_learn(struct worker *w, struct netif *nif, enum netif_af af,
+    const uint8_t *addr, const uint8_t *hwaddr, enum nexthop_claim claim,
+    struct pkt *p);
+
+/*
+ * Configure, or replace by, a PERMANENT entry; held packets leave.
+ * Context: control thread, not in a read section; sleeps (asks the owner).
+ * Returns: 0, -ENODEV, -EAFNOSUPPORT (no table), -EINVAL (group or zero
+ *          hwaddr), -EEXIST (an entry that is PERMANENT already, without
+ *          replace), -ENOSPC.
+ */
+int nexthop_static_add(struct stack *st, netif_id id, enum netif_af af,
+    const uint8_t *addr, const uint8_t *hwaddr, bool replace);
+
+/*
+ * Remove one entry of any state.
+ * Context: as nexthop_static_add().
+ * Returns: 0, -ENODEV, -EAFNOSUPPORT or -ENOENT.
+ */
+int nexthop_remove(
+    struct stack *st, netif_id id, enum netif_af af, const uint8_t *addr);
+
+/*
+ * Remove the entries inside prefix/plen (plen 0: all); PERMANENT ones only if
+ * permanent is true.  Held packets are dropped as DROP_NEIGH_PURGED.
+ * Context: as nexthop_static_add(); may hold the control mutex.
+ * Returns: the number removed, or -ENODEV or -EAFNOSUPPORT.
+ */
+int nexthop_flush(struct stack *st, netif_id id, enum netif_af af,
+    const uint8_t *prefix, unsigned int plen, bool permanent);
+
+/*
+ * Call fn for a copy of each entry of one table, in no order.
+ * Context: control thread, not in a read section; fn may sleep.
+ * Returns: 0, -ENODEV, -EAFNOSUPPORT, -ENOMEM or the first non-zero of fn.
+ */
+int nexthop_walk(struct stack *st, netif_id id, enum netif_af af,
+    int (*fn)(void *arg, const struct nexthop_entry *e), void *arg);
+
+/* "reachable" and so on.  Context: any thread. */
+const char *nexthop_state_name(enum nexthop_state s);
+
+#endif /* STACK_NEXTHOP_NEIGH_H */

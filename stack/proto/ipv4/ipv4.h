@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef STACK_PROTO_IPV4_IPV4_H
+#define STACK_PROTO_IPV4_IPV4_H
+
+/*
+ * IPv4 host and router (RFC 791, RFC 1122 section 3, RFC 1812).
+ *
+ * Input validates a batch, looks each destination up in the routing table and
+ * delivers locally, forwards, or drops under a name.  Whether an address is
+ * ours is decided by the table alone, so an address appears and disappears
+ * with one commit.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stack/core/netif.h"
+#include "stack/core/proto.h"
+#include "stack/route/table.h"
+
+struct pkt;
+struct stack;
+struct worker;
+
+#define IPV4_HDR_MIN 20
+#define IPV4_HDR_MAX 60
+
+/* Wire format, RFC 791 section 3.1; unaligned-safe, fields network order. */
+struct ipv4_hdr {
+	uint8_t ver_ihl;
+	uint8_t tos;
+	uint16_t total_len;
+	uint16_t id;
+	uint16_t frag_off; /* IPV4_DF, IPV4_MF, offset in 8 bytes */
+	uint8_t ttl;
+	uint8_t proto;
+	uint16_t checksum;
+	uint32_t src;
+	uint32_t dst;
+} __attribute__((__packed__, __may_alias__));
+
+#define IPV4_DF       0x4000
+#define IPV4_MF       0x2000
+#define IPV4_OFF_MASK 0x1fff
+
+/* The plug-ins: EtherType 0x0800, and bare datagrams of the loop device. */
+extern const struct proto proto_ipv4;
+extern const struct proto proto_ipv4_link;
+
+/* Switches of one stack; RFC 1812 names the defaults. */
+enum ipv4_option {
+	IPV4_OPT_FORWARDING,          /* 0: be a host (default 0) */
+	IPV4_OPT_DEFAULT_TTL,         /* 1..255 (64) */
+	IPV4_OPT_DIRECTED_BROADCAST,  /* forward them (0), RFC 2644 */
+	IPV4_OPT_SEND_REDIRECTS,      /* (0) */
+	IPV4_OPT_ICMP_RATE,           /* errors a second per type (1000) */
+	IPV4_OPT_ICMP_DST_RATE,       /* errors a second per destination (10) */
+	IPV4_OPT_ICMP_ECHO_BROADCAST, /* answer echo to broadcast (0) */
+	IPV4_OPT_COUNT
+};
+
+/*
+ * Set and get a switch.
+ * Context: control thread; never sleeps.
+ * Returns: 0 or -EINVAL (unknown or out of range); -EAFNOSUPPORT if the stack
+ *          has no IPv4.
+ */
+int ipv4_option_set(struct stack *st, enum ipv4_option opt, uint32_t value);
+int ipv4_option_get(struct stack *st, enum ipv4_option opt, uint32_t *out);
+const char *ipv4_option_name(enum ipv4_option opt); /* "forwarding" */
+
+/* The routing table.  NULL without IPv4.  Context: any thread. */
+struct route_table *ipv4_routes(struct stack *st);
+
+/*
+ * Give an interface an address: the local, the connected and the broadcast
+ * route, and the address itself, appear in one commit, so that no packet to it
+ * is looped or forwarded in between.  Then it is announced by ARP.
+ * addr in network order; plen 0..32.
+ * Context: control thread without the control mutex; may sleep.
+ * Returns: 0, -ENODEV, -EEXIST (this interface has it), -EADDRINUSE (another
+ *          has), -EADDRNOTAVAIL (not a unicast address), -EINVAL, -ENOMEM.
+ */
+int ipv4_addr_add(
+    struct stack *st, netif_id id, uint32_t addr, unsigned int plen);
+
+/*
+ * Take it away: routes first, in one commit, then neighbours and the claim.
+ * Routes via gateways in a prefix that is no longer connected go with it.
+ * Context: as ipv4_addr_add().
+ * Returns: 0, -ENODEV or -EADDRNOTAVAIL.
+ */
+int ipv4_addr_remove(
+    struct stack *st, netif_id id, uint32_t addr, unsigned int plen);
+
+/*
+ * Add, replace or change a configured route: as route_table_add(), and each
+ * gateway must be on a connected network of its interface; a next hop with
+ * netif 0 gets the interface from its gateway.
+ * Context: control thread without the control mutex; may sleep.
+ * Returns: also -ENETUNREACH (gateway not on a link), -ENODEV, -EPERM (a
+ *          route that follows from an address).
+ */
+int ipv4_route_add(
+    struct stack *st, const struct route_config *cfg, enum route_mode mode);
+
+/* Returns: 0, -ENOENT (ESRCH of iproute2) or -EPERM as above. */
+int ipv4_route_remove(
+    struct stack *st, const uint8_t *prefix, unsigned int plen);
+
+/*
+ * Add n routes in one commit: all or nothing.  On failure *failed is the index
+ * of the route at fault.  progress (may be NULL) is called now and then.
+ * Context and returns: as ipv4_route_add().
+ */
+int ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
+    enum route_mode mode, void (*progress)(void *arg, size_t done),
+    void *progress_arg, size_t *failed);
+
+/*
+ * Send a datagram of this stack.  data points at the payload; the header is
+ * prepended here, its length, id and checksum filled in, the datagram cut into
+ * fragments when it exceeds the MTU.  src 0: chosen (RFC 1122 3.3.4.3).
+ * ttl 0: the default.  Addresses in network order.
+ * Context: worker in a read section; never sleeps.
+ * Owner:   takes p, which may be a jumbo.
+ */
+void ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
+    uint8_t proto, uint8_t tos, uint8_t ttl, bool df);
+
+/*
+ * The address this stack would send from to reach dst, network order.
+ * Context: reader section; never sleeps.
+ * Returns: 0 if there is none.
+ */
+uint32_t ipv4_source(struct stack *st, uint32_t dst);
+
+/* Is addr (network order) one of this stack's?  Context: reader section. */
+bool ipv4_is_local(struct stack *st, uint32_t addr);
+
+#endif /* STACK_PROTO_IPV4_IPV4_H */
