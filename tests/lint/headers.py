@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Each header compiles alone: in C11 with gcc and clang, and in C++17 if it is
+installed.  Each header of libsync is installed, except *_impl.h and port/."""
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import tree
+
+C11 = ["-x", "c", "-std=c11", "-pedantic"]
+CXX17 = ["-x", "c++", "-std=c++17", "-pedantic"]
+FLAGS = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE"]
+NOT_EMPTY = "extern int translation_unit;\n"
+
+
+def installed(build, top):
+    info = pathlib.Path(build, "meson-info/intro-installed.json")
+    paths = [pathlib.Path(p) for p in json.loads(info.read_text())]
+    return {p.resolve().relative_to(top).as_posix() for p in paths
+            if p.suffix == ".h" and p.resolve().is_relative_to(top)}
+
+
+def compile_alone(top, rel, compiler):
+    cmd = compiler + FLAGS + [f"-I{top}", "-"]
+    # Twice: the guard must hold.
+    run = subprocess.run(cmd, input=f'#include "{rel}"\n' * 2 + NOT_EMPTY, text=True,
+                         capture_output=True, check=False)
+    return f"{' '.join(compiler)}\n{run.stderr}" if run.returncode else None
+
+
+def compilers(rel, public):
+    if rel.startswith("tests/"):
+        # Test headers may use what tests get: no pedantry about macros.
+        return [["gcc", "-x", "c", "-std=c11", f"-I{tree.root()}/tests/tsan"]]
+    found = [["gcc"] + C11, ["clang"] + C11]
+    return found + [["g++"] + CXX17] if rel in public else found
+
+
+def main():
+    top, report = tree.root(), tree.Report()
+    public = installed(sys.argv[2], top)
+    headers = [rel for rel, _ in tree.sources(top, (".h",))]
+    for rel in headers:
+        if rel.startswith("libsync/") and not rel.endswith("_impl.h") and \
+                not rel.startswith("libsync/port/") and rel not in public:
+            report(rel, "is not installed")
+    jobs = [(rel, c) for rel in headers for c in compilers(rel, public)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda j: compile_alone(top, *j), jobs)
+        for (rel, _), error in zip(jobs, results):
+            if error:
+                report(rel, f"does not compile alone: {error}")
+    report.end(len(jobs), "compilations")
+
+
+main()
