@@ -18,6 +18,7 @@
 	X(TX_ERROR, "tx-error", "the device refused the frame")                \
 	X(NO_BUFFER, "no-buffer", "the worker's packet pool was empty")        \
 	X(RX_TOO_LONG, "rx-too-long", "the frame exceeds a packet buffer")     \
+	X(RX_OVERRUN, "rx-overrun", "the device's receive ring was full")      \
 	X(RX_OFFLOAD, "rx-offload", "the offload header made no sense")        \
 	X(NO_PROTO, "no-proto", "no protocol claims its type")                 \
 	X(MAILBOX_FULL, "mailbox-full", "the target worker is too far behind") \

@@ -90,7 +90,8 @@ struct netif_ops {
 
 	/*
 	 * Optional: the worker is about to sleep.  Ask for worker_wake() or
-	 * for readiness of *fd (set to -1 if there is none).
+	 * for readiness of *fd (set to -1 if there is none).  Whatever makes
+	 * worker_wake() see a sleeper happened before this call.
 	 * Returns: true if packets wait already, so it must not sleep.
 	 */
 	bool (*arm)(
@@ -110,8 +111,10 @@ struct netif_ops {
 	int (*set_flags)(struct netif *nif, uint32_t flags);
 
 	/*
-	 * Free the driver's state.  Context: control thread; no worker can be
-	 * in, or come back to, any of the above.
+	 * Free the driver's state.  Context: control thread without the
+	 * control mutex; may sleep, and may call netif_set_running() of the
+	 * other end's interface.  No worker can be in, or come back to, any
+	 * of the above.
 	 */
 	void (*detach)(struct netif *nif);
 };
