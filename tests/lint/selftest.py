@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Each lint passes a small tree that keeps the rules, and reports each of these
+violations of them."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import tree
+
+LICENCE = "/* SPDX-License-Identifier: BSD-2-Clause */\n\n"
+GOOD = LICENCE + '''/*
+ * A cell.
+ *
+ * Ordering pairs
+ *   CELL  put stores v (release) -> get loads v (acquire): filled before seen.
+ */
+
+#include "libsync/base/atomic.h"
+
+void
+put(struct cell *c)
+{
+	/* CELL release: pairs with the acquire in get. */
+	sync_store_release(
+	    &c->cell_of_which_the_name_is_long, value_of_which_the_name_is);
+}
+
+int
+get(struct cell *c)
+{
+	/* CELL acquire: pairs with the release in put. */
+	return sync_load_acquire(&c->v);
+}
+'''
+FILE = "libsync/lfqueue/cell.c"
+
+# lint, file, what to replace in GOOD, by what
+VIOLATIONS = [
+    ("pairs", FILE, "/* CELL acquire: pairs with the release in put. */", ""),
+    ("pairs", FILE, "CELL acquire: pairs with the release in put.", "Read it."),
+    ("pairs", FILE, "/* CELL acquire: pairs", "/* CALL acquire: pairs"),
+    ("pairs", FILE, "	/* CELL release: pairs with the acquire in get. */\n",
+     "	/* CELL release: pairs with the acquire in get. */\n\n	;\n"),
+    ("pairs", FILE, "sync_load_acquire", "sync_load_seq_cst"),
+    ("pairs", FILE, "acquire: pairs with the release in put. */\n	return "
+     "sync_load_acquire", "release: as in put. */\n	return sync_load_release"),
+    ("layers", FILE, "libsync/base/atomic.h", "stack/core/pkt.h"),
+    ("layers", FILE, "libsync/base/atomic.h", "atomic.h"),
+    ("layers", FILE, "libsync/base/atomic.h", "libsync/pslist/pslist_impl.h"),
+    ("layers", "libsync/new/cell.c", "", ""),
+    ("sizes", FILE, "{\n", "{\n" + "	x();\n" * 61),
+    ("sizes", FILE, "int\nget", "\n" * 800 + "int\nget"),
+    ("forbidden", FILE, LICENCE, ""),
+    ("forbidden", FILE, "int\nget", "volatile int\nget"),
+    ("forbidden", FILE, '"libsync/base/atomic.h"', "<stdatomic.h>"),
+    ("forbidden", FILE, "sync_load_acquire", "__atomic_load_n"),
+    ("forbidden", FILE, "int\nget", "typedef struct { int x; } y;\nint\nget"),
+    ("forbidden", FILE, "A cell.", "A cell, TO" + "DO."),
+    ("forbidden", FILE, "int\nget", "__attribute__((no_sanitize))\nint\nget"),
+    ("forbidden", "libsync/lfqueue/cell.h", "", ""),
+    ("forbidden", "tests/tsan.supp", "", ""),
+    ("format", FILE, "int\nget", "int get"),
+]
+
+
+def plant(top, rel, text):
+    path = pathlib.Path(top, rel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def lint(name, top):
+    script = pathlib.Path(__file__).with_name(name + ".py")
+    run = subprocess.run([sys.executable, str(script), top], check=False,
+                         capture_output=True, text=True)
+    return run.returncode, run.stdout + run.stderr
+
+
+def make_tree(top):
+    for rel in ("libsync/base/atomic.h", "stack/core/pkt.h",
+                "libsync/pslist/pslist_impl.h"):
+        name = rel.replace("/", "_").replace(".", "_").upper()
+        plant(top, rel, LICENCE + f"#ifndef {name}\n#define {name}\n\n"
+              f"#endif /* {name} */\n")
+    plant(top, ".clang-format", (tree.root() / ".clang-format").read_text())
+
+
+def main():
+    report = tree.Report()
+    for name in ("pairs", "layers", "sizes", "forbidden", "format"):
+        with tempfile.TemporaryDirectory() as top:
+            make_tree(top)
+            plant(top, FILE, GOOD)
+            status, said = lint(name, top)
+            if status != 0:
+                report(name, f"reports a good tree: {said}")
+    for name, rel, old, new in VIOLATIONS:
+        with tempfile.TemporaryDirectory() as top:
+            make_tree(top)
+            plant(top, FILE, GOOD)
+            plant(top, rel, GOOD.replace(old, new, 1) if old else GOOD)
+            if old and old not in GOOD:
+                report(name, f"nothing to replace: {old!r}")
+            if lint(name, top)[0] != 1:
+                report(name, f"misses {old!r} -> {new[:60]!r} in {rel}")
+    report.end(len(VIOLATIONS), "violations")
+
+
+main()
