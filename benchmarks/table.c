@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "benchmarks/bench.h"
+
+extern const struct bench bench_section[];
+extern const struct bench bench_lfqueue[];
+extern const struct bench bench_percpu[];
+
+const struct bench *const bench_table[] = {
+    bench_section,
+    bench_lfqueue,
+    bench_percpu,
+    NULL,
+};
