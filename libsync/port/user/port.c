@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "libsync/port/user/port.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libsync/base/assert.h"
+
+void
+port_mutex_lock(struct port_mutex *m)
+{
+	SYNC_REQUIRE(pthread_mutex_lock(&m->m) == 0);
+}
+
+bool
+port_mutex_trylock(struct port_mutex *m)
+{
+	return pthread_mutex_trylock(&m->m) == 0;
+}
+
+void
+port_mutex_unlock(struct port_mutex *m)
+{
+	SYNC_REQUIRE(pthread_mutex_unlock(&m->m) == 0);
+}
+
+void
+port_mutex_init(struct port_mutex *m)
+{
+	SYNC_REQUIRE(pthread_mutex_init(&m->m, NULL) == 0);
+}
+
+void
+port_mask_block(struct port_mask *saved)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	SYNC_REQUIRE(pthread_sigmask(SIG_SETMASK, &all, &saved->set) == 0);
+}
+
+void
+port_mask_restore(const struct port_mask *saved)
+{
+	SYNC_REQUIRE(pthread_sigmask(SIG_SETMASK, &saved->set, NULL) == 0);
+}
+
+void
+port_exit_create(struct port_exit *hook, void (*fn)(void *))
+{
+	SYNC_REQUIRE(pthread_key_create(&hook->key, fn) == 0);
+}
+
+void
+port_exit_arm(struct port_exit *hook, void *arg)
+{
+	SYNC_REQUIRE(pthread_setspecific(hook->key, arg) == 0);
+}
+
+void
+port_fork_hooks(
+    void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	SYNC_REQUIRE(pthread_atfork(prepare, parent, child) == 0);
+}
+
+void *
+port_alloc(size_t size)
+{
+	void *p;
+
+	size = SYNC_ROUNDUP(size, SYNC_CACHELINE);
+	p = aligned_alloc(SYNC_CACHELINE, size);
+	if (p != NULL)
+		memset(p, 0, size);
+	return p;
+}
+
+void
+port_free(void *p)
+{
+	free(p);
+}
+
+/*
+ * System calls are made by syscall(2), which is no cancellation point: a
+ * thread cancelled with a lock of the library held would hang all others.
+ */
+static void
+futex_wait(const void *word, uint32_t seen, uint32_t ns)
+{
+	struct timespec ts = {.tv_sec = 0, .tv_nsec = (long)ns};
+	int saved = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, ns > 0 ? &ts : NULL,
+	    NULL, 0);
+	errno = saved;
+}
+
+void
+port_sleep(uint32_t ns)
+{
+	const uint32_t never = 0;
+
+	futex_wait(&never, 0, ns);
+}
+
+void
+port_event_wait(struct port_event *ev, uint32_t seen, uint32_t ns)
+{
+	futex_wait(&ev->word, seen, ns);
+}
+
+void
+port_event_wake(struct port_event *ev)
+{
+	int saved = errno;
+
+	syscall(
+	    SYS_futex, &ev->word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	errno = saved;
+}
+
+static void *
+thread_main(void *arg)
+{
+	void (*fn)(void);
+
+	memcpy(&fn, &arg, sizeof(fn));
+	fn();
+	return NULL;
+}
+
+int
+port_thread_start(void (*fn)(void), const char *name)
+{
+	struct port_mask saved;
+	pthread_t t;
+	void *arg;
+	int err;
+
+	_Static_assert(sizeof(fn) == sizeof(arg), "a function fits a pointer");
+	memcpy(&arg, &fn, sizeof(arg));
+	port_mask_block(&saved); /* inherited by the new thread */
+	err = pthread_create(&t, NULL, thread_main, arg);
+	if (err == 0) {
+		(void)pthread_setname_np(t, name);
+		(void)pthread_detach(t);
+	}
+	port_mask_restore(&saved);
+	return -err;
+}
