@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A list of thread-local records under one mutex.  A signal handler may enter
+ * its thread's first section and want the mutex, so whoever takes it is either
+ * registered already or blocks signals.
+ *
+ * Invariants
+ *   I1  A record is on the list exactly while its registered flag is set.
+ *   I2  Nobody waits for anything else with the mutex held.
+ */
+
+#include "libsync/pserialize/pserialize_impl.h"
+
+#include "libsync/port/port.h"
+
+/* [r] under the mutex */
+static struct {
+	struct port_mutex mutex;
+	struct pserialize_thread *first; /* [r] */
+	bool ready;                      /* [r] hooks are in place */
+	struct port_exit exit_hook;      /* [r] */
+	struct port_mask forking;        /* [r] mask of a forking thread */
+} reg = {.mutex = PORT_MUTEX_INIT};
+
+static void thread_gone(void *arg);
+
+static void
+fork_prepare(void)
+{
+	struct port_mask saved;
+
+	port_mask_block(&saved);
+	pserialize_reclaim_fork_prepare();
+	port_mutex_lock(&reg.mutex);
+	reg.forking = saved;
+}
+
+static void
+fork_parent(void)
+{
+	struct port_mask saved = reg.forking;
+
+	port_mutex_unlock(&reg.mutex);
+	pserialize_reclaim_fork_parent();
+	port_mask_restore(&saved);
+}
+
+static void
+fork_child(void)
+{
+	struct pserialize_thread *self = &pserialize_self;
+	struct port_mask saved = reg.forking;
+
+	/* The others' records will be overwritten when their stacks are. */
+	for (struct pserialize_thread *t = reg.first; t != NULL; t = t->next)
+		if (t != self)
+			pserialize_reclaim_adopt(&t->calls);
+	reg.first = NULL;
+	if (self->registered) {
+		reg.first = self;
+		self->next = NULL;
+		self->prevp = &reg.first;
+		self->snap = 0;
+	}
+	pserialize_period_fork_child();
+	pserialize_reclaim_fork_child();
+	port_mutex_init(&reg.mutex);
+	port_mask_restore(&saved);
+}
+
+static void
+lock(struct port_mask *saved)
+{
+	port_mask_block(saved);
+	port_mutex_lock(&reg.mutex);
+	if (reg.ready)
+		return;
+	port_exit_create(&reg.exit_hook, thread_gone);
+	port_fork_hooks(fork_prepare, fork_parent, fork_child);
+	reg.ready = true;
+}
+
+static void
+unlock(const struct port_mask *saved)
+{
+	port_mutex_unlock(&reg.mutex);
+	port_mask_restore(saved);
+}
+
+void
+pserialize_registry_prepare(void)
+{
+	struct port_mask saved;
+
+	lock(&saved);
+	unlock(&saved);
+}
+
+void
+pserialize_registry_join(void)
+{
+	struct pserialize_thread *self = &pserialize_self;
+	bool fenced = sync_fence_mode() == SYNC_FENCE_FENCED;
+	struct port_mask saved;
+
+	lock(&saved);
+	if (self->registered) { /* by a signal handler, just now */
+		unlock(&saved);
+		return;
+	}
+	port_exit_arm(&reg.exit_hook, self);
+	self->snap = 0;
+	self->next = reg.first;
+	self->prevp = &reg.first;
+	if (self->next != NULL)
+		self->next->prevp = &self->next;
+	reg.first = self;
+	self->registered = true;
+	/* relaxed: scans come after us by the mutex. */
+	sync_store_relaxed(&self->word, fenced ? PSERIALIZE_SLOW : 0);
+	unlock(&saved);
+}
+
+/* The exit hook: take the calling thread off the registry. */
+static void
+thread_gone(void *arg)
+{
+	struct pserialize_thread *self = (struct pserialize_thread *)arg;
+	struct port_mask saved;
+
+	SYNC_REQUIRE(self == &pserialize_self);
+	SYNC_REQUIRE(!pserialize_in_read_section()); /* left open at exit */
+	lock(&saved);
+	*self->prevp = self->next;
+	if (self->next != NULL)
+		self->next->prevp = self->prevp;
+	self->registered = false;
+	/* relaxed: nobody else can find the word any more. */
+	sync_store_relaxed(&self->word, PSERIALIZE_SLOW);
+	pserialize_reclaim_adopt(&self->calls);
+	unlock(&saved);
+}
+
+void
+pserialize_registry_each(
+    void (*fn)(struct pserialize_thread *, void *), void *arg)
+{
+	if (!pserialize_self.registered)
+		pserialize_registry_join();
+	port_mutex_lock(&reg.mutex);
+	for (struct pserialize_thread *t = reg.first; t != NULL; t = t->next)
+		fn(t, arg);
+	port_mutex_unlock(&reg.mutex);
+}
