@@ -73,11 +73,13 @@ Test(lfqueue_mpsc, push_in_its_window_is_neither_popped_nor_denied)
 	struct lfqueue_mpsc_node *prev;
 
 	sync_init(&m[0].node.next, NULL);
+	/* seq_cst: as push does. */
 	prev = sync_xchg_seq_cst(&q.tail, &m[0].node);
 	lfqueue_mpsc_push(&q, &m[1].node);
 	cr_assert_null(pop());
 	cr_assert_not(lfqueue_mpsc_empty(&q));
 
+	/* release: as push does. */
 	sync_store_release(&prev->next, &m[0].node);
 	cr_assert_eq(pop(), &m[0]);
 	cr_assert_eq(pop(), &m[1]);
@@ -92,11 +94,13 @@ Test(lfqueue_mpsc, window_behind_the_last_node_holds_it_back)
 
 	lfqueue_mpsc_push(&q, &m[0].node);
 	sync_init(&m[1].node.next, NULL);
+	/* seq_cst: as push does. */
 	prev = sync_xchg_seq_cst(&q.tail, &m[1].node);
 	cr_assert_null(pop());
 	cr_assert_null(pop());
 	cr_assert_not(lfqueue_mpsc_empty(&q));
 
+	/* release: as push does. */
 	sync_store_release(&prev->next, &m[1].node);
 	cr_assert_eq(pop(), &m[0]);
 	cr_assert_eq(pop(), &m[1]);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef LIBSYNC_RADIX_LF_RADIX_LF_IMPL_H
+#define LIBSYNC_RADIX_LF_RADIX_LF_IMPL_H
+
+/*
+ * The shape of the tree and how one version of it is walked; the algorithm is
+ * explained in radix_lf.c.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "libsync/base/assert.h"
+#include "libsync/base/atomic.h"
+#include "libsync/port/port.h"
+#include "libsync/pserialize/pserialize.h"
+#include "libsync/radix_lf/radix_lf.h"
+
+/*
+ * Plain accesses to a branch.  A test that explores every interleaving of a
+ * reader with a writer compiles this folder with its own pair.
+ */
+#ifndef RADIX_LF_LOAD
+#define RADIX_LF_LOAD(field)     (field)
+#define RADIX_LF_STORE(field, x) ((void)((field) = (x)))
+#endif
+
+/*
+ * A reference is NULL, an item, or a branch plus one: char *, so that tagging
+ * is pointer arithmetic.  [c] constant after publication
+ */
+struct radix_lf_branch {
+	uint64_t tag; /* [c] transaction id << BIT_SIZE | bit */
+	void *val;    /* [c] item whose length is bit, or NULL */
+	char
+	    *child[2]; /* [c] by the value of bit; NULL allowed if val is not */
+};
+
+#define RADIX_LF_BIT_SIZE 17
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct radix_lf_branch) == 32,
+    "two branches to a cache line");
+
+#define RADIX_LF_BATCH_SIZE 56
+
+/*
+ * A list of branches that are retired (before the grace period) or free (after
+ * it); the branches themselves are not written meanwhile.
+ */
+struct radix_lf_batch {
+	struct pserialize_head head;
+	struct radix_lf *tree;
+	struct radix_lf_batch *next;  /* of the same commit, or the same list */
+	struct radix_lf_batch *later; /* the next commit that snapshots defer */
+	struct pserialize_head *items; /* retired with this commit or before */
+	uint64_t version;              /* the commit's */
+	unsigned n;
+	struct radix_lf_branch *branch[RADIX_LF_BATCH_SIZE];
+};
+
+struct radix_lf_slab {
+	struct radix_lf_slab *next;
+	struct radix_lf_branch branch[]
+	    __attribute__((__aligned__(SYNC_CACHELINE)));
+};
+
+struct radix_lf_txn {
+	struct radix_lf *tree;
+	char *root;                   /* private */
+	uint64_t id;                  /* of this transaction; 0: none is open */
+	size_t count;                 /* of items under root */
+	struct radix_lf_batch *first; /* retired: the first, with its head */
+	struct radix_lf_batch *last;  /* and the one being filled */
+};
+
+struct radix_lf_snap {
+	struct radix_lf *tree;             /* [c] */
+	char *root;                        /* [c] */
+	size_t count;                      /* [c] */
+	uint64_t version;                  /* [c] */
+	struct radix_lf_snap *prev, *next; /* [m] older, newer */
+};
+
+/* [c] constant  [a] atomic  [w] writer  [m] lock */
+struct radix_lf {
+	SYNC_ATOMIC(char *) root;   /* [a] written by the writer, under lock */
+	SYNC_ATOMIC(size_t) count;  /* [a] likewise */
+	struct radix_lf_config cfg; /* [c] */
+
+	/* [a] batches whose grace period is over, for the writer */
+	SYNC_ATOMIC(struct radix_lf_batch *)
+	returned __attribute__((__aligned__(SYNC_CACHELINE)));
+
+	struct radix_lf_txn txn /* [w] */
+	    __attribute__((__aligned__(SYNC_CACHELINE)));
+	uint64_t last_id;              /* [w] ids never repeat */
+	size_t avail;                  /* [w] branches in the next four */
+	struct radix_lf_branch *loose; /* [w] free, linked by child[0] */
+	struct radix_lf_batch *full;   /* [w] batches of free branches */
+	struct radix_lf_branch *bump;  /* [w] rest of the newest slab */
+	size_t bump_left;              /* [w] */
+	struct radix_lf_slab *slabs;   /* [w] */
+	size_t slab_size;              /* [w] of the next, in branches */
+	struct radix_lf_batch *empty;  /* [w] batches without branches */
+	size_t empties;                /* [w] */
+
+	struct port_mutex lock;
+	uint64_t version;                      /* [m] id of the newest commit */
+	struct radix_lf_snap *oldest, *newest; /* [m] open snapshots */
+	struct radix_lf_batch *first, *last;   /* [m] commits they defer */
+};
+
+static inline bool
+radix_lf_is_branch(const char *ref)
+{
+	return ((uintptr_t)ref & 1) != 0;
+}
+
+static inline struct radix_lf_branch *
+radix_lf_branch(char *ref)
+{
+	return (struct radix_lf_branch *)(void *)(ref - 1);
+}
+
+static inline char *
+radix_lf_ref(struct radix_lf_branch *b)
+{
+	return (char *)b + 1;
+}
+
+static inline unsigned
+radix_lf_bit(const struct radix_lf_branch *b)
+{
+	return RADIX_LF_LOAD(b->tag) & ((1U << RADIX_LF_BIT_SIZE) - 1);
+}
+
+static inline const uint8_t *
+radix_lf_key(const struct radix_lf *t, const void *item)
+{
+	return (const uint8_t *)item + t->cfg.key_offset;
+}
+
+static inline unsigned
+radix_lf_key_bit(const uint8_t *key, unsigned i)
+{
+	return key[i >> 3] >> (7 - (i & 7)) & 1;
+}
+
+/* Walks of one immutable version, named by its root (walk.c). */
+void *radix_lf_walk_lookup(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits);
+void *radix_lf_walk_exact(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits);
+void *radix_lf_walk_next(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits);
+
+/*
+ * Where a key is or belongs, and what an edit there costs.
+ */
+struct radix_lf_spot {
+	const uint8_t *near; /* key of an item that shares the most bits */
+	unsigned same;       /* how many: at most the key's length */
+	char *at;            /* end of the way that the key shares */
+	char *above;         /* the branch before it, NULL if there is none */
+	bool exact;          /* at is the key's own item or branch */
+	void *hit;           /* the item with exactly this key, or NULL */
+	unsigned published;  /* branches before at that need a copy */
+};
+
+void radix_lf_walk_locate(const struct radix_lf_txn *txn, const uint8_t *key,
+    unsigned bits, struct radix_lf_spot *s);
+
+/* Memory of branches (mem.c).  Context: writer, unless said otherwise. */
+
+/*
+ * Make sure that the next n calls each of alloc and retire succeed.
+ * Returns: 0 or -ENOMEM.
+ */
+int radix_lf_mem_reserve(struct radix_lf *t, unsigned n);
+struct radix_lf_branch *radix_lf_mem_alloc(struct radix_lf *t);
+/* A branch that no reader ever saw: free at once. */
+void radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b);
+/* A branch that readers may see: free after the commit's grace period. */
+void radix_lf_mem_retire(struct radix_lf *t, struct radix_lf_branch *b);
+/* Give the transaction its first batch.  Returns: 0 or -ENOMEM. */
+int radix_lf_mem_begin(struct radix_lf *t);
+/* Forget what the transaction retired. */
+void radix_lf_mem_abort(struct radix_lf *t);
+/* Context: any thread.  Start the grace period of a commit's batches. */
+void radix_lf_mem_release(struct radix_lf_batch *first);
+/* Context: nobody else uses the tree. */
+void radix_lf_mem_fini(struct radix_lf *t);
+
+/* Make the transaction's root the current one and pass on what it retired. */
+void radix_lf_publish(struct radix_lf *t);
+
+#endif /* LIBSYNC_RADIX_LF_RADIX_LF_IMPL_H */

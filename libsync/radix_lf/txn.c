@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Edits on a private root.  The way to the place of an edit is copied from the
+ * top down; each copy is linked into the one before it.  A branch that carries
+ * this transaction's id is a copy already and is edited in place: only the
+ * private root leads to it.  Every edit finds its place first and reserves its
+ * memory, so that it cannot fail half way.
+ *
+ * With same = leading bits that the key shares with the tree, an item is put
+ *   in the branch at bit = same = its length  as that branch's val
+ *   into an empty slot                        as a leaf
+ *   above what is longer and under it         as val of a one-way branch
+ *   under a leaf that is a prefix of it       which becomes a one-way branch
+ *   beside what differs at bit same           under a new two-way branch
+ * and a branch that an edit leaves with one thing only is replaced by it.
+ */
+
+#include <errno.h>
+
+#include "libsync/radix_lf/radix_lf_impl.h"
+
+static inline uint64_t
+make_tag(const struct radix_lf_txn *txn, unsigned bit)
+{
+	return txn->id << RADIX_LF_BIT_SIZE | bit;
+}
+
+static inline bool
+is_private(const struct radix_lf_txn *txn, const struct radix_lf_branch *b)
+{
+	return b->tag >> RADIX_LF_BIT_SIZE == txn->id;
+}
+
+/* Make the branch in a private slot private too. */
+static struct radix_lf_branch *
+own(struct radix_lf_txn *txn, char **slot)
+{
+	struct radix_lf_branch *b = radix_lf_branch(*slot), *copy;
+
+	if (is_private(txn, b))
+		return b;
+	copy = radix_lf_mem_alloc(txn->tree);
+	RADIX_LF_STORE(copy->tag, make_tag(txn, radix_lf_bit(b)));
+	RADIX_LF_STORE(copy->val, b->val);
+	RADIX_LF_STORE(copy->child[0], b->child[0]);
+	RADIX_LF_STORE(copy->child[1], b->child[1]);
+	RADIX_LF_STORE(*slot, radix_lf_ref(copy));
+	radix_lf_mem_retire(txn->tree, b);
+	return copy;
+}
+
+/* Own all branches on the way of key before end; return end's slot. */
+static char **
+own_way(struct radix_lf_txn *txn, const uint8_t *key, const char *end)
+{
+	char **slot = &txn->root;
+
+	while (*slot != end) {
+		struct radix_lf_branch *b = own(txn, slot);
+
+		slot = &b->child[radix_lf_key_bit(key, radix_lf_bit(b))];
+	}
+	return slot;
+}
+
+/* The branch has left the private tree. */
+static void
+drop(struct radix_lf_txn *txn, struct radix_lf_branch *b)
+{
+	if (is_private(txn, b))
+		radix_lf_mem_free(txn->tree, b);
+	else
+		radix_lf_mem_retire(txn->tree, b);
+}
+
+/* A branch that joins item with what is at its place. */
+static char *
+join(struct radix_lf_txn *txn, const struct radix_lf_spot *s, void *item,
+    const uint8_t *key, unsigned bits)
+{
+	const struct radix_lf *t = txn->tree;
+	struct radix_lf_branch *b = radix_lf_mem_alloc(txn->tree);
+	void *val = NULL;
+	char *child[2] = {NULL, NULL};
+
+	if (s->same == bits) {
+		val = item;
+		child[radix_lf_key_bit(s->near, bits)] = s->at;
+	} else {
+		const unsigned side = radix_lf_key_bit(key, s->same);
+
+		child[side] = item;
+		if (!radix_lf_is_branch(s->at) &&
+		    t->cfg.item_bits(s->at) == s->same)
+			val = s->at;
+		else
+			child[!side] = s->at;
+	}
+	RADIX_LF_STORE(b->tag, make_tag(txn, s->same));
+	RADIX_LF_STORE(b->val, val);
+	RADIX_LF_STORE(b->child[0], child[0]);
+	RADIX_LF_STORE(b->child[1], child[1]);
+	return radix_lf_ref(b);
+}
+
+static int
+put(struct radix_lf_txn *txn, void *item, bool may_replace, void **old)
+{
+	const struct radix_lf *t = txn->tree;
+	const uint8_t *key = radix_lf_key(t, item);
+	const unsigned bits = t->cfg.item_bits(item);
+	struct radix_lf_spot s;
+	char **slot;
+	int error;
+
+	SYNC_REQUIRE(txn->id != 0);
+	SYNC_REQUIRE(((uintptr_t)item & 1) == 0 && bits <= t->cfg.max_bits);
+	radix_lf_walk_locate(txn, key, bits, &s);
+	if (s.hit != NULL && !may_replace)
+		return -EEXIST;
+	error = radix_lf_mem_reserve(txn->tree, s.published + 1);
+	if (error != 0)
+		return error;
+
+	slot = own_way(txn, key, s.at);
+	if (s.exact && radix_lf_is_branch(s.at)) {
+		struct radix_lf_branch *b = own(txn, slot);
+
+		RADIX_LF_STORE(b->val, item);
+	} else if (s.exact || s.at == NULL) {
+		RADIX_LF_STORE(*slot, item);
+	} else {
+		RADIX_LF_STORE(*slot, join(txn, &s, item, key, bits));
+	}
+	if (s.hit == NULL)
+		txn->count++;
+	if (may_replace)
+		*old = s.hit;
+	return 0;
+}
+
+int
+radix_lf_txn_insert(struct radix_lf_txn *txn, void *item)
+{
+	return put(txn, item, false, NULL);
+}
+
+int
+radix_lf_txn_replace(struct radix_lf_txn *txn, void *item, void **old)
+{
+	return put(txn, item, true, old);
+}
+
+/* Take the val out of the branch at s. */
+static void
+remove_val(
+    struct radix_lf_txn *txn, const uint8_t *key, const struct radix_lf_spot *s)
+{
+	char **slot = own_way(txn, key, s->at);
+	struct radix_lf_branch *b = radix_lf_branch(s->at);
+
+	if (b->child[0] != NULL && b->child[1] != NULL) {
+		b = own(txn, slot);
+		RADIX_LF_STORE(b->val, NULL);
+		return;
+	}
+	RADIX_LF_STORE(*slot, b->child[b->child[0] == NULL]);
+	drop(txn, b);
+}
+
+/* Take the leaf at s out of the branch above it. */
+static void
+remove_leaf(
+    struct radix_lf_txn *txn, const uint8_t *key, const struct radix_lf_spot *s)
+{
+	struct radix_lf_branch *b;
+	char **slot, *other;
+	unsigned side;
+
+	if (s->above == NULL) {
+		RADIX_LF_STORE(txn->root, NULL);
+		return;
+	}
+	slot = own_way(txn, key, s->above);
+	b = radix_lf_branch(s->above);
+	side = radix_lf_key_bit(key, radix_lf_bit(b));
+	other = b->child[!side];
+	if (b->val != NULL && other != NULL) {
+		b = own(txn, slot);
+		RADIX_LF_STORE(b->child[side], NULL);
+		return;
+	}
+	RADIX_LF_STORE(*slot, b->val != NULL ? b->val : other);
+	drop(txn, b);
+}
+
+int
+radix_lf_txn_remove(
+    struct radix_lf_txn *txn, const void *key, unsigned bits, void **out)
+{
+	struct radix_lf_spot s;
+	int error;
+
+	SYNC_REQUIRE(txn->id != 0);
+	radix_lf_walk_locate(txn, key, bits, &s);
+	if (s.hit == NULL)
+		return -ENOENT;
+	error = radix_lf_mem_reserve(txn->tree, s.published + 1);
+	if (error != 0)
+		return error;
+
+	if (radix_lf_is_branch(s.at))
+		remove_val(txn, key, &s);
+	else
+		remove_leaf(txn, key, &s);
+	txn->count--;
+	*out = s.hit;
+	return 0;
+}
+
+void *
+radix_lf_txn_exact(
+    const struct radix_lf_txn *txn, const void *key, unsigned bits)
+{
+	SYNC_REQUIRE(txn->id != 0);
+	return radix_lf_walk_exact(txn->tree, txn->root, key, bits);
+}
+
+int
+radix_lf_txn_begin(struct radix_lf *t, struct radix_lf_txn **out)
+{
+	struct radix_lf_txn *txn = &t->txn;
+
+	SYNC_REQUIRE(txn->id == 0); /* one writer, one transaction */
+	if (radix_lf_mem_begin(t) != 0)
+		return -ENOMEM;
+	txn->tree = t;
+	txn->id = ++t->last_id;
+	/* relaxed: only the writer, our caller, stores the two. */
+	txn->root = sync_load_relaxed(&t->root);
+	txn->count = sync_load_relaxed(&t->count);
+	*out = txn;
+	return 0;
+}
+
+void
+radix_lf_txn_commit(struct radix_lf_txn *txn)
+{
+	SYNC_REQUIRE(txn->id != 0);
+	radix_lf_publish(txn->tree);
+	txn->id = 0;
+}
+
+/* Put ref on the list todo if it is a private branch; val is the link. */
+static struct radix_lf_branch *
+push_private(
+    const struct radix_lf_txn *txn, char *ref, struct radix_lf_branch *todo)
+{
+	struct radix_lf_branch *b;
+
+	if (!radix_lf_is_branch(ref))
+		return todo;
+	b = radix_lf_branch(ref);
+	if (!is_private(txn, b))
+		return todo;
+	b->val = todo;
+	return b;
+}
+
+/*
+ * Free the private branches: a tree that starts at the root, as every branch
+ * above a private one is private.
+ */
+static void
+free_private(struct radix_lf_txn *txn)
+{
+	struct radix_lf_branch *todo = push_private(txn, txn->root, NULL);
+
+	while (todo != NULL) {
+		struct radix_lf_branch *b = todo;
+
+		todo = push_private(txn, b->child[0], b->val);
+		todo = push_private(txn, b->child[1], todo);
+		radix_lf_mem_free(txn->tree, b);
+	}
+}
+
+void
+radix_lf_txn_abort(struct radix_lf_txn *txn)
+{
+	SYNC_REQUIRE(txn->id != 0);
+	free_private(txn);
+	radix_lf_mem_abort(txn->tree);
+	txn->id = 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Walks of one version.  A branch stores no key: the descent is blind, follows
+ * the key's bits and trusts them; one comparison with any item at its end then
+ * tells how many leading bits the way really shares with the key.  A second
+ * descent, over branches now in the cache, goes no further than that.
+ *
+ * Everything below a published root is constant, and the load of the root
+ * (ROOT in radix_lf.c) orders all of it, so these are plain loads.
+ */
+
+#include "libsync/radix_lf/radix_lf_impl.h"
+
+static inline char *
+child_of(struct radix_lf_branch *b, unsigned side)
+{
+	return RADIX_LF_LOAD(b->child[side]);
+}
+
+/* Any item at or below ref, which is not NULL. */
+static const void *
+any_item(char *ref)
+{
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const void *val = RADIX_LF_LOAD(b->val);
+
+		if (val != NULL)
+			return val;
+		ref = child_of(b, 0); /* not NULL: I2 */
+	}
+	return ref;
+}
+
+/* The first item, in walk order, at or below ref, which may be NULL. */
+static void *
+first_item(char *ref)
+{
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		void *val = RADIX_LF_LOAD(b->val);
+
+		if (val != NULL)
+			return val;
+		ref = child_of(b, 0); /* not NULL: I2 */
+	}
+	return ref;
+}
+
+static inline uint64_t
+load_be64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	return v;
+}
+
+static inline uint32_t
+load_be32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	v = __builtin_bswap32(v);
+#endif
+	return v;
+}
+
+/* How many of the first bits bits a and b share; touches no further byte. */
+static inline unsigned
+shared_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	const unsigned bytes = (bits + 7) / 8;
+	unsigned i = 0, same = bits;
+
+	for (; i + 8 <= bytes; i += 8) {
+		const uint64_t x = load_be64(a + i) ^ load_be64(b + i);
+
+		if (x != 0) {
+			same = i * 8 + (unsigned)__builtin_clzll(x);
+			return same < bits ? same : bits;
+		}
+	}
+	if (i + 4 <= bytes) {
+		const uint32_t x = load_be32(a + i) ^ load_be32(b + i);
+
+		if (x != 0) {
+			same = i * 8 + (unsigned)__builtin_clz(x);
+			return same < bits ? same : bits;
+		}
+		i += 4;
+	}
+	for (; i < bytes; i++) {
+		const unsigned x = a[i] ^ b[i];
+
+		if (x != 0) {
+			same = i * 8 + (unsigned)__builtin_clz(x) - 24;
+			break;
+		}
+	}
+	return same < bits ? same : bits;
+}
+
+/*
+ * The blind descent: how many leading bits of key the tree under ref, which is
+ * not NULL, has in common with it.
+ */
+static inline unsigned
+reach(const struct radix_lf *t, char *ref, const uint8_t *key, unsigned bits,
+    const uint8_t **near)
+{
+	const void *item;
+	unsigned common;
+
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+		char *next;
+
+		if (bit >= bits)
+			break;
+		next = child_of(b, radix_lf_key_bit(key, bit));
+		if (next == NULL)
+			break;
+		ref = next;
+	}
+	item = any_item(ref);
+	common = t->cfg.item_bits(item);
+	*near = radix_lf_key(t, item);
+	return shared_bits(key, *near, common < bits ? common : bits);
+}
+
+void *
+radix_lf_walk_lookup(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits)
+{
+	const uint8_t *near;
+	char *ref = root;
+	void *best = NULL;
+	unsigned same;
+
+	if (root == NULL)
+		return NULL;
+	same = reach(t, root, key, bits, &near);
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+		void *val;
+
+		if (bit > same)
+			return best;
+		val = RADIX_LF_LOAD(b->val);
+		if (val != NULL)
+			best = val;
+		if (bit == bits)
+			return best;
+		ref = child_of(b, radix_lf_key_bit(key, bit));
+	}
+	if (ref != NULL && t->cfg.item_bits(ref) <= same)
+		best = ref;
+	return best;
+}
+
+void *
+radix_lf_walk_exact(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits)
+{
+	const uint8_t *near;
+	char *ref = root;
+
+	if (root == NULL || reach(t, root, key, bits, &near) < bits)
+		return NULL;
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+
+		if (bit > bits)
+			return NULL;
+		if (bit == bits)
+			return RADIX_LF_LOAD(b->val);
+		ref = child_of(b, radix_lf_key_bit(key, bit));
+	}
+	if (ref == NULL || t->cfg.item_bits(ref) != bits)
+		return NULL;
+	return ref;
+}
+
+/* First item below b that is longer than b's own. */
+static void *
+first_below(struct radix_lf_branch *b)
+{
+	char *ref = child_of(b, 0);
+
+	return first_item(ref != NULL ? ref : child_of(b, 1));
+}
+
+void *
+radix_lf_walk_next(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits)
+{
+	const uint8_t *near, *k = key;
+	char *ref = root, *after = NULL;
+	unsigned same;
+
+	if (root == NULL || key == NULL)
+		return first_item(root);
+	same = reach(t, root, k, bits, &near);
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+		unsigned side;
+
+		if (bit > same)
+			break;
+		if (bit == bits)
+			return first_below(b);
+		side = radix_lf_key_bit(k, bit);
+		if (side == 0 && child_of(b, 1) != NULL)
+			after = child_of(b, 1);
+		ref = child_of(b, side);
+	}
+	/* Nothing there, or an item that is key or a prefix of it: go on. */
+	if (ref == NULL ||
+	    (!radix_lf_is_branch(ref) && t->cfg.item_bits(ref) == same))
+		return first_item(after);
+	/* All of ref is longer than key, or lies on one side of it. */
+	if (same == bits || radix_lf_key_bit(k, same) == 0)
+		return first_item(ref);
+	return first_item(after);
+}
+
+void
+radix_lf_walk_locate(const struct radix_lf_txn *txn, const uint8_t *key,
+    unsigned bits, struct radix_lf_spot *s)
+{
+	const struct radix_lf *t = txn->tree;
+
+	*s = (struct radix_lf_spot){.at = txn->root};
+	if (txn->root == NULL)
+		return;
+	s->same = reach(t, txn->root, key, bits, &s->near);
+	while (radix_lf_is_branch(s->at)) {
+		struct radix_lf_branch *b = radix_lf_branch(s->at);
+		const unsigned bit = radix_lf_bit(b);
+
+		if (bit > s->same)
+			return;
+		if (bit == bits) {
+			s->exact = true;
+			s->hit = RADIX_LF_LOAD(b->val);
+			return;
+		}
+		if (b->tag >> RADIX_LF_BIT_SIZE != txn->id)
+			s->published++;
+		s->above = s->at;
+		s->at = child_of(b, radix_lf_key_bit(key, bit));
+	}
+	if (s->at != NULL && s->same == bits &&
+	    t->cfg.item_bits(s->at) == bits) {
+		s->exact = true;
+		s->hit = s->at;
+	}
+}

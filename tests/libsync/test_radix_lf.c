@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "tests/libsync/radix_lf_item.h"
+
+static struct radix_lf *t;
+
+static void
+setup(void)
+{
+	const struct radix_lf_config cfg = item_config(32);
+
+	cr_assert_eq(radix_lf_create(&cfg, &t), 0);
+}
+
+static void
+teardown(void)
+{
+	radix_lf_destroy(t);
+}
+
+TestSuite(radix_lf, .init = setup, .fini = teardown);
+
+/* 10.1.2.3 as P(10, 1, 2, 3) */
+#define P(a, b, c, d) ((const uint8_t[]){(a), (b), (c), (d)})
+
+static struct item *
+add(const uint8_t *key, unsigned bits)
+{
+	struct item *it = item_new(key, bits);
+
+	cr_assert_eq(radix_lf_insert(t, it), 0);
+	return it;
+}
+
+static void *
+lookup(const uint8_t *key)
+{
+	const uint64_t s = pserialize_read_enter();
+	void *found = radix_lf_lookup(t, key, 32);
+
+	pserialize_read_exit(s);
+	return found;
+}
+
+static void *
+exact(const uint8_t *key, unsigned bits)
+{
+	const uint64_t s = pserialize_read_enter();
+	void *found = radix_lf_exact(t, key, bits);
+
+	pserialize_read_exit(s);
+	return found;
+}
+
+/* Take out and free all, so that leak checkers stay quiet. */
+static void
+clear(void)
+{
+	struct radix_lf_snap *snap;
+	struct item *it, *next;
+	void *out;
+
+	cr_assert_eq(radix_lf_snap_open(t, &snap), 0);
+	for (it = radix_lf_snap_next(snap, NULL, 0); it != NULL; it = next) {
+		next = radix_lf_snap_next(snap, it->key, it->bits);
+		cr_assert_eq(radix_lf_remove(t, it->key, it->bits, &out), 0);
+		cr_assert_eq(out, it);
+		free(it);
+	}
+	radix_lf_snap_close(snap);
+	cr_assert_eq(radix_lf_count(t), 0);
+}
+
+Test(radix_lf, create_rejects_bad_config)
+{
+	struct radix_lf_config cfg = item_config(0);
+	struct radix_lf *none = NULL;
+
+	cr_assert_eq(radix_lf_create(&cfg, &none), -EINVAL);
+	cfg.max_bits = RADIX_LF_BITS_MAX + 1;
+	cr_assert_eq(radix_lf_create(&cfg, &none), -EINVAL);
+	cfg = item_config(8);
+	cfg.item_bits = NULL;
+	cr_assert_eq(radix_lf_create(&cfg, &none), -EINVAL);
+	cr_assert_null(none);
+}
+
+Test(radix_lf, empty_tree_finds_nothing)
+{
+	struct radix_lf_snap *snap;
+	void *out = NULL;
+
+	cr_assert_null(lookup(P(1, 2, 3, 4)));
+	cr_assert_null(exact(P(1, 2, 3, 4), 32));
+	cr_assert_eq(radix_lf_remove(t, P(1, 2, 3, 4), 32, &out), -ENOENT);
+	cr_assert_eq(radix_lf_snap_open(t, &snap), 0);
+	cr_assert_null(radix_lf_snap_next(snap, NULL, 0));
+	cr_assert_null(radix_lf_snap_next(snap, P(1, 2, 3, 4), 32));
+	radix_lf_snap_close(snap);
+}
+
+Test(radix_lf, longest_prefix_wins)
+{
+	struct item *any = add(NULL, 0), *p8 = add(P(10, 0, 0, 0), 8);
+	struct item *p24 = add(P(10, 1, 2, 0), 24);
+	struct item *host = add(P(10, 1, 2, 3), 32);
+
+	cr_assert_eq(lookup(P(10, 1, 2, 3)), host);
+	cr_assert_eq(lookup(P(10, 1, 2, 4)), p24);
+	cr_assert_eq(lookup(P(10, 1, 3, 3)), p8);
+	cr_assert_eq(lookup(P(11, 1, 2, 3)), any);
+	clear();
+}
+
+Test(radix_lf, lookup_finds_the_next_covering_prefix)
+{
+	struct item *p8 = add(P(10, 0, 0, 0), 8),
+		    *p16 = add(P(10, 1, 0, 0), 16);
+	const uint64_t s = pserialize_read_enter();
+
+	cr_assert_eq(radix_lf_lookup(t, p16->key, 16), p16);
+	cr_assert_eq(radix_lf_lookup(t, p16->key, 15), p8);
+	cr_assert_null(radix_lf_lookup(t, p16->key, 7));
+	pserialize_read_exit(s);
+	clear();
+}
+
+Test(radix_lf, exact_wants_the_exact_length)
+{
+	struct item *p8 = add(P(10, 0, 0, 0), 8);
+
+	add(P(10, 0, 0, 0), 16);
+	add(P(10, 128, 0, 0), 16);
+	cr_assert_eq(exact(P(10, 0, 0, 0), 8), p8);
+	cr_assert_null(exact(P(10, 0, 0, 0), 9));
+	cr_assert_null(exact(P(10, 0, 0, 0), 7));
+	cr_assert_null(exact(P(11, 0, 0, 0), 8));
+	clear();
+}
+
+Test(radix_lf, insert_of_a_taken_key_changes_nothing)
+{
+	struct item *it = add(P(10, 0, 0, 0), 8);
+	struct item *twin = item_new(P(10, 0, 0, 0), 8);
+
+	cr_assert_eq(radix_lf_insert(t, twin), -EEXIST);
+	cr_assert_eq(exact(P(10, 0, 0, 0), 8), it);
+	cr_assert_eq(radix_lf_count(t), 1);
+	free(twin);
+	clear();
+}
+
+Test(radix_lf, replace_returns_the_old_item_or_null)
+{
+	struct item *a = item_new(P(10, 0, 0, 0), 8);
+	struct item *b = item_new(P(10, 0, 0, 0), 8);
+	void *old = a;
+
+	cr_assert_eq(radix_lf_replace(t, a, &old), 0);
+	cr_assert_null(old);
+	cr_assert_eq(radix_lf_replace(t, b, &old), 0);
+	cr_assert_eq(old, a);
+	cr_assert_eq(lookup(P(10, 2, 3, 4)), b);
+	cr_assert_eq(radix_lf_count(t), 1);
+	free(a);
+	clear();
+}
+
+Test(radix_lf, failed_remove_leaves_out_untouched)
+{
+	void *out = t;
+
+	add(P(10, 0, 0, 0), 8);
+	cr_assert_eq(radix_lf_remove(t, P(10, 0, 0, 0), 9, &out), -ENOENT);
+	cr_assert_eq(out, t);
+	clear();
+}
+
+Test(radix_lf, walk_puts_a_prefix_before_what_it_covers)
+{
+	struct item *want[] = {
+	    add(NULL, 0),
+	    add(P(10, 0, 0, 0), 8),
+	    add(P(10, 0, 0, 0), 9),
+	    add(P(10, 1, 0, 0), 16),
+	    add(P(10, 128, 0, 0), 9),
+	    add(P(192, 0, 0, 0), 2),
+	};
+	struct radix_lf_snap *snap;
+	struct item *it;
+	size_t n = 0;
+
+	cr_assert_eq(radix_lf_snap_open(t, &snap), 0);
+	cr_assert_eq(radix_lf_snap_count(snap), 6);
+	for (it = radix_lf_snap_next(snap, NULL, 0); it != NULL;
+	     it = radix_lf_snap_next(snap, it->key, it->bits))
+		cr_assert_eq(it, want[n++]);
+	cr_assert_eq(n, 6);
+	/* From keys that are not there. */
+	cr_assert_eq(radix_lf_snap_next(snap, P(10, 0, 0, 0), 10), want[3]);
+	cr_assert_eq(radix_lf_snap_next(snap, P(10, 64, 0, 0), 10), want[4]);
+	cr_assert_eq(radix_lf_snap_next(snap, P(11, 0, 0, 0), 8), want[5]);
+	cr_assert_null(radix_lf_snap_next(snap, P(255, 0, 0, 0), 8));
+	radix_lf_snap_close(snap);
+	clear();
+}
+
+Test(radix_lf, transaction_is_invisible_until_its_commit)
+{
+	struct item *old = add(P(10, 0, 0, 0), 8);
+	struct item *a = item_new(P(10, 1, 0, 0), 16);
+	struct item *b = item_new(P(11, 0, 0, 0), 8);
+	struct radix_lf_txn *txn;
+	void *out;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	cr_assert_eq(radix_lf_txn_insert(txn, a), 0);
+	cr_assert_eq(radix_lf_txn_insert(txn, b), 0);
+	cr_assert_eq(radix_lf_txn_remove(txn, old->key, 8, &out), 0);
+	cr_assert_eq(radix_lf_txn_exact(txn, a->key, 16), a);
+	cr_assert_null(radix_lf_txn_exact(txn, old->key, 8));
+	cr_assert_eq(lookup(P(10, 1, 2, 3)), old);
+	cr_assert_null(lookup(P(11, 1, 2, 3)));
+	cr_assert_eq(radix_lf_count(t), 1);
+
+	radix_lf_txn_commit(txn);
+	cr_assert_eq(lookup(P(10, 1, 2, 3)), a);
+	cr_assert_null(lookup(P(10, 2, 2, 3)));
+	cr_assert_eq(lookup(P(11, 1, 2, 3)), b);
+	cr_assert_eq(radix_lf_count(t), 2);
+	free(old);
+	clear();
+}
+
+Test(radix_lf, aborted_transaction_leaves_no_trace)
+{
+	struct item *old = add(P(10, 0, 0, 0), 8);
+	struct item *a = item_new(P(10, 1, 0, 0), 16);
+	struct radix_lf_txn *txn;
+	void *out;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	cr_assert_eq(radix_lf_txn_insert(txn, a), 0);
+	cr_assert_eq(radix_lf_txn_remove(txn, old->key, 8, &out), 0);
+	radix_lf_txn_abort(txn);
+	cr_assert_eq(lookup(P(10, 1, 2, 3)), old);
+	cr_assert_eq(radix_lf_count(t), 1);
+	free(a);
+	clear();
+}
+
+Test(radix_lf, failed_edit_leaves_the_transaction_going)
+{
+	struct item *a = item_new(P(10, 1, 0, 0), 16);
+	struct radix_lf_txn *txn;
+	void *out;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	cr_assert_eq(radix_lf_txn_insert(txn, a), 0);
+	cr_assert_eq(radix_lf_txn_insert(txn, a), -EEXIST);
+	cr_assert_eq(radix_lf_txn_remove(txn, a->key, 15, &out), -ENOENT);
+	radix_lf_txn_commit(txn);
+	cr_assert_eq(lookup(P(10, 1, 2, 3)), a);
+	clear();
+}
+
+Test(radix_lf, snapshot_keeps_its_version)
+{
+	struct item *p8 = add(P(10, 0, 0, 0), 8),
+		    *p16 = add(P(10, 1, 0, 0), 16);
+	struct radix_lf_snap *snap;
+	void *out;
+
+	cr_assert_eq(radix_lf_snap_open(t, &snap), 0);
+	cr_assert_eq(radix_lf_remove(t, p16->key, 16, &out), 0);
+	add(P(10, 1, 2, 0), 24);
+	cr_assert_eq(radix_lf_snap_lookup(snap, P(10, 1, 2, 3), 32), p16);
+	cr_assert_eq(radix_lf_snap_exact(snap, p8->key, 8), p8);
+	cr_assert_null(radix_lf_snap_exact(snap, P(10, 1, 2, 0), 24));
+	cr_assert_eq(radix_lf_snap_count(snap), 2);
+	cr_assert_eq(radix_lf_count(t), 2);
+	radix_lf_snap_close(snap);
+	free(p16);
+	clear();
+}
+
+static bool called;
+
+static void
+note_call(struct pserialize_head *head)
+{
+	called = true;
+	free(head);
+}
+
+Test(radix_lf, retired_item_waits_for_the_grace_period)
+{
+	struct item *it = add(P(10, 0, 0, 0), 8);
+	void *out;
+
+	called = false;
+	cr_assert_eq(radix_lf_remove(t, it->key, 8, &out), 0);
+	radix_lf_retire(t, &it->head, note_call);
+	pserialize_barrier();
+	cr_assert(called);
+}
+
+Test(radix_lf, retired_item_waits_for_older_snapshots_only)
+{
+	struct item *it = add(P(10, 0, 0, 0), 8);
+	struct radix_lf_snap *older, *newer;
+	void *out;
+
+	called = false;
+	cr_assert_eq(radix_lf_snap_open(t, &older), 0);
+	cr_assert_eq(radix_lf_remove(t, it->key, 8, &out), 0);
+	radix_lf_retire(t, &it->head, note_call);
+	cr_assert_eq(radix_lf_snap_open(t, &newer), 0);
+	pserialize_barrier();
+	cr_assert_not(called);
+	cr_assert_eq(radix_lf_snap_lookup(older, P(10, 1, 1, 1), 32), it);
+
+	radix_lf_snap_close(older);
+	pserialize_barrier();
+	cr_assert(called);
+	cr_assert_null(radix_lf_snap_lookup(newer, P(10, 1, 1, 1), 32));
+	radix_lf_snap_close(newer);
+}
+
+Test(radix_lf, newer_snapshot_closed_first_frees_nothing_early)
+{
+	struct item *it = add(P(10, 0, 0, 0), 8);
+	struct radix_lf_snap *older, *newer;
+	void *out;
+
+	called = false;
+	cr_assert_eq(radix_lf_snap_open(t, &older), 0);
+	cr_assert_eq(radix_lf_remove(t, it->key, 8, &out), 0);
+	radix_lf_retire(t, &it->head, note_call);
+	cr_assert_eq(radix_lf_snap_open(t, &newer), 0);
+	radix_lf_snap_close(newer);
+	pserialize_barrier();
+	cr_assert_not(called);
+	radix_lf_snap_close(older);
+	pserialize_barrier();
+	cr_assert(called);
+}
+
+Test(radix_lf, one_item_may_be_in_two_trees)
+{
+	const struct radix_lf_config cfg = item_config(32);
+	struct item *it = add(P(10, 0, 0, 0), 8);
+	struct radix_lf *other;
+	void *out;
+
+	cr_assert_eq(radix_lf_create(&cfg, &other), 0);
+	cr_assert_eq(radix_lf_insert(other, it), 0);
+	cr_assert_eq(radix_lf_remove(other, it->key, 8, &out), 0);
+	cr_assert_eq(lookup(P(10, 1, 1, 1)), it);
+	radix_lf_destroy(other);
+	clear();
+}
