@@ -51,6 +51,7 @@ enum netif_flags {
 	NETIF_LOOPBACK = 1u << 2,
 	NETIF_NOARP = 1u << 3, /* no neighbour resolution */
 	NETIF_PROMISC = 1u << 4,
+	NETIF_GONE = 1u << 5, /* its device vanished: stack_housekeep() */
 };
 
 /* Families that keep something per interface; afdata is indexed by these. */
@@ -82,14 +83,16 @@ struct netif_ops {
 
 	/*
 	 * Send b on queue and free its packets; what does not fit is
-	 * dropped as DROP_TX_FULL.  Context: worker whose id modulo nqueues
-	 * is queue, in a read section; never sleeps.
+	 * dropped as DROP_TX_FULL.  NETIF_TX_* count what was handed over:
+	 * core has done so.  Context: worker whose id modulo nqueues is queue,
+	 * in a read section; never sleeps.
 	 */
 	void (*transmit)(struct netif *nif, unsigned int queue,
 	    struct worker *w, struct pkt_batch *b);
 
 	/*
-	 * Optional: the worker is about to sleep.  Ask for worker_wake() or
+	 * Optional; a worker that serves a queue without it never sleeps, it
+	 * yields.  The worker is about to sleep: ask for worker_wake() or
 	 * for readiness of *fd (set to -1 if there is none).  Whatever makes
 	 * worker_wake() see a sleeper happened before this call.
 	 * Returns: true if packets wait already, so it must not sleep.
@@ -272,9 +275,9 @@ void netif_output(struct worker *w, struct netif *nif, struct pkt *p);
 void netif_input(struct worker *w, struct netif *nif, struct pkt_batch *b);
 
 /*
- * Publish an address, and remove one.  These keep the list only: routes are
- * the protocol's business (ipv4_addr_add()).
- * Context: control thread holding the control mutex; never sleeps.
+ * Publish an address, and remove one, and tell the protocols (ADDR).  These
+ * keep the list only: routes are the protocol's business (ipv4_addr_add()).
+ * Context: control thread holding the control mutex; may sleep (in a hook).
  * Owner:   the list owns *a, from malloc(); removal retires and frees it.
  */
 void netif_addr_publish(struct netif *nif, struct netif_addr *a);

@@ -78,7 +78,7 @@ struct pkt {
 	struct pkt_pool *pool; /* [c] where it returns to */
 	uint8_t *buf;          /* [c] start of the buffer (headroom) */
 	uint32_t room;         /* [c] bytes from buf on, headroom included */
-	uint32_t reserved;
+	uint32_t check;        /* [h] free or held; checked builds test it */
 } __attribute__((__aligned__(SYNC_CACHELINE)));
 
 _Static_assert(sizeof(struct pkt) == 2 * SYNC_CACHELINE, "two cache lines");

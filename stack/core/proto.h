@@ -42,12 +42,17 @@ struct proto {
 	uint16_t number;
 
 	/*
-	 * Make the protocol's state for one stack.
-	 * Context: control thread.  Returns: 0 or a negative errno.
+	 * Optional: make the protocol's state for one stack.
+	 * Context: control thread without the control mutex.
+	 * Returns: 0 or a negative errno.
 	 */
 	int (*init)(struct stack *st, void **state);
 
-	/* Free it; no packet, timer or message refers to it any more. */
+	/*
+	 * Optional: free it.  No packet, message or interface refers to it
+	 * any more; timers of its own it cancels now, by worker_call().
+	 * Context: control thread without the control mutex; may sleep.
+	 */
 	void (*fini)(void *state);
 
 	/*
