@@ -17,7 +17,8 @@
  *   INCOMPLETE  asked, no answer yet; up to NEXTHOP_HOLD_MAX packets wait
  *   REACHABLE   answered lately
  *   STALE       answered once; used as it is, the first use starts PROBE
- *   PROBE       asked again by unicast, used meanwhile
+ *   PROBE       asked again by unicast, used meanwhile; without an answer it
+ *               becomes INCOMPLETE, so that everybody is asked
  *   FAILED      did not answer; packets to it are answered as unreachable
  *               until the negative entry expires
  *   PERMANENT   configured; never asked, never expires
@@ -73,10 +74,10 @@ struct nexthop_params {
 	unsigned int max_solicits;   /* multicast/broadcast tries (3) */
 	unsigned int max_probes;     /* unicast tries (3) */
 	uint64_t solicit_interval;   /* per entry, at most one each (1 s) */
-	unsigned int solicit_rate;   /* per table, requests a second (256) */
-	uint64_t reachable_time;     /* REACHABLE -> STALE (30 s) */
-	uint64_t stale_time;         /* STALE unused -> removed (20 min) */
-	uint64_t failed_time;        /* FAILED -> removed (20 s) */
+	unsigned int solicit_rate; /* per table, to everybody, a second (256) */
+	uint64_t reachable_time;   /* REACHABLE -> STALE (30 s) */
+	uint64_t stale_time;       /* STALE unused -> removed (20 min) */
+	uint64_t failed_time;      /* FAILED -> removed (20 s) */
 };
 
 /* What the family's protocol (ARP, later ND) does for the table. */
@@ -141,20 +142,42 @@ const struct nexthop_adj *nexthop_lookup(
     const struct netif *nif, enum netif_af af, const uint8_t *addr);
 
 /*
- * Send p, whose data is the L3 header, to the neighbour p->nexthop on nif:
- * rewrite and netif_output() if there is an adjacency, otherwise the owner
- * holds it and asks.  NOARP and loopback interfaces need no neighbour.
+ * Send p, whose data is the L3 header, to the neighbour p->nexthop on nif, a
+ * unicast address (a broadcast goes by ether_output()): rewrite and
+ * netif_output() if there is an adjacency, otherwise the owner holds it and
+ * asks.  Bare IP links (the loop interface) need no neighbour; a NOARP
+ * interface knows PERMANENT ones only.
  * Context: worker in a read section; never sleeps; wait-free.
  * Owner:   takes p.
  */
 void nexthop_output(
     struct worker *w, struct netif *nif, enum netif_af af, struct pkt *p);
 
+/*
+ * Is there an entry for addr, in whatever state?
+ * Context: worker in a read section; never sleeps; wait-free.
+ */
+bool nexthop_known(
+    const struct netif *nif, enum netif_af af, const uint8_t *addr);
+
+/*
+ * The worker that owns the tables of interface id, gone or not.
+ * Context: any thread; never sleeps.
+ */
+struct worker *nexthop_owner(struct stack *st, netif_id id);
+
+/*
+ * The res_arg of nexthop_table_attach().
+ * Context: reader section; never sleeps; wait-free.
+ * Returns: NULL if nif has no table of the family.
+ */
+void *nexthop_resolver_arg(const struct netif *nif, enum netif_af af);
+
 /* How much a received claim is worth. */
 enum nexthop_claim {
 	NEXTHOP_CLAIM_HINT,    /* unsolicited: update, never create */
 	NEXTHOP_CLAIM_REQUEST, /* they asked us: may create, as STALE */
-	NEXTHOP_CLAIM_ANSWER,  /* answer to our request: REACHABLE */
+	NEXTHOP_CLAIM_ANSWER,  /* a reply: REACHABLE if we asked, else HINT */
 };
 
 /*
@@ -173,7 +196,7 @@ void nexthop_learn(struct worker *w, struct netif *nif, enum netif_af af,
  * Context: control thread, not in a read section; sleeps (asks the owner).
  * Returns: 0, -ENODEV, -EAFNOSUPPORT (no table), -EINVAL (group or zero
  *          hwaddr), -EEXIST (an entry that is PERMANENT already, without
- *          replace), -ENOSPC.
+ *          replace), -ENOSPC (every entry is in use), -ENOMEM.
  */
 int nexthop_static_add(struct stack *st, netif_id id, enum netif_af af,
     const uint8_t *addr, const uint8_t *hwaddr, bool replace);

@@ -15,7 +15,6 @@
 #include "stack/core/proto.h"
 
 struct stack;
-struct worker;
 
 /* The plug-in: carrier PROTO_CARRIER_ETHER, number ETHER_TYPE_ARP. */
 extern const struct proto proto_arp;
@@ -32,9 +31,11 @@ enum arp_claim_state {
 /*
  * Announce addr (network order) on an interface: gratuitous ARP, and from then
  * on defend it.  With probe, probe first (RFC 5227 2.1): the address is used
- * meanwhile, a conflict is logged as an event and shown by arp_claim().
+ * meanwhile, a conflict is logged as an event and shown by arp_claim().  The
+ * event is EVENT_ADDR, EVENT_CHANGE: addr, the claim's state, and hwaddr of the
+ * other station.  On an interface that is down it begins when that comes up.
  * Context: control thread, not in a read section; sleeps (asks the owner).
- * Returns: 0, -ENODEV, or -EAFNOSUPPORT on an interface without ARP.
+ * Returns: 0, -ENODEV, -EAFNOSUPPORT on an interface without ARP, -ENOMEM.
  */
 int arp_claim_add(struct stack *st, netif_id id, uint32_t addr, bool probe);
 
@@ -44,8 +45,12 @@ int arp_claim_remove(struct stack *st, netif_id id, uint32_t addr);
 /* The claim's state.  Context: as arp_claim_add(). */
 enum arp_claim_state arp_claim(struct stack *st, netif_id id, uint32_t addr);
 
-/* Change the bounds used for interfaces attached from now on. */
 struct nexthop_params;
+
+/*
+ * Change the bounds used for interfaces attached from now on.
+ * Context: control thread without the control mutex.
+ */
 void arp_set_params(struct stack *st, const struct nexthop_params *p);
 
 #endif /* STACK_PROTO_ARP_ARP_H */

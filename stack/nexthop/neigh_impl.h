@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef STACK_NEXTHOP_NEIGH_IMPL_H
+#define STACK_NEXTHOP_NEIGH_IMPL_H
+
+/* What the files of this folder share: the table, and the owner's steps. */
+
+#include <sys/queue.h>
+
+#include "libsync/pslist/pslist.h"
+#include "stack/core/timer.h"
+#include "stack/nexthop/neigh.h"
+
+/* An address of either family, zero padded, so that comparing is cheap. */
+struct nexthop_key {
+	uint64_t word[2];
+};
+
+/*
+ * One neighbour.  Invariants: neigh.c.
+ * [a] atomic  [c] constant while a reader may find it  [o] owner worker
+ */
+struct nexthop_neigh {
+	struct pslist_entry link;              /* [o] readers walk it */
+	struct nexthop_key key;                /* [c] */
+	SYNC_ATOMIC(struct nexthop_adj *) adj; /* [a] the owner stores */
+	SYNC_ATOMIC(enum nexthop_state) state; /* [a] the owner stores */
+	SYNC_ATOMIC(bool) posted;              /* [a] used is on its way */
+	bool linked;                           /* [o] readers may find it */
+	unsigned int tries;                    /* [o] requests sent */
+	unsigned int ticks;                    /* [o] times it was due */
+	unsigned int held;                     /* [o] packets in hold */
+	struct pkt *hold, **hold_end;          /* [o] waiting, oldest first */
+	uint8_t hwaddr[6];                     /* [o] zero: none yet */
+	uint64_t confirmed;                    /* [o] ns */
+	uint64_t gp;                           /* [o] readers gone, in limbo */
+	struct timer timer;                    /* [o] */
+	struct worker_msg used;                /* a stale adjacency was used */
+	struct nexthop_table *table;           /* [c] */
+	TAILQ_ENTRY(nexthop_neigh) of_state;   /* [o] or free, or limbo */
+};
+
+TAILQ_HEAD(nexthop_neighs, nexthop_neigh);
+
+/* [c] constant once published  [o] owner worker */
+struct nexthop_table {
+	struct netif *nif;                  /* [c] outlives the table */
+	struct stack *stack;                /* [c] */
+	struct worker *owner;               /* [c] */
+	const struct nexthop_resolver *res; /* [c] */
+	void *res_arg;                      /* [c] */
+	enum netif_af af;                   /* [c] */
+	struct nexthop_params params;       /* [c] */
+	uint64_t seed;                      /* [c] of the hash */
+	size_t mask;                        /* [c] buckets - 1 */
+	struct pslist_head *bucket;         /* [c] readers walk them */
+
+	struct nexthop_neigh *pool;   /* [o] all entries */
+	unsigned int npool;           /* [c] */
+	unsigned int fresh;           /* [o] pool[fresh..] never used */
+	unsigned int nlinked;         /* [o] */
+	struct nexthop_neighs unused; /* [o] readers have left them */
+	struct nexthop_neighs limbo;  /* [o] readers may stand on them */
+	uint64_t credit, credit_at;   /* [o] bucket of requests, ns */
+	struct nexthop_neighs by_state[NEXTHOP_STATE_COUNT]; /* [o] by age */
+	unsigned int count[NEXTHOP_STATE_COUNT];             /* [o] */
+};
+
+/* addr, of the family's length, as a key. */
+struct nexthop_key nexthop_key_make(
+    const struct nexthop_table *t, const uint8_t *addr);
+
+/* The table of one family, or NULL.  Context: reader section. */
+struct nexthop_table *nexthop_table_get(
+    const struct netif *nif, enum netif_af af);
+
+/* The chain in which a key is looked for. */
+struct pslist_head *nexthop_bucket(
+    const struct nexthop_table *t, const struct nexthop_key *key);
+
+/* The entry of a key, or NULL.  Context: reader section. */
+struct nexthop_neigh *nexthop_find(
+    const struct nexthop_table *t, const struct nexthop_key *key);
+
+/* Prepend the adjacency's header to p, and transmit it. */
+void nexthop_send(struct worker *w, struct nexthop_table *t,
+    struct nexthop_neigh *e, const struct nexthop_adj *adj, struct pkt *p);
+
+/*
+ * The owner's steps.  Context of all: the owner worker in a read section, or
+ * a control thread in its place (worker_call()); never sleeps.
+ */
+
+/* p waits for the neighbour of this key, which is asked.  Takes p. */
+void nexthop_state_hold(struct nexthop_table *t, struct worker *w,
+    const struct nexthop_key *key, struct pkt *p);
+
+/* Somebody said that key is at hwaddr: as nexthop_learn(). */
+void nexthop_state_claim(struct nexthop_table *t, struct worker *w,
+    const struct nexthop_key *key, const uint8_t *hwaddr,
+    enum nexthop_claim claim);
+
+/* Returns: 0, -EEXIST, -ENOSPC or -ENOMEM, as nexthop_static_add(). */
+int nexthop_state_permanent(struct nexthop_table *t, struct worker *w,
+    const struct nexthop_key *key, const uint8_t *hwaddr, bool replace);
+
+/* Unlink e; its packets are dropped for reason. */
+void nexthop_state_remove(
+    struct nexthop_neigh *e, struct worker *w, enum drop_reason reason);
+
+/* Set up an entry of the pool for its first use. */
+void nexthop_state_init(struct nexthop_table *t, struct nexthop_neigh *e);
+
+#endif /* STACK_NEXTHOP_NEIGH_IMPL_H */
