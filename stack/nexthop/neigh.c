@@ -385,49 +385,48 @@ learn_message(struct worker *w, struct worker_msg *msg)
 	pkt_free(w, p);
 }
 
-/* Would the claim change anything?  Storms of old news end here. */
+/* Would it change anything?  Storms of old news end here. */
 static bool
 is_news(const struct nexthop_table *t, const struct nexthop_key *key,
-    const uint8_t *hwaddr, enum nexthop_claim claim)
+    const struct nexthop_said *said)
 {
 	const struct nexthop_neigh *e = nexthop_find(t, key);
 	const struct nexthop_adj *adj;
 	enum nexthop_state state;
 
 	if (e == NULL)
-		return claim == NEXTHOP_CLAIM_REQUEST;
+		return said->claim == NEXTHOP_CLAIM_REQUEST;
 	/* relaxed: the owner looks again. */
 	state = sync_load_relaxed(&e->state);
 	if (state == NEXTHOP_PERMANENT)
 		return false;
 	/* ADJ acquire: pairs with the release in adj_swap. */
 	adj = sync_load_acquire(&e->adj);
-	if (adj == NULL || memcmp(adj->hdr, hwaddr, 6) != 0)
+	if (adj == NULL || memcmp(adj->hdr, said->hwaddr, 6) != 0)
 		return true;
-	return claim == NEXTHOP_CLAIM_ANSWER && state == NEXTHOP_PROBE;
+	return said->claim == NEXTHOP_CLAIM_ANSWER && state == NEXTHOP_PROBE;
 }
 
 void
 nexthop_learn(struct worker *w, struct netif *nif, enum netif_af af,
-    const uint8_t *addr, const uint8_t *hwaddr, enum nexthop_claim claim,
-    struct pkt *p)
+    const struct nexthop_said *said, struct pkt *p)
 {
 	struct nexthop_table *t = nexthop_table_get(nif, af);
-	struct claim c = {.af = (uint8_t)af, .claim = (uint8_t)claim};
+	struct claim c = {.af = (uint8_t)af, .claim = (uint8_t)said->claim};
 
 	if (t == NULL) {
 		pkt_free(w, p);
 		return;
 	}
-	c.key = nexthop_key_make(t, addr);
-	if (!is_news(t, &c.key, hwaddr, claim)) {
+	c.key = nexthop_key_make(t, said->addr);
+	if (!is_news(t, &c.key, said)) {
 		pkt_free(w, p);
 	} else if (w == t->owner) {
-		nexthop_state_claim(t, w, &c.key, hwaddr, claim);
+		nexthop_state_claim(t, w, &c.key, said->hwaddr, said->claim);
 		pkt_free(w, p);
 	} else {
 		SYNC_ASSERT(pkt_headroom(p) >= sizeof(c));
-		memcpy(c.hwaddr, hwaddr, sizeof(c.hwaddr));
+		memcpy(c.hwaddr, said->hwaddr, sizeof(c.hwaddr));
 		memcpy(p->buf, &c, sizeof(c));
 		p->tx_if = nif->id;
 		p->msg.fn = learn_message;

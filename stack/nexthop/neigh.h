@@ -180,16 +180,22 @@ enum nexthop_claim {
 	NEXTHOP_CLAIM_ANSWER,  /* a reply: REACHABLE if we asked, else HINT */
 };
 
+/* What a received packet said: addr is at hwaddr.  Both may lie in it. */
+struct nexthop_said {
+	const uint8_t *addr;
+	const uint8_t *hwaddr;
+	enum nexthop_claim claim;
+};
+
 /*
- * A packet said that addr is at hwaddr.  A PERMANENT entry is not changed; a
+ * A packet said something.  A PERMANENT entry is not changed; a
  * different hwaddr swaps the adjacency; held packets leave.
  * Context: any worker in a read section (sent on to the owner inside p, which
  *          is freed there); never sleeps.
  * Owner:   takes p, the packet that said so.
  */
 void nexthop_learn(struct worker *w, struct netif *nif, enum netif_af af,
-    const uint8_t *addr, const uint8_t *hwaddr, enum nexthop_claim claim,
-    struct pkt *p);
+    const struct nexthop_said *said, struct pkt *p);
 
 /*
  * Configure, or replace by, a PERMANENT entry; held packets leave.

@@ -87,8 +87,7 @@ is_no_host(const struct netif *nif, uint32_t addr)
 }
 
 void
-arp_send(struct worker *w, struct netif *nif, uint16_t op, const uint8_t *l2dst,
-    uint32_t spa, const uint8_t *tha, uint32_t tpa)
+arp_send(struct worker *w, struct netif *nif, const struct arp_say *say)
 {
 	struct pkt *p = pkt_alloc(w);
 	struct arp_pkt *h;
@@ -104,15 +103,16 @@ arp_send(struct worker *w, struct netif *nif, uint16_t op, const uint8_t *l2dst,
 	    .htype = htons(HTYPE_ETHER),
 	    .ptype = htons(ETHER_TYPE_IPV4),
 	    .hlen = ETHER_ADDR_LEN,
-	    .plen = sizeof(spa),
-	    .op = htons(op),
-	    .spa = spa,
-	    .tpa = tpa,
+	    .plen = sizeof(h->spa),
+	    .op = htons(say->op),
+	    .spa = say->spa,
+	    .tpa = say->tpa,
 	};
 	memcpy(h->sha, nif->hwaddr, ETHER_ADDR_LEN);
-	if (tha != NULL)
-		memcpy(h->tha, tha, ETHER_ADDR_LEN);
-	ether_output(w, nif, l2dst, ETHER_TYPE_ARP, p);
+	if (say->tha != NULL)
+		memcpy(h->tha, say->tha, ETHER_ADDR_LEN);
+	ether_output(w, nif, say->l2dst != NULL ? say->l2dst : ether_broadcast,
+	    ETHER_TYPE_ARP, p);
 }
 
 /* Why h must not be looked at, or DROP_REASON_COUNT. */
@@ -184,34 +184,52 @@ pass_claim(struct worker *w, struct netif *nif, struct pkt *p)
 	worker_post(owner, &p->msg);
 }
 
+/* What a packet says about its sender. */
+static struct nexthop_said
+said_by(const struct arp_pkt *h, enum nexthop_claim claim)
+{
+	return (struct nexthop_said){
+	    .addr = (const uint8_t *)&h->spa,
+	    .hwaddr = h->sha,
+	    .claim = claim,
+	};
+}
+
 /* A checked packet whose target is one of our addresses. */
 static void
 input_for_us(struct worker *w, struct netif *nif, struct pkt *p)
 {
 	const struct arp_pkt *h = (const struct arp_pkt *)p->data;
-	enum nexthop_claim claim = NEXTHOP_CLAIM_HINT;
+	struct nexthop_said said = said_by(h, NEXTHOP_CLAIM_HINT);
 
 	if (h->op == htons(ARP_OP_REPLY)) {
 		/* A reply comes to the asker alone. */
 		if ((p->flags & PKT_L2_BROADCAST) == 0 &&
 		    memcmp(h->tha, nif->hwaddr, ETHER_ADDR_LEN) == 0)
-			claim = NEXTHOP_CLAIM_ANSWER;
+			said.claim = NEXTHOP_CLAIM_ANSWER;
 	} else {
-		arp_send(w, nif, ARP_OP_REPLY, h->sha, h->tpa, h->sha, h->spa);
+		arp_send(w, nif,
+		    &(struct arp_say){
+			.op = ARP_OP_REPLY,
+			.spa = h->tpa,
+			.tpa = h->spa,
+			.tha = h->sha,
+			.l2dst = h->sha,
+		    });
 		if (on_link(nif, h->spa) != NULL)
-			claim = NEXTHOP_CLAIM_REQUEST;
+			said.claim = NEXTHOP_CLAIM_REQUEST;
 	}
 	if (h->spa == 0)
 		pass_claim(w, nif, p);
 	else
-		nexthop_learn(w, nif, NETIF_AF_INET, (const uint8_t *)&h->spa,
-		    h->sha, claim, p);
+		nexthop_learn(w, nif, NETIF_AF_INET, &said, p);
 }
 
 static void
 input_one(struct worker *w, struct netif *nif, struct pkt *p)
 {
 	const struct arp_pkt *h = (const struct arp_pkt *)p->data;
+	const struct nexthop_said said = said_by(h, NEXTHOP_CLAIM_HINT);
 	const enum drop_reason bad = check(nif, p, h);
 
 	if (bad != DROP_REASON_COUNT)
@@ -220,10 +238,8 @@ input_one(struct worker *w, struct netif *nif, struct pkt *p)
 		pass_claim(w, nif, p);
 	else if (is_ours(nif, h->tpa))
 		input_for_us(w, nif, p);
-	else if (h->spa != 0 &&
-		 nexthop_known(nif, NETIF_AF_INET, (const uint8_t *)&h->spa))
-		nexthop_learn(w, nif, NETIF_AF_INET, (const uint8_t *)&h->spa,
-		    h->sha, NEXTHOP_CLAIM_HINT, p);
+	else if (h->spa != 0 && nexthop_known(nif, NETIF_AF_INET, said.addr))
+		nexthop_learn(w, nif, NETIF_AF_INET, &said, p);
 	else
 		pkt_drop(w, p, p->rx_if, DROP_ARP_NOT_OURS);
 }
@@ -259,9 +275,13 @@ solicit(void *arg, struct worker *w, struct netif *nif, const uint8_t *addr,
 		src = netif_addr_first(nif, NETIF_AF_INET);
 	if (src == NULL)
 		return; /* with sender 0 it would be a probe for the target */
-	arp_send(w, nif, ARP_OP_REQUEST,
-	    hwaddr != NULL ? hwaddr : ether_broadcast, addr_word(src), NULL,
-	    target);
+	arp_send(w, nif,
+	    &(struct arp_say){
+		.op = ARP_OP_REQUEST,
+		.spa = addr_word(src),
+		.tpa = target,
+		.l2dst = hwaddr,
+	    });
 }
 
 /* RFC 1812 5.2.7.1: whoever sent what we could not forward is told. */

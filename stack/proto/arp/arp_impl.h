@@ -34,13 +34,20 @@ struct arp_netif {
 	LIST_HEAD(, arp_claim_entry) claims; /* [o] */
 };
 
+/* What to say, about spa at our own hardware address; network order. */
+struct arp_say {
+	uint16_t op; /* host order */
+	uint32_t spa;
+	uint32_t tpa;
+	const uint8_t *tha;   /* NULL: not known, zero on the wire */
+	const uint8_t *l2dst; /* NULL: everybody */
+};
+
 /*
- * Send one ARP packet from nif to l2dst, about spa at our own hardware address.
- * tha NULL: not known, zero on the wire.
+ * Send one ARP packet from nif.
  * Context: worker in a read section; never sleeps.
  */
-void arp_send(struct worker *w, struct netif *nif, uint16_t op,
-    const uint8_t *l2dst, uint32_t spa, const uint8_t *tha, uint32_t tpa);
+void arp_send(struct worker *w, struct netif *nif, const struct arp_say *say);
 
 /*
  * The station sha used addr as its own; probe: it only asked whether it may.

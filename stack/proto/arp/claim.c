@@ -24,7 +24,6 @@
 #include "stack/core/stack.h"
 #include "stack/core/timer.h"
 #include "stack/proto/arp/arp_impl.h"
-#include "stack/proto/ether/ether.h"
 
 /* RFC 5227 section 1.1; times in ns */
 #define SEC               UINT64_C(1000000000)
@@ -74,8 +73,9 @@ tell(const struct arp_claim_entry *c, const uint8_t *sha)
 static void
 announce(struct arp_claim_entry *c, struct worker *w)
 {
-	arp_send(w, c->an->nif, ARP_OP_REQUEST, ether_broadcast, c->addr, NULL,
-	    c->addr);
+	arp_send(w, c->an->nif,
+	    &(struct arp_say){
+		.op = ARP_OP_REQUEST, .spa = c->addr, .tpa = c->addr});
 	c->held = true;
 	c->state = ARP_CLAIM_ANNOUNCED;
 	if (++c->sent < ANNOUNCE_NUM)
@@ -87,8 +87,8 @@ probe(struct arp_claim_entry *c, struct worker *w)
 {
 	uint64_t wait = ANNOUNCE_WAIT;
 
-	arp_send(
-	    w, c->an->nif, ARP_OP_REQUEST, ether_broadcast, 0, NULL, c->addr);
+	arp_send(w, c->an->nif,
+	    &(struct arp_say){.op = ARP_OP_REQUEST, .tpa = c->addr});
 	if (++c->sent < PROBE_NUM)
 		wait = PROBE_MIN + worker_random(w) % (PROBE_MAX - PROBE_MIN);
 	timer_arm(w, &c->timer, w->now + wait);
