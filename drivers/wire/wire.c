@@ -138,8 +138,6 @@ send_one(struct netif *nif, struct wire_port *port, struct wire_ring *r,
 	}
 	if (capture != NULL)
 		wire_pcapng_write(capture, port->end, w->now, p->data, p->len);
-	netif_count(w, nif, NETIF_TX_PACKETS, 1);
-	netif_count(w, nif, NETIF_TX_BYTES, p->len);
 	pkt_free(w, p);
 }
 
