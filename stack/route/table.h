@@ -138,6 +138,15 @@ const struct route *route_txn_exact(
     struct route_txn *x, const uint8_t *prefix, unsigned int plen);
 
 /*
+ * Take the next hops for which goes() is true away from r, a route of the
+ * transaction's table, and the route itself if it has no other.
+ * Context: as route_txn_add().
+ * Returns: 1 if that was an edit, 0 if not, or -ENOMEM.
+ */
+int route_txn_prune(struct route_txn *x, const struct route *r,
+    bool (*goes)(const struct route_nexthop *nh, void *arg), void *arg);
+
+/*
  * Publish all edits with one store, retire what they replaced, and publish an
  * event per edit (one summary event beyond 1024 edits).  Commit and abort free
  * the transaction.
