@@ -55,8 +55,8 @@ enum ipv4_option {
 	IPV4_OPT_DEFAULT_TTL,         /* 1..255 (64) */
 	IPV4_OPT_DIRECTED_BROADCAST,  /* forward them (0), RFC 2644 */
 	IPV4_OPT_SEND_REDIRECTS,      /* (0) */
-	IPV4_OPT_ICMP_RATE,           /* errors a second per type (1000) */
-	IPV4_OPT_ICMP_DST_RATE,       /* errors a second per destination (10) */
+	IPV4_OPT_ICMP_RATE,           /* errors/s per type, 0: any (1000) */
+	IPV4_OPT_ICMP_DST_RATE,       /* and per destination, 0: any (10) */
 	IPV4_OPT_ICMP_ECHO_BROADCAST, /* answer echo to broadcast (0) */
 	IPV4_OPT_COUNT
 };

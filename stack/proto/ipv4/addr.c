@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Addresses of interfaces, and the routes that follow from them.
+ *
+ * What a prefix's route should be is derived from all addresses together:
+ * the local route of an address, else the broadcast route of a network, else
+ * the connected route of a network.  So a network that two addresses share
+ * stays until the last of them goes, and an address that equals the broadcast
+ * address of another network is an address.
+ *
+ * Invariants
+ *   I1  All routes that follow from an address change in one commit, so no
+ *       packet finds the address without its network or the reverse.
+ *   I2  A route of protocol ROUTE_PROTO_KERNEL is there exactly while some
+ *       address asks for it.
+ *   I3  An address is listed only while its local route is there: added to the
+ *       list after the commit, taken off it after the one that removes.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libsync/base/assert.h"
+#include "stack/core/event.h"
+#include "stack/nexthop/neigh.h"
+#include "stack/proto/arp/arp.h"
+#include "stack/proto/ipv4/ipv4_impl.h"
+
+/* One address of the stack, host order. */
+struct item {
+	struct netif *nif;
+	uint32_t addr;
+	unsigned int plen;
+};
+
+/* All addresses as they will be. */
+struct plan {
+	struct ipv4 *ip;
+	struct item *item;
+	size_t n, room;
+};
+
+/* A prefix, host order. */
+struct prefix {
+	uint32_t net;
+	unsigned int plen;
+};
+
+static uint32_t
+network(const struct item *i)
+{
+	return i->addr & ipv4_mask(i->plen);
+}
+
+/* RFC 3021: networks of two addresses have no broadcast address. */
+static bool
+has_broadcast(const struct item *i)
+{
+	return i->plen < 31 && !ipv4_loopback(i->addr);
+}
+
+static uint32_t
+broadcast_of(const struct item *i)
+{
+	return i->addr | ~ipv4_mask(i->plen);
+}
+
+static int
+plan_add(struct plan *pl, const struct item *i)
+{
+	const size_t room = pl->room == 0 ? 16 : 2 * pl->room;
+	struct item *item;
+
+	if (pl->n == pl->room) {
+		item = realloc(pl->item, room * sizeof(*item));
+		if (item == NULL)
+			return -ENOMEM;
+		pl->item = item;
+		pl->room = room;
+	}
+	pl->item[pl->n++] = *i;
+	return 0;
+}
+
+/*
+ * Collect the addresses of all interfaces, without those of nif that are addr,
+ * or of all of nif if addr is 0 (host order; NULL: nothing is left out).
+ */
+static int
+plan_make(struct ipv4 *ip, const struct netif *without, uint32_t addr,
+    struct plan *pl)
+{
+	const struct netif_addr *a;
+	struct netif *nif;
+	struct item i;
+	int error = 0;
+
+	*pl = (struct plan){.ip = ip};
+	for (nif = netif_first(ip->stack); nif != NULL && error == 0;
+	     nif = netif_next(ip->stack, nif)) {
+		for (a = netif_addr_first(nif, NETIF_AF_INET);
+		     a != NULL && error == 0; a = netif_addr_next(a)) {
+			i = (struct item){
+			    nif, ntohl(ipv4_get(a->addr)), a->plen};
+			if (nif == without && (addr == 0 || addr == i.addr))
+				continue;
+			error = plan_add(pl, &i);
+		}
+	}
+	if (error != 0)
+		free(pl->item);
+	return error;
+}
+
+static void
+set_nexthop(struct route_config *cfg, struct route_nexthop *nh,
+    const struct item *i, uint8_t type)
+{
+	*nh = (struct route_nexthop){.netif = i->nif->id, .weight = 1};
+	cfg->type = type;
+	cfg->protocol = ROUTE_PROTO_KERNEL;
+	cfg->has_prefsrc = true;
+	ipv4_put(cfg->prefsrc, htonl(i->addr));
+	cfg->nexthops = nh;
+	cfg->nnexthops = 1;
+}
+
+/* Every interface whose network has this broadcast address receives it. */
+static bool
+derive_broadcast(const struct plan *pl, uint32_t net, struct route_config *cfg,
+    struct route_nexthop *nh)
+{
+	unsigned int n = 0;
+	size_t k;
+
+	for (k = 0; k < pl->n && n < ROUTE_NEXTHOPS_MAX; k++) {
+		const struct item *i = &pl->item[k];
+
+		if (!has_broadcast(i) || broadcast_of(i) != net ||
+		    (n > 0 && nh[n - 1].netif == i->nif->id))
+			continue;
+		if (n == 0)
+			set_nexthop(cfg, nh, i, ROUTE_BROADCAST);
+		else
+			nh[n] = (struct route_nexthop){
+			    .netif = i->nif->id, .weight = 1};
+		n++;
+	}
+	cfg->nnexthops = n;
+	return n > 0;
+}
+
+/* The route that the planned addresses ask for at px; false: none. */
+static bool
+derive(const struct plan *pl, struct prefix px, struct route_config *cfg,
+    struct route_nexthop *nh)
+{
+	size_t k;
+
+	*cfg = (struct route_config){.plen = (uint8_t)px.plen};
+	ipv4_put(cfg->prefix, htonl(px.net));
+	for (k = 0; k < pl->n && px.plen == 32; k++) {
+		if (pl->item[k].addr == px.net) {
+			set_nexthop(cfg, nh, &pl->item[k], ROUTE_LOCAL);
+			return true;
+		}
+	}
+	if (px.plen == 32 && derive_broadcast(pl, px.net, cfg, nh))
+		return true;
+	for (k = 0; k < pl->n && px.plen < 32; k++) {
+		const struct item *i = &pl->item[k];
+
+		if (i->plen != px.plen || network(i) != px.net)
+			continue;
+		/* All of a loop interface's network is ourselves. */
+		set_nexthop(cfg, nh, i,
+		    ipv4_loopback(i->addr) ? ROUTE_LOCAL : ROUTE_UNICAST);
+		return true;
+	}
+	return false;
+}
+
+static bool
+same(const struct route *r, const struct route_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->nnexthops && i < cfg->nnexthops; i++)
+		if (r->nexthops[i].netif != cfg->nexthops[i].netif)
+			return false;
+	return r->type == cfg->type && r->protocol == cfg->protocol &&
+	       r->nnexthops == cfg->nnexthops &&
+	       ipv4_get(r->prefsrc) == ipv4_get(cfg->prefsrc);
+}
+
+/* Make px's route in x what the plan asks for. */
+static int
+settle(struct route_txn *x, const struct plan *pl, struct prefix px)
+{
+	struct route_nexthop nh[ROUTE_NEXTHOPS_MAX];
+	struct route_config cfg;
+	const struct route *r;
+	bool wanted;
+
+	wanted = derive(pl, px, &cfg, nh);
+	r = route_txn_exact(x, cfg.prefix, cfg.plen);
+	if (wanted && (r == NULL || !same(r, &cfg)))
+		return route_txn_add(x, &cfg, ROUTE_REPLACE);
+	if (!wanted && r != NULL && r->protocol == ROUTE_PROTO_KERNEL)
+		return route_txn_remove(x, cfg.prefix, cfg.plen);
+	return 0;
+}
+
+/* Settle the three prefixes that i's coming or going concerns. */
+static int
+settle_all(struct route_txn *x, const struct plan *pl, const struct item *i)
+{
+	int error;
+
+	error = settle(x, pl, (struct prefix){i->addr, 32});
+	if (error == 0 && i->plen < 32)
+		error = settle(x, pl, (struct prefix){network(i), i->plen});
+	if (error == 0 && has_broadcast(i))
+		error = settle(x, pl, (struct prefix){broadcast_of(i), 32});
+	return error;
+}
+
+static const struct netif_addr *
+find_addr(const struct netif *nif, uint32_t addr)
+{
+	const struct netif_addr *a;
+
+	for (a = netif_addr_first(nif, NETIF_AF_INET); a != NULL;
+	     a = netif_addr_next(a))
+		if (ipv4_get(a->addr) == addr)
+			return a;
+	return NULL;
+}
+
+/* What has to go from the configured routes together with an address. */
+struct sweep {
+	const struct plan *plan;
+	struct route_txn *txn;
+	const struct netif *nif;
+	uint32_t addr; /* host order; 0: all of nif */
+};
+
+/* Does nh name the interface, and a gateway on none of its networks? */
+static bool
+stranded(const struct route_nexthop *nh, void *arg)
+{
+	const struct sweep *s = arg;
+	const uint32_t gateway = ntohl(ipv4_get(nh->gateway));
+	size_t k;
+
+	if (nh->netif != s->nif->id)
+		return false;
+	if (s->addr == 0)
+		return true;
+	if (!nh->has_gateway)
+		return false;
+	for (k = 0; k < s->plan->n; k++) {
+		const struct item *i = &s->plan->item[k];
+
+		if (i->nif == s->nif && ipv4_within(gateway, i->addr, i->plen))
+			return false;
+	}
+	return true;
+}
+
+/* Does r send from an address that goes? */
+static bool
+orphaned(const struct sweep *s, const struct route *r)
+{
+	const uint32_t src = ipv4_get(r->prefsrc);
+
+	if (!r->has_prefsrc)
+		return false;
+	return s->addr != 0 ? ntohl(src) == s->addr
+			    : find_addr(s->nif, src) != NULL;
+}
+
+static int
+sweep_one(void *arg, const struct route *r)
+{
+	struct sweep *s = arg;
+	int n;
+
+	if (r->protocol == ROUTE_PROTO_KERNEL)
+		return 0;
+	if (orphaned(s, r) && route_txn_exact(s->txn, r->key, r->plen) == r)
+		return route_txn_remove(s->txn, r->key, r->plen);
+	n = route_txn_prune(s->txn, r, stranded, s);
+	return n < 0 ? n : 0;
+}
+
+/* Is i's network on i's interface in the plan? */
+static bool
+covered(const struct plan *pl, const struct item *i)
+{
+	size_t k;
+
+	for (k = 0; k < pl->n; k++)
+		if (pl->item[k].nif == i->nif && pl->item[k].plen <= i->plen &&
+		    ipv4_within(i->addr, pl->item[k].addr, pl->item[k].plen))
+			return true;
+	return false;
+}
+
+/* All that i's going changes, in one commit. */
+static int
+commit_removal(struct ipv4 *ip, const struct item *i, bool *gone)
+{
+	struct plan pl;
+	struct sweep s = {.plan = &pl, .nif = i->nif, .addr = i->addr};
+	int error;
+
+	error = plan_make(ip, i->nif, i->addr, &pl);
+	if (error != 0)
+		return error;
+	*gone = !covered(&pl, i);
+	error = route_txn_begin(ip->routes, &s.txn);
+	if (error != 0)
+		goto free_plan;
+	error = settle_all(s.txn, &pl, i);
+	if (error == 0 && (*gone || ip->prefsrc_used))
+		error = route_table_walk(ip->routes, sweep_one, &s);
+	if (error != 0)
+		route_txn_abort(s.txn);
+	else
+		route_txn_commit(s.txn);
+free_plan:
+	free(pl.item);
+	return error;
+}
+
+static int
+commit_addition(struct ipv4 *ip, const struct item *i)
+{
+	struct route_txn *x;
+	struct plan pl;
+	int error;
+
+	error = plan_make(ip, NULL, 0, &pl);
+	if (error != 0)
+		return error;
+	error = plan_add(&pl, i);
+	if (error == 0)
+		error = route_txn_begin(ip->routes, &x);
+	if (error != 0)
+		goto free_plan;
+	error = settle_all(x, &pl, i);
+	if (error != 0)
+		route_txn_abort(x);
+	else
+		route_txn_commit(x);
+free_plan:
+	free(pl.item);
+	return error;
+}
+
+/* An interface by id; it stays while the control mutex is held. */
+static struct netif *
+find_netif(struct stack *st, netif_id id)
+{
+	const uint64_t s = pserialize_read_enter();
+	struct netif *nif = netif_lookup(st, id);
+
+	pserialize_read_exit(s);
+	return nif;
+}
+
+static int
+check_new(struct ipv4 *ip, const struct item *i)
+{
+	struct netif *nif;
+	uint32_t loop;
+
+	/* relaxed: this flag never changes. */
+	loop = sync_load_relaxed(&i->nif->flags) & NETIF_LOOPBACK;
+	if (!ipv4_unicast(i->addr) || (ipv4_loopback(i->addr) && loop == 0))
+		return -EADDRNOTAVAIL;
+	if (i->plen < 31 &&
+	    (i->addr == network(i) || i->addr == broadcast_of(i)))
+		return -EADDRNOTAVAIL;
+	if (find_addr(i->nif, htonl(i->addr)) != NULL)
+		return -EEXIST;
+	for (nif = netif_first(ip->stack); nif != NULL;
+	     nif = netif_next(ip->stack, nif))
+		if (find_addr(nif, htonl(i->addr)) != NULL)
+			return -EADDRINUSE;
+	return 0;
+}
+
+static struct netif_addr *
+make_addr(const struct item *i)
+{
+	struct netif_addr *a = malloc(sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	*a = (struct netif_addr){
+	    .af = NETIF_AF_INET,
+	    .plen = (uint8_t)i->plen,
+	};
+	ipv4_put(a->addr, htonl(i->addr));
+	if (has_broadcast(i))
+		ipv4_put(a->broadcast, htonl(broadcast_of(i)));
+	return a;
+}
+
+static int
+add(struct ipv4 *ip, const struct item *i)
+{
+	struct netif_addr *a;
+	int error;
+
+	error = check_new(ip, i);
+	if (error != 0)
+		return error;
+	a = make_addr(i);
+	if (a == NULL)
+		return -ENOMEM;
+	error = commit_addition(ip, i);
+	if (error != 0) {
+		free(a);
+		return error;
+	}
+	netif_addr_publish(i->nif, a);
+	/* An interface without ARP says so, and needs none. */
+	(void)arp_claim_add(ip->stack, i->nif->id, htonl(i->addr), false);
+	return 0;
+}
+
+int
+ipv4_addr_add(struct stack *st, netif_id id, uint32_t addr, unsigned int plen)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	struct item i = {.addr = ntohl(addr), .plen = plen};
+	int error = -ENODEV;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	if (plen > 32)
+		return -EINVAL;
+	stack_control_enter(st);
+	i.nif = find_netif(st, id);
+	if (i.nif != NULL)
+		error = add(ip, &i);
+	stack_control_exit(st);
+	return error;
+}
+
+static int
+remove_addr(struct ipv4 *ip, struct item *i, unsigned int plen)
+{
+	const struct netif_addr *a = find_addr(i->nif, htonl(i->addr));
+	uint32_t net;
+	bool gone;
+	int error;
+
+	if (a == NULL || a->plen != plen)
+		return -EADDRNOTAVAIL;
+	i->plen = plen;
+	error = commit_removal(ip, i, &gone);
+	if (error != 0)
+		return error;
+	netif_addr_retire(i->nif, (struct netif_addr *)(uintptr_t)a);
+	(void)arp_claim_remove(ip->stack, i->nif->id, htonl(i->addr));
+	if (gone) {
+		net = htonl(network(i));
+		(void)nexthop_flush(ip->stack, i->nif->id, NETIF_AF_INET,
+		    (const uint8_t *)&net, plen, false);
+	}
+	return 0;
+}
+
+int
+ipv4_addr_remove(
+    struct stack *st, netif_id id, uint32_t addr, unsigned int plen)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	struct item i = {.addr = ntohl(addr)};
+	int error = -ENODEV;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	stack_control_enter(st);
+	i.nif = find_netif(st, id);
+	if (i.nif != NULL)
+		error = remove_addr(ip, &i, plen);
+	stack_control_exit(st);
+	return error;
+}
+
+static int
+commit_detach(struct ipv4 *ip, struct netif *nif)
+{
+	struct plan pl;
+	struct sweep s = {.plan = &pl, .nif = nif};
+	const struct netif_addr *a;
+	struct item i = {.nif = nif};
+	int error;
+
+	error = plan_make(ip, nif, 0, &pl);
+	if (error != 0)
+		return error;
+	error = route_txn_begin(ip->routes, &s.txn);
+	if (error != 0)
+		goto free_plan;
+	for (a = netif_addr_first(nif, NETIF_AF_INET); a != NULL && error == 0;
+	     a = netif_addr_next(a)) {
+		i.addr = ntohl(ipv4_get(a->addr));
+		i.plen = a->plen;
+		error = settle_all(s.txn, &pl, &i);
+	}
+	if (error == 0)
+		error = route_table_walk(ip->routes, sweep_one, &s);
+	if (error != 0)
+		route_txn_abort(s.txn);
+	else
+		route_txn_commit(s.txn);
+free_plan:
+	free(pl.item);
+	return error;
+}
+
+void
+ipv4_addr_detach(struct ipv4 *ip, struct netif *nif)
+{
+	const struct netif_addr *a;
+
+	/* It cannot be refused: wait for memory. */
+	while (commit_detach(ip, nif) != 0)
+		(void)usleep(1000);
+	while ((a = netif_addr_first(nif, NETIF_AF_INET)) != NULL)
+		netif_addr_retire(nif, (struct netif_addr *)(uintptr_t)a);
+}
+
+bool
+ipv4_addr_on_link(const struct netif *nif, uint32_t gateway)
+{
+	const struct netif_addr *a;
+
+	for (a = netif_addr_first(nif, NETIF_AF_INET); a != NULL;
+	     a = netif_addr_next(a))
+		if (ipv4_within(
+			ntohl(gateway), ntohl(ipv4_get(a->addr)), a->plen))
+			return true;
+	return false;
+}
+
+uint32_t
+ipv4_addr_primary(const struct netif *nif, uint32_t neighbour)
+{
+	const struct netif_addr *a, *first;
+
+	first = netif_addr_first(nif, NETIF_AF_INET);
+	for (a = first; a != NULL; a = netif_addr_next(a))
+		if (ipv4_within(
+			ntohl(neighbour), ntohl(ipv4_get(a->addr)), a->plen))
+			return ipv4_get(a->addr);
+	return first != NULL ? ipv4_get(first->addr) : 0;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Configured routes: what route_table_add() does not know of, the interfaces
+ * and networks that gateways are on.  Routes that follow from addresses are
+ * addr.c's and refused here.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libsync/base/assert.h"
+#include "stack/nexthop/neigh.h"
+#include "stack/proto/ipv4/ipv4_impl.h"
+
+#define PROGRESS_EVERY 16384
+
+/* The interface that gw, network order, is on; 0: on no link. */
+static netif_id
+link_of(const struct ipv4 *ip, uint32_t gw)
+{
+	const struct route *r = ipv4_lookup(ip, gw);
+
+	if (r == NULL || r->type != ROUTE_UNICAST || r->nexthops[0].has_gateway)
+		return 0;
+	return r->nexthops[0].netif;
+}
+
+/* Check one next hop, and give it its interface.  In a read section. */
+static int
+resolve(const struct ipv4 *ip, struct route_nexthop *nh)
+{
+	const struct netif *nif;
+	netif_id on;
+
+	if (nh->netif == 0 && !nh->has_gateway)
+		return -EINVAL;
+	on = nh->has_gateway ? link_of(ip, ipv4_get(nh->gateway)) : nh->netif;
+	if (nh->netif == 0)
+		nh->netif = on;
+	if (nh->netif == 0)
+		return -ENETUNREACH;
+	nif = netif_lookup(ip->stack, nh->netif);
+	if (nif == NULL)
+		return -ENODEV;
+	/* Several interfaces may share the gateway's network. */
+	if (on != nh->netif &&
+	    (on == 0 || !ipv4_addr_on_link(nif, ipv4_get(nh->gateway))))
+		return -ENETUNREACH;
+	return 0;
+}
+
+static bool
+configurable(uint8_t type)
+{
+	return type == ROUTE_UNICAST || type == ROUTE_BLACKHOLE ||
+	       type == ROUTE_UNREACHABLE || type == ROUTE_PROHIBIT;
+}
+
+/* Copy cfg with its next hops, resolved, in nh.  In a read section. */
+static int
+prepare(const struct ipv4 *ip, const struct route_config *cfg,
+    struct route_config *out, struct route_nexthop *nh)
+{
+	const struct route *src;
+	unsigned int i;
+	int error;
+
+	if (!configurable(cfg->type) || cfg->nnexthops > ROUTE_NEXTHOPS_MAX)
+		return -EINVAL;
+	if (cfg->protocol == ROUTE_PROTO_KERNEL)
+		return -EPERM;
+	*out = *cfg;
+	out->nexthops = nh;
+	for (i = 0; i < cfg->nnexthops; i++) {
+		nh[i] = cfg->nexthops[i];
+		error = resolve(ip, &nh[i]);
+		if (error != 0)
+			return error;
+	}
+	if (cfg->has_prefsrc) {
+		src = ipv4_lookup(ip, ipv4_get(cfg->prefsrc));
+		if (src == NULL || src->type != ROUTE_LOCAL)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Add one route to x. */
+static int
+edit(const struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
+    enum route_mode mode)
+{
+	struct route_nexthop nh[ROUTE_NEXTHOPS_MAX];
+	struct route_config full;
+	const struct route *r;
+	uint64_t s;
+	int error;
+
+	s = pserialize_read_enter();
+	error = prepare(ip, cfg, &full, nh);
+	pserialize_read_exit(s);
+	if (error != 0)
+		return error;
+	if (cfg->plen <= 32) {
+		r = route_txn_exact(x, cfg->prefix, cfg->plen);
+		if (r != NULL && r->protocol == ROUTE_PROTO_KERNEL)
+			return mode == ROUTE_ADD ? -EEXIST : -EPERM;
+	}
+	return route_txn_add(x, &full, mode);
+}
+
+/* The interfaces on whose links a route's addresses were. */
+struct links {
+	unsigned int n;
+	netif_id id[ROUTE_NEXTHOPS_MAX];
+};
+
+static void
+remember_links(const struct route *r, struct links *out)
+{
+	unsigned int i;
+
+	out->n = 0;
+	if (r == NULL)
+		return;
+	for (i = 0; i < r->nnexthops; i++)
+		if (!r->nexthops[i].has_gateway)
+			out->id[out->n++] = r->nexthops[i].netif;
+}
+
+/* Neighbours are purged with the route that made them neighbours. */
+static void
+flush_links(const struct ipv4 *ip, const struct links *l, const uint8_t *prefix,
+    unsigned int plen)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->n; i++)
+		(void)nexthop_flush(
+		    ip->stack, l->id[i], NETIF_AF_INET, prefix, plen, false);
+}
+
+static int
+add_one(struct ipv4 *ip, const struct route_config *cfg, enum route_mode mode)
+{
+	struct links links = {0};
+	struct route_txn *x;
+	int error;
+
+	error = route_txn_begin(ip->routes, &x);
+	if (error != 0)
+		return error;
+	if (cfg->plen <= 32)
+		remember_links(
+		    route_txn_exact(x, cfg->prefix, cfg->plen), &links);
+	error = edit(ip, x, cfg, mode);
+	if (error != 0) {
+		route_txn_abort(x);
+		return error;
+	}
+	ip->prefsrc_used |= cfg->has_prefsrc;
+	route_txn_commit(x);
+	flush_links(ip, &links, cfg->prefix, cfg->plen);
+	return 0;
+}
+
+int
+ipv4_route_add(
+    struct stack *st, const struct route_config *cfg, enum route_mode mode)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	int error;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	stack_control_enter(st);
+	error = add_one(ip, cfg, mode);
+	stack_control_exit(st);
+	return error;
+}
+
+static int
+remove_one(struct ipv4 *ip, const uint8_t *prefix, unsigned int plen)
+{
+	const struct route *r;
+	struct route_txn *x;
+	struct links links;
+	int error;
+
+	error = route_txn_begin(ip->routes, &x);
+	if (error != 0)
+		return error;
+	r = route_txn_exact(x, prefix, plen);
+	remember_links(r, &links);
+	if (r == NULL)
+		error = -ENOENT;
+	else if (r->protocol == ROUTE_PROTO_KERNEL)
+		error = -EPERM;
+	else
+		error = route_txn_remove(x, prefix, plen);
+	if (error != 0) {
+		route_txn_abort(x);
+		return error;
+	}
+	route_txn_commit(x);
+	flush_links(ip, &links, prefix, plen);
+	return 0;
+}
+
+int
+ipv4_route_remove(struct stack *st, const uint8_t *prefix, unsigned int plen)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	int error;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	if (plen > 32)
+		return -ENOENT;
+	stack_control_enter(st);
+	error = remove_one(ip, prefix, plen);
+	stack_control_exit(st);
+	return error;
+}
+
+static int
+load(struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
+    enum route_mode mode)
+{
+	ip->prefsrc_used |= cfg->has_prefsrc;
+	return edit(ip, x, cfg, mode);
+}
+
+int
+ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
+    enum route_mode mode, void (*progress)(void *arg, size_t done),
+    void *progress_arg, size_t *failed)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	struct route_txn *x;
+	size_t i = 0;
+	int error;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	stack_control_enter(st);
+	error = route_txn_begin(ip->routes, &x);
+	if (error != 0)
+		goto out;
+	for (i = 0; i < n && error == 0; i++) {
+		error = load(ip, x, &cfg[i], mode);
+		if (progress != NULL && (i + 1) % PROGRESS_EVERY == 0)
+			progress(progress_arg, i + 1);
+	}
+	if (error != 0) {
+		route_txn_abort(x);
+		i--;
+	} else {
+		route_txn_commit(x);
+		if (progress != NULL)
+			progress(progress_arg, n);
+	}
+out:
+	stack_control_exit(st);
+	if (error != 0 && failed != NULL)
+		*failed = i;
+	return error;
+}
