@@ -173,7 +173,7 @@ radix_lf_mem_alloc(struct radix_lf *t)
 void
 radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b)
 {
-	b->child[0] = (char *)t->loose;
+	RADIX_LF_STORE(b->child[0], (char *)t->loose);
 	t->loose = b;
 	t->avail++;
 }

@@ -264,7 +264,7 @@ push_private(
 	b = radix_lf_branch(ref);
 	if (!is_private(txn, b))
 		return todo;
-	b->val = todo;
+	RADIX_LF_STORE(b->val, todo);
 	return b;
 }
 
