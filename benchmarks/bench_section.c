@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Read sections, and waiting for them, ours beside its peers. */
+/*
+ * Read sections, and waiting for them, ours beside its peers.  ck_epoch is not
+ * among those who wait for busy readers: it spins, for as long as it takes a
+ * reader that was preempted to get its processor back.
+ */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -143,7 +147,7 @@ make_data(size_t arg)
 	{                                                              \
 		ENTRY(p, label, "synchronize_busy", wait, p##_readers, \
 		    stop_readers),                                     \
-		    .args = {1, 4}, .threads = {1}, .batch = 16        \
+		    .args = {1}, .threads = {1}, .batch = 16           \
 	}
 
 DEFINE(loop);
@@ -194,6 +198,5 @@ const struct bench bench_section[] = {
     WAIT_BUSY(urcu_memb, "urcu_memb"),
     WAIT_BUSY(urcu_qsbr, "urcu_qsbr"),
     WAIT_BUSY(urcu_bp, "urcu_bp"),
-    WAIT_BUSY(ck_epoch, "ck_epoch"),
     {.name = NULL},
 };

@@ -5,10 +5,14 @@
 extern const struct bench bench_section[];
 extern const struct bench bench_lfqueue[];
 extern const struct bench bench_percpu[];
+extern const struct bench bench_psref[];
+extern const struct bench bench_radix_lf[];
 
 const struct bench *const bench_table[] = {
     bench_section,
     bench_lfqueue,
     bench_percpu,
+    bench_psref,
+    bench_radix_lf,
     NULL,
 };
