@@ -255,8 +255,7 @@ churn(void *arg)
 			s->churned += 2;
 			k++;
 		}
-		while (sync_load_relaxed(&s->churning) && /* relaxed: above. */
-		       (double)s->churned / CHURN > run_seconds() - start)
+		while ((double)s->churned / CHURN > run_seconds() - start)
 			run_sleep(0.001);
 	}
 	return NULL;

@@ -74,9 +74,11 @@ transmit_check(struct netif *nif, unsigned int queue, struct worker *w,
 	(void)queue;
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct pkt *p = b->pkt[i];
+		/* relaxed: the MTU never changes here. */
+		const uint32_t mtu = sync_load_relaxed(&nif->mtu);
 		uint8_t *copy;
 
-		if (p->len > sync_load_relaxed(&nif->mtu) + ETHER_HDR_LEN)
+		if (p->len > mtu + ETHER_HDR_LEN)
 			abort();
 		if ((copy = malloc(p->len)) == NULL)
 			abort();
