@@ -81,7 +81,8 @@ struct pkt {
 	uint32_t check;        /* [h] free or held; checked builds test it */
 } __attribute__((__aligned__(SYNC_CACHELINE)));
 
-_Static_assert(sizeof(struct pkt) == 2 * SYNC_CACHELINE, "two cache lines");
+_Static_assert(
+    sizeof(struct pkt) == (size_t)2 * SYNC_CACHELINE, "two cache lines");
 
 /* Up to PKT_BATCH_MAX packets on their way through the same stage. */
 struct pkt_batch {
