@@ -12,6 +12,7 @@
  *           a lock that may sleep; _init remakes one in a forked child
  *   struct port_mask, port_mask_block, port_mask_restore
  *           keep this thread's signal handlers (a kernel: preemption) away
+ *   PORT_START              a function to run at the start of the host
  *   struct port_exit, port_exit_create, port_exit_arm
  *           run a function when the calling thread ends
  *   port_thread_start       a thread of the library's own, never joined

@@ -25,12 +25,6 @@ void pserialize_registry_each(
     void (*fn)(struct pserialize_thread *, void *), void *arg);
 
 /*
- * Make sure that the hooks for thread exit and fork are in place.
- * Context: any thread, not a signal handler; sleeps for the registry mutex.
- */
-void pserialize_registry_prepare(void);
-
-/*
  * Forget the grace period that the parent's threads were about.
  * Context: a child, in the fork hook, the registry locked.
  */

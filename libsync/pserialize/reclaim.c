@@ -25,8 +25,6 @@
  *          includes the calls made before it.
  *   DONE   the reclaimer stores done (release) -> barrier loads it (acquire):
  *          callbacks happen before the return of the barrier.
- *   START  ensure_started stores started (release) -> call and barrier load it
- *          (acquire): the hooks are in place.
  * The reclaimer goes to sleep by store state, heavy fence, look at the lists;
  * a call pushes, light fence, looks at state: one of them sees the other.
  */
@@ -150,6 +148,24 @@ collect(void)
 	port_mutex_unlock(&rc.collect);
 }
 
+/* Wait for a grace period and run todo.  Context: the reclaimer. */
+static void
+run(void)
+{
+	/* relaxed: ours. */
+	struct pserialize_head *h = sync_load_relaxed(&rc.todo), *next;
+
+	if (h == NULL)
+		return;
+	pserialize_perform();
+	for (; h != NULL; h = next) {
+		next = h->next;
+		/* relaxed: ours; a child must not run h once more. */
+		sync_store_relaxed(&rc.todo, next);
+		h->fn(h);
+	}
+}
+
 /*
  * One batch.
  * Returns: false if there was nothing to do.
@@ -157,25 +173,13 @@ collect(void)
 static bool
 work(void)
 {
-	struct pserialize_head *h;
+	bool any;
 
-	/* relaxed: ours.  Not empty only at the start in a forked child. */
-	if (sync_load_relaxed(&rc.todo) == NULL)
-		collect();
+	collect();
 	/* relaxed: ours. */
-	h = sync_load_relaxed(&rc.todo);
-	if (h == NULL)
-		return false;
-	pserialize_perform();
-	while (h != NULL) {
-		struct pserialize_head *next = h->next;
-
-		/* relaxed: ours; a child must not run h once more. */
-		sync_store_relaxed(&rc.todo, next);
-		h->fn(h);
-		h = next;
-	}
-	return true;
+	any = sync_load_relaxed(&rc.todo) != NULL;
+	run();
+	return any;
 }
 
 static void
@@ -230,6 +234,7 @@ reclaimer(void)
 	bool worked = false;
 
 	is_reclaimer = true;
+	run(); /* what a forked child has of its parent */
 	for (;;) {
 		/* ASKED acquire: pairs with the release in barrier. */
 		uint32_t asked = sync_load_acquire(&rc.asked);
@@ -266,17 +271,16 @@ ensure_started(void)
 {
 	struct port_mask saved;
 
-	/* START acquire: pairs with the release below. */
-	if (sync_load_acquire(&rc.started))
+	/* relaxed: the thread needs nothing of whoever started it. */
+	if (sync_load_relaxed(&rc.started))
 		return true;
-	pserialize_registry_prepare();
 	port_mask_block(&saved);
 	port_mutex_lock(&rc.start);
 	/* relaxed: the mutex orders it. */
 	bool ok = sync_load_relaxed(&rc.started) ||
 		  port_thread_start(reclaimer, "psz-reclaim") == 0;
-	/* START release: pairs with the acquire above. */
-	sync_store_release(&rc.started, ok);
+	/* relaxed: as above. */
+	sync_store_relaxed(&rc.started, ok);
 	port_mutex_unlock(&rc.start);
 	port_mask_restore(&saved);
 	return ok;

@@ -14,16 +14,13 @@
 
 #include "libsync/port/port.h"
 
-/* [r] under the mutex */
+/* [r] under the mutex  [c] constant after start */
 static struct {
 	struct port_mutex mutex;
 	struct pserialize_thread *first; /* [r] */
-	bool ready;                      /* [r] hooks are in place */
-	struct port_exit exit_hook;      /* [r] */
+	struct port_exit exit_hook;      /* [c] */
 	struct port_mask forking;        /* [r] mask of a forking thread */
 } reg = {.mutex = PORT_MUTEX_INIT};
-
-static void thread_gone(void *arg);
 
 static void
 fork_prepare(void)
@@ -74,11 +71,6 @@ lock(struct port_mask *saved)
 {
 	port_mask_block(saved);
 	port_mutex_lock(&reg.mutex);
-	if (reg.ready)
-		return;
-	port_exit_create(&reg.exit_hook, thread_gone);
-	port_fork_hooks(fork_prepare, fork_parent, fork_child);
-	reg.ready = true;
 }
 
 static void
@@ -86,15 +78,6 @@ unlock(const struct port_mask *saved)
 {
 	port_mutex_unlock(&reg.mutex);
 	port_mask_restore(saved);
-}
-
-void
-pserialize_registry_prepare(void)
-{
-	struct port_mask saved;
-
-	lock(&saved);
-	unlock(&saved);
 }
 
 void
@@ -140,6 +123,13 @@ thread_gone(void *arg)
 	sync_store_relaxed(&self->word, PSERIALIZE_SLOW);
 	pserialize_reclaim_adopt(&self->calls);
 	unlock(&saved);
+}
+
+PORT_START void
+start(void)
+{
+	port_exit_create(&reg.exit_hook, thread_gone);
+	port_fork_hooks(fork_prepare, fork_parent, fork_child);
 }
 
 void

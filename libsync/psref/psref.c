@@ -82,8 +82,7 @@ static __thread struct record {
 static struct {
 	struct port_mutex mutex;
 	struct record *first;       /* [r] */
-	bool ready;                 /* [r] hooks are in place */
-	struct port_exit exit_hook; /* [r] */
+	struct port_exit exit_hook; /* [c] */
 } reg = {.mutex = PORT_MUTEX_INIT};
 
 /* [a] atomic */
@@ -183,15 +182,11 @@ fork_child(void)
 	port_mutex_init(&reg.mutex);
 }
 
-static void
-lock(void)
+PORT_START void
+start(void)
 {
-	port_mutex_lock(&reg.mutex);
-	if (reg.ready)
-		return;
 	port_exit_create(&reg.exit_hook, thread_gone);
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
-	reg.ready = true;
 }
 
 /*
@@ -212,7 +207,7 @@ grow(void)
 
 		sync_init(&b->slots[i].word, (uintptr_t)next | FREE);
 	}
-	lock();
+	port_mutex_lock(&reg.mutex);
 	b->next = r->blocks;
 	r->blocks = b;
 	if (!r->registered) {
@@ -354,7 +349,7 @@ held_by_anyone(const struct psref_target *t)
 {
 	bool held;
 
-	lock();
+	port_mutex_lock(&reg.mutex);
 	/* COUNT acquire: pairs with the releases in hold and release. */
 	held = sync_load_acquire(&t->overflow) != 0;
 	for (struct record *r = reg.first; r != NULL && !held; r = r->next)

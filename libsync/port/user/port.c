@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+/*
+ * Linux user space.
+ *
+ * Ordering pairs
+ *   HOLD  unlock stores state (release) -> lock and trylock exchange it
+ *         (acquire): what one holder did is seen by the next.
+ */
+
 #include "libsync/port/user/port.h"
 
 #include <errno.h>
@@ -12,30 +20,6 @@
 #include <unistd.h>
 
 #include "libsync/base/assert.h"
-
-void
-port_mutex_lock(struct port_mutex *m)
-{
-	SYNC_REQUIRE(pthread_mutex_lock(&m->m) == 0);
-}
-
-bool
-port_mutex_trylock(struct port_mutex *m)
-{
-	return pthread_mutex_trylock(&m->m) == 0;
-}
-
-void
-port_mutex_unlock(struct port_mutex *m)
-{
-	SYNC_REQUIRE(pthread_mutex_unlock(&m->m) == 0);
-}
-
-void
-port_mutex_init(struct port_mutex *m)
-{
-	SYNC_REQUIRE(pthread_mutex_init(&m->m, NULL) == 0);
-}
 
 void
 port_mask_block(struct port_mask *saved)
@@ -104,6 +88,15 @@ futex_wait(const void *word, uint32_t seen, uint32_t ns)
 	errno = saved;
 }
 
+static void
+futex_wake(const void *word, int waiters)
+{
+	int saved = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, NULL, NULL, 0);
+	errno = saved;
+}
+
 void
 port_sleep(uint32_t ns)
 {
@@ -121,11 +114,46 @@ port_event_wait(struct port_event *ev, uint32_t seen, uint32_t ns)
 void
 port_event_wake(struct port_event *ev)
 {
-	int saved = errno;
+	futex_wake(&ev->word, INT_MAX);
+}
 
-	syscall(
-	    SYS_futex, &ev->word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-	errno = saved;
+void
+port_mutex_lock(struct port_mutex *m)
+{
+	uint32_t seen = 0;
+
+	/* HOLD acquire: pairs with the release in unlock; so does the next. */
+	if (sync_cas_acquire(&m->state.word, &seen, 1))
+		return;
+	while (sync_xchg_acquire(&m->state.word, 2) != 0)
+		futex_wait(&m->state.word, 2, 0);
+}
+
+bool
+port_mutex_trylock(struct port_mutex *m)
+{
+	uint32_t seen = 0;
+
+	/* HOLD acquire: pairs with the release in unlock. */
+	return sync_cas_acquire(&m->state.word, &seen, 1);
+}
+
+void
+port_mutex_unlock(struct port_mutex *m)
+{
+	/* HOLD release: pairs with the acquires in lock and trylock. */
+	const uint32_t was = sync_xchg_release(&m->state.word, 0);
+
+	SYNC_REQUIRE(was != 0);
+	if (was == 2)
+		futex_wake(&m->state.word, 1);
+}
+
+void
+port_mutex_init(struct port_mutex *m)
+{
+	/* relaxed: nobody else is there. */
+	sync_store_relaxed(&m->state.word, 0);
 }
 
 static void *

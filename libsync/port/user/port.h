@@ -13,13 +13,26 @@
 
 #include "libsync/base/atomic.h"
 
-struct port_mutex {
-	pthread_mutex_t m;
+/* A word that changes when there is something to wake up for. */
+struct port_event {
+	SYNC_ATOMIC(uint32_t) word;
 };
 
-#define PORT_MUTEX_INIT                   \
-	{                                 \
-		PTHREAD_MUTEX_INITIALIZER \
+/*
+ * Made of a futex and not of pthreads, because a forked child must be able to
+ * free one whose holder it does not have.
+ */
+struct port_mutex {
+	struct port_event state; /* 0 free, 1 held, 2 held and waited for */
+};
+
+#define PORT_MUTEX_INIT           \
+	{                         \
+		{                 \
+			{         \
+				0 \
+			}         \
+		}                 \
 	}
 
 struct port_mask {
@@ -28,11 +41,6 @@ struct port_mask {
 
 struct port_exit {
 	pthread_key_t key;
-};
-
-/* A word that changes when there is something to wake up for. */
-struct port_event {
-	SYNC_ATOMIC(uint32_t) word;
 };
 
 /* Context: any thread; sleeps until the mutex is free. */
@@ -56,7 +64,13 @@ void port_mask_block(struct port_mask *saved);
 /* Context: the thread that blocked, with what it got. */
 void port_mask_restore(const struct port_mask *saved);
 
-/* Context: any thread, once per struct port_exit. */
+/*
+ * Marks a function without arguments that the host runs before any other code
+ * uses the library, and before there is a second thread.
+ */
+#define PORT_START __attribute__((constructor(101))) static
+
+/* Context: a PORT_START function, once per struct port_exit. */
 void port_exit_create(struct port_exit *hook, void (*fn)(void *));
 
 /* Have the hook's function called with arg, not NULL, when this thread ends. */
@@ -68,7 +82,10 @@ void port_exit_arm(struct port_exit *hook, void *arg);
  */
 int port_thread_start(void (*fn)(void), const char *name);
 
-/* Context: any thread; the hooks live as long as the process. */
+/*
+ * Context: a PORT_START function: a thread that forks while another one
+ *          installs the hooks would miss them.
+ */
 void port_fork_hooks(
     void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
