@@ -79,7 +79,7 @@ counted_run(void *ctx, int thread, size_t n)
 		/* relaxed: the section keeps the object alive. */
 		sync_fetch_add_relaxed(&o->refs, 1);
 		pserialize_read_exit(s);
-		/* FREE acq_rel: as a reference count must; nobody frees here. */
+		/* acq_rel: as a reference count must; nobody frees here. */
 		sync_fetch_sub_acq_rel(&o->refs, 1);
 	}
 }

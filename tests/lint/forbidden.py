@@ -13,10 +13,11 @@ ORDERED = ("libsync/base/", "libsync/port/")
 IN_CODE = [
     (r"\bvolatile\b(?!\s+sig_atomic_t)|\b__volatile__\b",
      "volatile", ORDERED + ("benchmarks/",)),
-    (r"<stdatomic\.h>|\b_Atomic\b|\batomic_\w+\(", "C11 atomics", ()),
+    (r"<stdatomic\.h>|\b_Atomic\b|\batomic_(?:load|store|init|exchange|"
+     r"compare_\w+|fetch_\w+|flag_\w+)(?:_explicit)?\(", "C11 atomics", ()),
     (r"\b__(?:atomic|sync)_\w+\(", "atomic builtin", ORDERED),
     (r"\b__tsan_\w+\(|\bno_sanitize\w*|\bno_instrument\w*",
-     "sanitizer annotation", ("libsync/port/", "libsync/base/")),
+     "sanitizer annotation", ORDERED + ("tests/tsan/",)),
     (r"\b(?:__atomic_)?(?:thread|signal)_fence\(", "free fence", ORDERED),
     (r"\btypedef\s+(?:struct|union)\b", "struct typedef", ()),
     (r"^#\s*pragma\s+once\b", "guard by pragma", ()),
