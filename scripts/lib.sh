@@ -162,7 +162,7 @@ setup_build()
 	local config=$1 dir=$BUILD/$1 args
 	local -x CC=${CONFIG_CC[$1]}
 
-	read -ra args <<<"${CONFIG_ARGS[$config]}"
+	read -ra args <<<"-Dstack=true -Dwerror=true ${CONFIG_ARGS[$config]}"
 	[ -f "$dir/build.ninja" ] && args+=(--reconfigure)
 	step "$config: configure" "$BUILD/$config.configure.log" \
 		meson setup "$dir" "${args[@]}" ||
@@ -183,7 +183,7 @@ fresh_configure()
 
 	shift
 	rm -rf "$dir"
-	meson setup "$dir" "${@/--reconfigure/-Dwerror=true}"
+	meson setup "$dir" "${@/--reconfigure/-Dstack=true}"
 }
 
 show_log()
