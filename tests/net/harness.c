@@ -404,6 +404,9 @@ check_drops(const struct net_node_state *s)
 		const uint64_t drops = drops_of(s->stack, r);
 		uint64_t allowed = s->allowed[r];
 
+		/* Announcements of others are nobody's business here. */
+		if (r == DROP_ARP_NOT_OURS || r == DROP_ARP_NO_ADDRESS)
+			continue;
 		/* Nobody in the stack waits for an answer to our echoes. */
 		if (r == DROP_ICMP_TYPE)
 			allowed += s->seen_icmp;

@@ -304,7 +304,8 @@ void net_allow_drops(
 
 /*
  * Run until nothing is under way, then require that every packet is back in
- * its pool and every drop allowed.
+ * its pool and every drop allowed.  Always allowed are the ends of ARP that is
+ * not for us, and of answers to our echoes.
  */
 void net_check_clean(struct net *n);
 
