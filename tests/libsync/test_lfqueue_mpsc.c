@@ -104,6 +104,7 @@ Test(lfqueue_mpsc, window_behind_the_last_node_holds_it_back)
 	sync_store_release(&prev->next, &m[1].node);
 	cr_assert_eq(pop(), &m[0]);
 	cr_assert_eq(pop(), &m[1]);
+	cr_assert_null(pop());
 	cr_assert(lfqueue_mpsc_empty(&q));
 }
 
@@ -120,6 +121,7 @@ producer(void *arg)
 	struct msg *m = arg;
 
 	for (unsigned long i = 0; i < per_producer; i++) {
+		m[i].seq = i;
 		lfqueue_mpsc_push(&q, &m[i].node);
 		/* seq_cst: as "Sleeping consumer" in mpsc.h demands. */
 		if (with_sleep && sync_load_seq_cst(&armed))
@@ -158,10 +160,8 @@ run_stress(void)
 	for (unsigned p = 0; p < PRODUCERS; p++) {
 		m[p] = calloc(per_producer, sizeof(*m[p]));
 		cr_assert(m[p] != NULL);
-		for (unsigned long i = 0; i < per_producer; i++) {
+		for (unsigned long i = 0; i < per_producer; i++)
 			m[p][i].producer = p;
-			m[p][i].seq = i;
-		}
 	}
 	for (unsigned p = 0; p < PRODUCERS; p++)
 		cr_assert_eq(pthread_create(&t[p], NULL, producer, m[p]), 0);

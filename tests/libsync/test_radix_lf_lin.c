@@ -61,6 +61,7 @@ static enum {
 	TRACE_OFF,
 	TRACE_WRITER,
 	TRACE_READER,
+	TRACE_STOP,
 } tracing;
 
 static struct {
@@ -71,6 +72,8 @@ static struct {
 static int nchoices, depth;
 static int began; /* time of the first load, -1 before it */
 static int loads, late_changes;
+static int stop_at;        /* TRACE_STOP: before this load of the reader ... */
+static void (*stop)(void); /* ... the writer does this */
 
 static void
 poke(void *field, size_t size, uintptr_t value)
@@ -121,6 +124,10 @@ trace_load(const void *field)
 {
 	int total = 1;
 
+	if (tracing == TRACE_STOP && loads++ == stop_at) {
+		tracing = TRACE_OFF;
+		stop();
+	}
 	if (tracing != TRACE_READER)
 		return;
 	while (moment(field, total) >= 0)
@@ -557,4 +564,57 @@ Test(radix_lf_lin, exact_is_linearizable, .timeout = 60)
 		cr_assert_gt(found.schedules, found.histories);
 		cr_assert_eq(late_changes, 0);
 	}
+}
+
+/* ---- Reclamation ---- */
+
+static struct item churned[2 * NEAR];
+
+/* Enough edits for all memory of the tree to be used again, if it may be. */
+static void
+churn(void)
+{
+	void *old;
+
+	for (int i = 0; i < 1000; i++) {
+		struct item *it = &churned[i % (2 * NEAR)];
+		const struct prefix *p = &near[i % NEAR];
+
+		*it = (struct item){.bits = p->bits, .key = {p->key}};
+		cr_assert_eq(radix_lf_replace(rlf, it, &old), 0);
+	}
+	for (int i = 0; i < NEAR; i++)
+		cr_assert_eq(
+		    radix_lf_remove(rlf, &near[i].key, near[i].bits, &old), 0);
+}
+
+/* Stop a lookup before its load number n and turn the tree over. */
+static bool
+stop_lookup(int n)
+{
+	const uint64_t section = pserialize_read_enter();
+	bool stopped;
+
+	for (int i = 0; i < NEAR; i++)
+		rlf_put(make_item(i, &near[i]));
+	loads = 0;
+	stop_at = n;
+	stop = churn;
+	tracing = TRACE_STOP;
+	cr_assert_eq(rlf_lookup(&address, WIDTH), &items[5]);
+	stopped = tracing == TRACE_OFF;
+	tracing = TRACE_OFF;
+	if (!stopped)
+		rlf_clear();
+	pserialize_read_exit(section);
+	return stopped;
+}
+
+Test(radix_lf_lin, stopped_reader_keeps_its_version, .timeout = 60)
+{
+	int n = 1; /* it has the root */
+
+	while (stop_lookup(n))
+		n++;
+	cr_assert_gt(n, 5);
 }

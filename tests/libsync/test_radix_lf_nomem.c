@@ -262,3 +262,21 @@ Test(radix_lf_nomem, transaction_can_be_aborted_without_memory)
 	radix_lf_txn_abort(txn);
 	check_chain(20);
 }
+
+Test(radix_lf_nomem, aborted_transactions_give_their_memory_back)
+{
+	struct radix_lf_txn *txn;
+	void *out;
+
+	fill(100);
+	for (int i = 0; i < 1000; i++) {
+		allow(i < 1 ? -1 : 0);
+		cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+		cr_assert_eq(
+		    radix_lf_txn_remove(txn, chain[99]->key, 99, &out), 0);
+		for (unsigned n = 100; n < 200; n++)
+			cr_assert_eq(radix_lf_txn_insert(txn, chain[n]), 0);
+		radix_lf_txn_abort(txn);
+	}
+	check_chain(100);
+}

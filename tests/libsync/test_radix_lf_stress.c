@@ -180,8 +180,11 @@ write_all(void)
 	while (n < wanted || n % COMMITS != 0 ||
 	       sync_load_relaxed(&lookups) < 1000 ||
 	       sync_load_relaxed(&walks) < 10) {
-		/* acq_rel: before anything of the commit. */
-		sync_fetch_add_acq_rel(&begun, 1);
+		/*
+		 * relaxed: the commit's own release covers it.  A stronger one
+		 * would hide from TSan a grace period that is missing.
+		 */
+		sync_store_relaxed(&begun, n + 1);
 		run_commit(&cycle[n % COMMITS]);
 		/* release: after all of the commit. */
 		sync_store_release(&ended, ++n);
@@ -229,8 +232,8 @@ reader(void *arg)
 			/* acquire: before the lookup. */
 			from = sync_load_acquire(&ended);
 			it = radix_lf_lookup(t, address[a], 32);
-			/* acq_rel: a load that stays behind the lookup. */
-			to = sync_fetch_add_acq_rel(&begun, 0);
+			/* relaxed: the lookup's acquire keeps it behind. */
+			to = sync_load_relaxed(&begun);
 			check_answer(a, it, from, to);
 			if (to > from)
 				/* relaxed: statistics only. */
@@ -298,8 +301,8 @@ walker(void *arg)
 		/* acquire: before the snapshot. */
 		from[i] = sync_load_acquire(&ended);
 		cr_assert_eq(radix_lf_snap_open(t, &held[i]), 0);
-		/* acq_rel: a load that stays behind the snapshot. */
-		to[i] = sync_fetch_add_acq_rel(&begun, 0);
+		/* relaxed: the snapshot's mutex keeps it behind. */
+		to[i] = sync_load_relaxed(&begun);
 		/* relaxed: statistics only. */
 		sync_fetch_add_relaxed(&walks, 1);
 		sched_yield();
