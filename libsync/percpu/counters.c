@@ -12,8 +12,8 @@
 #include "libsync/percpu/counters.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "libsync/port/port.h"
 
 #define PER_LINE (SYNC_CACHELINE / sizeof(struct percpu_counters_cell))
 
@@ -33,11 +33,10 @@ percpu_counters_create(
 		return -EINVAL;
 
 	size = head + nshards * stride * sizeof(*c->cell);
-	block = aligned_alloc(SYNC_CACHELINE, size);
+	block = port_alloc(size); /* zeroed */
 	if (block == NULL)
 		return -ENOMEM;
 
-	memset(block, 0, size);
 	c = (struct percpu_counters *)(void *)block;
 	*c = (struct percpu_counters){
 	    .nshards = nshards,
@@ -52,7 +51,7 @@ percpu_counters_create(
 void
 percpu_counters_destroy(struct percpu_counters *c)
 {
-	free(c);
+	port_free(c);
 }
 
 uint64_t

@@ -23,7 +23,7 @@
  *   I4  A branch below a published root is never written again.
  *
  * Ordering pairs
- *   ROOT  publish stores root (release) -> lookup and exact load root
+ *   ROOT  publish stores root (release) -> lookup, exact and next load root
  *         (acquire): all branches and items of a version are complete before
  *         it is seen.  What older versions contributed is ordered by their own
  *         root stores: the writers follow each other under the caller's mutex.
@@ -86,6 +86,15 @@ radix_lf_exact(const struct radix_lf *t, const void *key, unsigned bits)
 	    sync_load_acquire(&t->root), key, bits);
 }
 
+void *
+radix_lf_next(const struct radix_lf *t, const void *key, unsigned bits)
+{
+	SYNC_ASSERT(pserialize_in_read_section());
+	return radix_lf_walk_next(t,
+	    /* ROOT acquire: pairs with the release in publish. */
+	    sync_load_acquire(&t->root), key, bits);
+}
+
 size_t
 radix_lf_count(const struct radix_lf *t)
 {
@@ -105,7 +114,7 @@ radix_lf_publish(struct radix_lf *t)
 		return;
 	}
 	port_mutex_lock(&t->lock);
-	/* COMMIT.  ROOT release: pairs with the acquire in lookup and exact. */
+	/* COMMIT.  ROOT release: pairs with the acquires in lookup etc. */
 	sync_store_release(&t->root, txn->root);
 	/* relaxed: a number, through which nothing is reached. */
 	sync_store_relaxed(&t->count, txn->count);

@@ -25,7 +25,7 @@
  *   use one snap    -     -            X               -          -       X
  *   retire          -     -            -               -          -       X
  *
- *   read   radix_lf_lookup, _exact, _count
+ *   read   radix_lf_lookup, _exact, _next, _count
  *   write  radix_lf_insert, _replace, _remove, and all of radix_lf_txn_*: from
  *          radix_lf_txn_begin() until the end of the transaction
  *
@@ -98,6 +98,18 @@ void *radix_lf_lookup(const struct radix_lf *t, const void *key, unsigned bits);
  * Returns: NULL if there is none.
  */
 void *radix_lf_exact(const struct radix_lf *t, const void *key, unsigned bits);
+
+/*
+ * Find the item that follows key: a prefix comes before the longer keys that
+ * begin with it, else the first differing bit decides.  The key need not be
+ * there itself; NULL means "before the first".  Each call looks at the version
+ * current then; for a walk through one version take a snapshot.
+ * Context: as for radix_lf_lookup().
+ * Order:   as for radix_lf_lookup().
+ * Owner:   as for radix_lf_lookup().
+ * Returns: NULL behind the last item.
+ */
+void *radix_lf_next(const struct radix_lf *t, const void *key, unsigned bits);
 
 /*
  * Count the items.
@@ -203,7 +215,7 @@ void radix_lf_txn_abort(struct radix_lf_txn *txn);
 /*
  * Hold the current version of the tree, for as long as wanted, in constant
  * time and without a copy.  Meanwhile the memory of everything removed from the
- * tree stays in use: about 700 bytes for each later commit of one edit.
+ * tree stays in use: about a kilobyte for each later commit of one edit.
  * Context: any thread, outside read sections; may sleep (allocates).
  * Order:   the snapshot is the version current at some instant of the call; it
  *          contains every commit that happened before the call.
@@ -233,10 +245,8 @@ void *radix_lf_snap_exact(
     const struct radix_lf_snap *snap, const void *key, unsigned bits);
 
 /*
- * Find the item that follows key in a snapshot's order: a prefix comes before
- * the longer keys that begin with it, else the first differing bit decides.
- * The key need not be there itself, so a walk can be resumed in a later
- * snapshot; NULL means "before the first".
+ * Find the item that follows key in a snapshot, in the order of
+ * radix_lf_next().  A walk can be resumed in a later snapshot.
  * Context: as for radix_lf_snap_lookup(); wait-free.
  * Owner:   as for radix_lf_snap_lookup().
  * Returns: NULL behind the last item.

@@ -133,6 +133,8 @@ check_reads(struct run *r)
 	    radix_lf_lookup(r->t, key, bits), model_lookup(&r->m, key, bits));
 	cr_assert_eq(
 	    radix_lf_exact(r->t, key, bits), model_exact(&r->m, key, bits));
+	cr_assert_eq(
+	    radix_lf_next(r->t, key, bits), model_next(&r->m, key, bits));
 	cr_assert_eq(radix_lf_count(r->t), r->m.n);
 	pserialize_read_exit(s);
 }
