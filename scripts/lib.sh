@@ -14,7 +14,7 @@ PACKAGES=(
 	libcriterion-dev libjansson-dev liburcu-dev libck-dev libbenchmark-dev
 	# what the end-to-end tests and the demo run as the other side
 	iproute2 iputils-ping iputils-arping iputils-tracepath traceroute
-	iperf3 tcpdump ethtool procps
+	iperf3 curl tcpdump ethtool procps
 )
 
 # Build configurations: name, compiler, meson options.  scripts/test runs the
