@@ -8,6 +8,7 @@ A program that reports in TAP counts once per case, any other once.  Skipped
 cases are listed with the reason.  STATUS is that of "meson test": a run that
 failed although no test did counts as one failure.  Appends the line
 "CONFIG passed failed skipped" to the file COUNTS."""
+import collections
 import json
 import os
 import re
@@ -29,7 +30,7 @@ def cases(test):
         for line in out:
             m = TAP_LINE.match(line)
             if not m:
-                said = line.lstrip("# ")
+                said = re.sub(r"^[# ]*(\S+:\d+: skip: *)?", "", line)
                 continue
             case = m.group(2).strip()
             if m.group(3) and m.group(3).upper() == "SKIP":
@@ -77,8 +78,9 @@ def main():
     if status != "0" and count["failed"] == 0:
         count["failed"] = 1
         print(f"---- {config}: meson test ended with status {status}")
-    for line in sorted(skipped):
-        print(f"        {config}: skipped {line}")
+    for line, times in sorted(collections.Counter(skipped).items()):
+        again = f" ({times} times)" if times > 1 else ""
+        print(f"        {config}: skipped {line}{again}")
     with open(counts, "a", encoding="utf-8") as out:
         out.write(f"{config} {count['passed']} {count['failed']} "
                   f"{count['skipped']}\n")
