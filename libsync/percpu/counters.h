@@ -72,7 +72,7 @@ percpu_counters_add(
 {
 	struct percpu_counters_cell *cell = percpu_counters_at(c, shard, idx);
 
-	/* relaxed: only we, the owner, write the cell; a count orders nothing. */
+	/* relaxed: only we, the owner, write it; a count orders nothing. */
 	sync_store_relaxed(&cell->n, sync_load_relaxed(&cell->n) + n);
 }
 
