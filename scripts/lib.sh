@@ -77,10 +77,14 @@ trap end_run EXIT
 trap 'echo interrupted >&2; exit 130' INT
 trap 'exit 143' TERM HUP
 
-# What a running step is at: tests done, or the compiler's [n/m].
+# What a running step is at: packages, tests or results done, or ninja's [n/m].
 step_position()
 {
 	case $1 in
+	*/apt.log)
+		grep -c '^Setting up' "$1" | sed 's/$/ set up/' ;;
+	*/bench.log)
+		grep -cE ' (ns|us|ms) ' "$1" | sed 's/$/ results/' ;;
 	*/meson-test.log)
 		grep -cE '^ *[0-9]+/[0-9]+ ' "$1" | sed 's/$/ done/' ;;
 	*)
@@ -148,7 +152,8 @@ setup_packages()
 		echo "apt-get install -y --no-install-recommends ${missing[*]}" >&2
 		exit 2
 	fi
-	step "install ${missing[*]}" "$BUILD/apt.log" \
+	echo "missing: ${missing[*]}"
+	step "install ${#missing[@]} packages" "$BUILD/apt.log" \
 		install_packages "${missing[@]}" || {
 		tail -n 20 "$BUILD/apt.log" >&2
 		die "apt-get failed; the log is $BUILD/apt.log"
