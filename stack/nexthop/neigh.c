@@ -10,7 +10,7 @@
  *   I1  An entry has an adjacency exactly while it is REACHABLE, STALE, PROBE
  *       or PERMANENT; the adjacency says stale exactly while it is STALE.
  *   I2  An entry is in a chain exactly while it is on a by_state list;
- *       otherwise it is in limbo, unused, or was never used.
+ *       otherwise it is in limbo, or was never used.
  *   I3  The timer is armed exactly while the entry is in a chain and not
  *       PERMANENT; packets wait exactly while it is INCOMPLETE.
  *   I4  Only the owner changes a table.  The address of an entry changes only
@@ -158,7 +158,6 @@ nexthop_table_attach(struct netif *nif, enum netif_af af,
 	t->af = af;
 	/* A failure leaves 0, which only makes the chains predictable. */
 	(void)!getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK);
-	TAILQ_INIT(&t->unused);
 	TAILQ_INIT(&t->limbo);
 	for (int i = 0; i < NEXTHOP_STATE_COUNT; i++)
 		TAILQ_INIT(&t->by_state[i]);

@@ -37,7 +37,7 @@ struct nexthop_neigh {
 	struct timer timer;                    /* [o] */
 	struct worker_msg used;                /* a stale adjacency was used */
 	struct nexthop_table *table;           /* [c] */
-	TAILQ_ENTRY(nexthop_neigh) of_state;   /* [o] or free, or limbo */
+	TAILQ_ENTRY(nexthop_neigh) of_state;   /* [o] or in limbo */
 };
 
 TAILQ_HEAD(nexthop_neighs, nexthop_neigh);
@@ -55,13 +55,13 @@ struct nexthop_table {
 	size_t mask;                        /* [c] buckets - 1 */
 	struct pslist_head *bucket;         /* [c] readers walk them */
 
-	struct nexthop_neigh *pool;   /* [o] all entries */
-	unsigned int npool;           /* [c] */
-	unsigned int fresh;           /* [o] pool[fresh..] never used */
-	unsigned int nlinked;         /* [o] */
-	struct nexthop_neighs unused; /* [o] readers have left them */
-	struct nexthop_neighs limbo;  /* [o] readers may stand on them */
-	uint64_t credit, credit_at;   /* [o] bucket of requests, ns */
+	struct nexthop_neigh *pool;  /* [o] all entries */
+	unsigned int npool;          /* [c] */
+	unsigned int fresh;          /* [o] pool[fresh..] never used */
+	unsigned int nlinked;        /* [o] */
+	struct nexthop_neighs limbo; /* [o] readers may stand on them */
+	uint64_t pushed_at;          /* [o] limbo's grace period, ns */
+	uint64_t credit, credit_at;  /* [o] bucket of requests, ns */
 	struct nexthop_neighs by_state[NEXTHOP_STATE_COUNT]; /* [o] by age */
 	unsigned int count[NEXTHOP_STATE_COUNT];             /* [o] */
 };

@@ -35,7 +35,8 @@
 #include "stack/core/stack.h"
 #include "stack/nexthop/neigh_impl.h"
 
-#define SEC UINT64_C(1000000000)
+#define SEC           UINT64_C(1000000000)
+#define PUSH_INTERVAL (SEC / 1000)
 
 static enum nexthop_state
 state_of(const struct nexthop_neigh *e)
@@ -184,25 +185,43 @@ nexthop_state_remove(
 	TAILQ_INSERT_TAIL(&t->limbo, e, of_state);
 }
 
-/* An entry that no reader stands on; NULL if there is none at the moment. */
+/* An entry that readers have left, or NULL. */
 static struct nexthop_neigh *
-entry_take(struct nexthop_table *t)
+limbo_take(struct nexthop_table *t)
 {
 	struct nexthop_neigh *e = TAILQ_FIRST(&t->limbo);
 
-	if (e != NULL && pserialize_poll(e->gp)) {
-		TAILQ_REMOVE(&t->limbo, e, of_state);
-		pslist_entry_fini(&e->link);
-		return e;
+	if (e == NULL || !pserialize_poll(e->gp))
+		return NULL;
+	TAILQ_REMOVE(&t->limbo, e, of_state);
+	pslist_entry_fini(&e->link);
+	return e;
+}
+
+/*
+ * An entry that no reader stands on; NULL if there is none at the moment.
+ * Somebody has to push the grace periods that limbo waits for.  It may cost a
+ * system call, so now and then is enough while there are entries.
+ */
+static struct nexthop_neigh *
+entry_take(struct nexthop_table *t, uint64_t now)
+{
+	struct nexthop_neigh *e;
+
+	if (!TAILQ_EMPTY(&t->limbo) && now - t->pushed_at >= PUSH_INTERVAL) {
+		t->pushed_at = now;
+		(void)pserialize_poll_advance();
 	}
+	e = limbo_take(t);
+	if (e != NULL)
+		return e;
 	if (t->fresh < t->npool) {
 		e = &t->pool[t->fresh++];
 		nexthop_state_init(t, e);
 		return e;
 	}
-	/* Somebody has to push the grace period that limbo waits for. */
 	(void)pserialize_poll_advance();
-	return NULL;
+	return limbo_take(t);
 }
 
 /* Make room for an entry that will start in this state. */
@@ -231,7 +250,7 @@ entry_create(struct nexthop_table *t, struct worker *w,
 
 	if (t->nlinked >= t->params.max_entries && !evict(t, w, state))
 		return NULL;
-	e = entry_take(t);
+	e = entry_take(t, w->now);
 	if (e == NULL)
 		return NULL;
 	e->key = *key;
