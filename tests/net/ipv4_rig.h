@@ -29,6 +29,25 @@ struct rig {
 	struct net_frame f, got; /* sent, received */
 };
 
+/* Begin g->f: from a probe to the router, an IPv4 header. */
+static inline struct ipv4_hdr *rig_ipv4(struct rig *g, int probe,
+    const char *src, const char *dst, uint8_t proto, uint8_t ttl);
+
+/* Make both neighbours known, and forget what was received so far. */
+static inline void
+rig_warm(struct rig *g)
+{
+	(void)rig_ipv4(g, g->a, A_ADDR, B_ADDR, 253, 0);
+	net_frame_end(&g->f);
+	net_probe_send(g->n, g->a, &g->f);
+	(void)rig_ipv4(g, g->b, B_ADDR, A_ADDR, 253, 0);
+	net_frame_end(&g->f);
+	net_probe_send(g->n, g->b, &g->f);
+	net_run(g->n, SEC(5)); /* announcements, too */
+	net_probe_clear(g->n, g->a);
+	net_probe_clear(g->n, g->b);
+}
+
 static inline void
 rig_init(struct rig *g)
 {
@@ -39,9 +58,7 @@ rig_init(struct rig *g)
 	g->b = net_probe(g->n, g->r, R_B "/24", NULL);
 	net_probe_arp(g->n, g->a, A_ADDR);
 	net_probe_arp(g->n, g->b, B_ADDR);
-	net_run(g->n, SEC(5)); /* announcements */
-	net_probe_clear(g->n, g->a);
-	net_probe_clear(g->n, g->b);
+	rig_warm(g);
 }
 
 static inline void
@@ -66,7 +83,6 @@ rig_hwaddr(struct rig *g, int probe)
 	return net_hwaddr(g->n, g->r, probe == g->a ? "eth0" : "eth1");
 }
 
-/* Begin g->f: from a probe to the router, an IPv4 header. */
 static inline struct ipv4_hdr *
 rig_ipv4(struct rig *g, int probe, const char *src, const char *dst,
     uint8_t proto, uint8_t ttl)

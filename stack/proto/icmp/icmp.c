@@ -271,6 +271,9 @@ echo(struct worker *w, struct pkt *p)
 	e->type = ICMP_ECHO_REPLY;
 	memcpy(&after, &e->type, sizeof(after));
 	e->checksum = ipv4_checksum_update(e->checksum, before, after);
+	/* A message of nothing but zero sums to -0, which no update yields. */
+	if (e->checksum == 0)
+		e->checksum = ipv4_checksum(p->data, p->len);
 	p->tx_if = 0;
 	ipv4_output(w, p, from, to, ICMP_PROTO, tos, 0, false);
 }
