@@ -163,11 +163,11 @@ settle(void)
 static void
 drain(void)
 {
-	for (int i = 0; i < 64; i++) {
-		settle();
-		now += SECOND;
-	}
 	settle();
+	for (int i = 0; i < 64 && stack_pkts_in_use(st) != 0; i++) {
+		now += SECOND;
+		settle();
+	}
 	if (stack_pkts_in_use(st) != 0)
 		abort();
 }
