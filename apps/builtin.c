@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "apps/builtin.h"
+
+#include <stddef.h>
+
+#include "drivers/loop/loop.h"
+#include "drivers/tap/tap.h"
+#include "stack/proto/arp/arp.h"
+#include "stack/proto/ether/ether.h"
+#include "stack/proto/icmp/icmp.h"
+#include "stack/proto/ipv4/ipv4.h"
+
+const struct proto *const builtin_protos[] = {
+    &proto_ether,
+    &proto_arp,
+    &proto_ipv4,
+    &proto_ipv4_link,
+    &proto_icmp,
+    NULL,
+};
+
+const struct driver *const builtin_drivers[] = {
+    &loop_driver,
+    &tap_driver,
+    NULL,
+};

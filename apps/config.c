@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "apps/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/array.h"
+#include "stack/core/stack.h"
+
+/* Words on a line: each next hop of the longest route takes seven. */
+#define LINE_WORDS_MAX (16 + 7 * SPEC_NEXTHOPS_MAX)
+#define LINE_MAX_BYTES 16384
+
+/* A line: a copy cut into words. */
+struct line {
+	char text[LINE_MAX_BYTES];
+	const char *word[LINE_WORDS_MAX];
+	unsigned int n;
+};
+
+void
+config_init(struct config *c)
+{
+	*c = (struct config){.workers = 0};
+}
+
+void
+config_fini(struct config *c)
+{
+	for (size_t i = 0; i < c->nroutes; i++)
+		spec_route_fini(&c->routes[i]);
+	for (size_t i = 0; i < c->ntables; i++) {
+		free(c->tables[i].path);
+		prefixlist_fini(&c->tables[i].list);
+	}
+	free(c->links);
+	free(c->addrs);
+	free(c->routes);
+	free(c->neighs);
+	free(c->tables);
+	config_init(c);
+}
+
+bool
+config_option_find(const char *name, enum ipv4_option *out)
+{
+	for (unsigned int i = 0; i < IPV4_OPT_COUNT; i++) {
+		if (strcmp(name, ipv4_option_name((enum ipv4_option)i)) == 0) {
+			*out = (enum ipv4_option)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int
+number_line(struct words *w, const char *keyword, uint32_t min, uint32_t max,
+    uint32_t *out, struct words_error *e)
+{
+	const char *s = words_value(w, keyword, e);
+
+	if (s == NULL || words_u32(s, min, max, out, e) != 0)
+		return -EINVAL;
+	return words_end(w, e);
+}
+
+static int
+parse_workers(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	(void)line;
+	return number_line(w, "workers", 1, STACK_WORKERS_MAX, &c->workers, e);
+}
+
+static int
+parse_packets(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	(void)line;
+	return number_line(w, "packets", 256, 1u << 20, &c->packets, e);
+}
+
+static int
+parse_interface(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	int rc = array_reserve(
+	    &c->links, &c->links_room, c->nlinks, sizeof(c->links[0]));
+
+	if (rc == 0)
+		rc =
+		    spec_link_parse(w, SPEC_LINK_FILE, &c->links[c->nlinks], e);
+	if (rc == 0)
+		c->links[c->nlinks++].line = line;
+	return rc;
+}
+
+static int
+parse_address(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	int rc = array_reserve(
+	    &c->addrs, &c->addrs_room, c->naddrs, sizeof(c->addrs[0]));
+
+	words_accept(w, "add");
+	if (rc == 0)
+		rc = spec_addr_parse(w, &c->addrs[c->naddrs], e);
+	if (rc == 0)
+		c->addrs[c->naddrs++].line = line;
+	return rc;
+}
+
+static int
+parse_route(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	int rc = array_reserve(
+	    &c->routes, &c->routes_room, c->nroutes, sizeof(c->routes[0]));
+	struct spec_route *r;
+
+	words_accept(w, "add");
+	if (rc == 0)
+		rc = spec_route_parse(w, true, &c->routes[c->nroutes], e);
+	if (rc != 0)
+		return rc;
+	r = &c->routes[c->nroutes++];
+	r->line = line;
+	if (r->protocol == 0)
+		r->protocol = ROUTE_PROTO_STATIC;
+	return 0;
+}
+
+static int
+parse_neighbour(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	int rc = array_reserve(
+	    &c->neighs, &c->neighs_room, c->nneighs, sizeof(c->neighs[0]));
+
+	words_accept(w, "add");
+	if (rc == 0)
+		rc = spec_neigh_parse(w, true, &c->neighs[c->nneighs], e);
+	if (rc == 0)
+		c->neighs[c->nneighs++].line = line;
+	return rc;
+}
+
+static int
+parse_set(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	const char *name = words_value(w, "set", e), *s;
+	enum ipv4_option opt;
+	uint32_t value = 1;
+
+	if (name == NULL)
+		return -EINVAL;
+	if (!config_option_find(name, &opt))
+		return words_fail(e, name, "there is no such option");
+	if (c->options[opt].line != 0)
+		return words_fail(
+		    e, name, "set on line %u already", c->options[opt].line);
+	s = words_value(w, name, e);
+	if (s == NULL)
+		return -EINVAL;
+	if (strcmp(s, "off") == 0)
+		value = 0;
+	else if (strcmp(s, "on") != 0 &&
+		 words_u32(s, 0, UINT32_MAX, &value, e) != 0)
+		return words_fail(e, s, "neither on, off nor a number");
+	if (words_end(w, e) != 0)
+		return -EINVAL;
+	c->options[opt] = (struct config_option){line, value};
+	return 0;
+}
+
+static int
+table_words(struct words *w, struct config_table *t, struct words_error *e)
+{
+	const char *key, *s;
+
+	while ((key = words_next(w)) != NULL) {
+		s = words_value(w, key, e);
+		if (s == NULL)
+			return -EINVAL;
+		if (strcmp(key, "via") == 0) {
+			if (words_ipv4(s, &t->dflt.via, e) != 0)
+				return -EINVAL;
+		} else if (strcmp(key, "dev") == 0) {
+			if (words_name(s, t->dflt.dev, e) != 0)
+				return -EINVAL;
+		} else {
+			return words_fail(e, key, "neither via nor dev");
+		}
+		t->has_default = true;
+	}
+	return 0;
+}
+
+static int
+parse_table(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	struct config_table t = {.line = line, .dflt = {.weight = 1}};
+	const char *path = words_value(w, "table", e);
+	int rc;
+
+	if (path == NULL)
+		return -EINVAL;
+	rc = table_words(w, &t, e);
+	if (rc == 0)
+		rc = array_reserve(&c->tables, &c->tables_room, c->ntables,
+		    sizeof(c->tables[0]));
+	if (rc == 0 && (t.path = strdup(path)) == NULL)
+		rc = -ENOMEM;
+	if (rc == 0)
+		c->tables[c->ntables++] = t;
+	return rc;
+}
+
+static const struct {
+	const char *word;
+	int (*parse)(struct config *c, struct words *w, unsigned int line,
+	    struct words_error *e);
+} keywords[] = {
+    {"workers", parse_workers},
+    {"packets", parse_packets},
+    {"interface", parse_interface},
+    {"address", parse_address},
+    {"route", parse_route},
+    {"neighbour", parse_neighbour},
+    {"neighbor", parse_neighbour},
+    {"set", parse_set},
+    {"table", parse_table},
+};
+
+static int
+parse_words(
+    struct config *c, struct line *l, unsigned int line, struct words_error *e)
+{
+	struct words w = {.word = l->word, .n = l->n};
+	const char *first = words_next(&w);
+
+	if (first == NULL)
+		return 0;
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+		if (strcmp(first, keywords[i].word) == 0)
+			return keywords[i].parse(c, &w, line, e);
+	}
+	return words_fail(e, first,
+	    "not one of workers, packets, interface, address, route, "
+	    "neighbour, set, table");
+}
+
+/* Copy the line and cut it at blanks; '#' ends it. */
+static int
+split(struct line *l, const char *text, size_t len, struct words_error *e)
+{
+	char *s = l->text;
+
+	l->n = 0;
+	if (len >= sizeof(l->text))
+		return words_fail(e, NULL, "the line exceeds %zu characters",
+		    sizeof(l->text) - 1);
+	memcpy(l->text, text, len);
+	l->text[len] = '\0';
+	if (strlen(l->text) != len)
+		return words_fail(e, NULL, "the line has a NUL character");
+	l->text[strcspn(l->text, "#")] = '\0';
+	for (;;) {
+		s += strspn(s, " \t\r");
+		if (*s == '\0')
+			return 0;
+		if (l->n == LINE_WORDS_MAX)
+			return words_fail(e, s, "more than %d words on a line",
+			    LINE_WORDS_MAX);
+		l->word[l->n++] = s;
+		s += strcspn(s, " \t\r");
+		if (*s != '\0')
+			*s++ = '\0';
+	}
+}
+
+static int
+parse_lines(struct config *c, struct line *l, const char *text, size_t len,
+    struct config_error *e)
+{
+	e->line = 0;
+	while (len > 0) {
+		const char *nl = memchr(text, '\n', len);
+		const size_t n = nl != NULL ? (size_t)(nl - text) : len;
+		int rc;
+
+		e->line++;
+		rc = split(l, text, n, &e->what);
+		if (rc == 0)
+			rc = parse_words(c, l, e->line, &e->what);
+		if (rc != 0)
+			return rc;
+		if (nl == NULL)
+			break;
+		text = nl + 1;
+		len -= n + 1;
+	}
+	return 0;
+}
+
+int
+config_parse(
+    const char *text, size_t len, struct config *out, struct config_error *e)
+{
+	struct config c;
+	struct line *l = malloc(sizeof(*l));
+	int rc;
+
+	config_init(&c);
+	rc = l != NULL ? parse_lines(&c, l, text, len, e) : -ENOMEM;
+	free(l);
+	if (rc == -ENOMEM)
+		words_fail(&e->what, NULL, "no memory");
+	if (rc != 0) {
+		config_fini(&c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+config_error_show(const struct config_error *e, char *out, size_t outlen)
+{
+	const char *sep = e->what.word[0] != '\0' ? ": " : "";
+	char line[16] = "";
+
+	if (e->line > 0)
+		snprintf(line, sizeof(line), ":%u", e->line);
+	snprintf(out, outlen, "%s%s: %s%s%s", e->file, line, e->what.word, sep,
+	    e->what.reason);
+}

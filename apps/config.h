@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef APPS_CONFIG_H
+#define APPS_CONFIG_H
+
+/*
+ * psnetd's configuration file as data.  Parsing has no side effects: the text
+ * becomes a struct config, or an error that names line, word and reason.
+ *
+ *   workers N                        packets N
+ *   interface NAME DRIVER [WORD]... [mtu N] [up|down] [promisc on|off]
+ *   address ADDRESS/LENGTH dev NAME
+ *   route [add] ROUTE                as psnetctl route add
+ *   neighbour ADDRESS lladdr LLADDR dev NAME
+ *   set OPTION on|off|N
+ *   table FILE [via ADDRESS] [dev NAME]
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apps/prefixlist.h"
+#include "apps/spec.h"
+#include "apps/words.h"
+#include "stack/proto/ipv4/ipv4.h"
+
+struct driver;
+
+#define CONFIG_PATH_MAX 4096
+
+struct config_table {
+	unsigned int line;
+	char *path; /* as written */
+	struct spec_nexthop dflt;
+	bool has_default;
+	struct prefixlist list; /* filled by config_load() */
+};
+
+struct config_option {
+	unsigned int line; /* 0: the file does not say */
+	uint32_t value;
+};
+
+struct config {
+	uint32_t workers, packets; /* 0: unsaid */
+	struct config_option options[IPV4_OPT_COUNT];
+	struct spec_link *links;
+	struct spec_addr *addrs;
+	struct spec_route *routes;
+	struct spec_neigh *neighs;
+	struct config_table *tables;
+	size_t nlinks, naddrs, nroutes, nneighs, ntables;
+	size_t links_room, addrs_room, routes_room, neighs_room, tables_room;
+};
+
+struct config_error {
+	char file[CONFIG_PATH_MAX];
+	unsigned int line; /* 0: the file as a whole */
+	struct words_error what;
+};
+
+/* An empty configuration; free what it holds.  Context: any thread. */
+void config_init(struct config *c);
+void config_fini(struct config *c);
+
+/*
+ * Parse len bytes.  Tables are named, not read.
+ * Context: any thread; never sleeps.
+ * Owner:   the caller owns *out until config_fini(); untouched on failure.
+ * Returns: 0, -EINVAL after filling e->line and e->what, or -ENOMEM.
+ */
+int config_parse(
+    const char *text, size_t len, struct config *out, struct config_error *e);
+
+/*
+ * What lines cannot show alone: duplicates, interfaces that are not there,
+ * gateways that no address reaches, drivers that do not exist.
+ * Context: any thread; never sleeps.
+ * Returns: 0 or -EINVAL after filling e->line and e->what.
+ */
+int config_check(const struct config *c, const struct driver *const *drivers,
+    struct config_error *e);
+
+/*
+ * Read, parse and check a file and the tables it names (relative to its
+ * folder).
+ * Context: control thread; sleeps (reads files).
+ * Returns: as above, or the negative errno of open(2) and read(2); *e is
+ *          filled on every failure.
+ */
+int config_load(const char *path, const struct driver *const *drivers,
+    struct config *out, struct config_error *e);
+
+/* "FILE:LINE: WORD: REASON" in out. */
+void config_error_show(const struct config_error *e, char *out, size_t outlen);
+
+/* The option of this name; false if there is none. */
+bool config_option_find(const char *name, enum ipv4_option *out);
+
+#endif /* APPS_CONFIG_H */

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/config.h"
+#include "stack/core/stack.h"
+
+static const struct spec_link *
+find_link(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->nlinks; i++) {
+		if (strcmp(c->links[i].name, name) == 0)
+			return &c->links[i];
+	}
+	return NULL;
+}
+
+static bool
+driver_known(const struct driver *const *drivers, const char *name)
+{
+	for (; *drivers != NULL; drivers++) {
+		if (strcmp((*drivers)->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+check_links(const struct config *c, const struct driver *const *drivers,
+    struct config_error *e)
+{
+	for (size_t i = 0; i < c->nlinks; i++) {
+		const struct spec_link *l = &c->links[i];
+		const struct spec_link *first = find_link(c, l->name);
+
+		e->line = l->line;
+		if (first != l)
+			return words_fail(&e->what, l->name,
+			    "defined on line %u already", first->line);
+		if (!driver_known(drivers, l->driver))
+			return words_fail(
+			    &e->what, l->driver, "there is no such driver");
+	}
+	return 0;
+}
+
+/* The interface must be in the file. */
+static int
+check_dev(const struct config *c, const char *dev, unsigned int line,
+    struct config_error *e)
+{
+	e->line = line;
+	if (find_link(c, dev) != NULL)
+		return 0;
+	return words_fail(&e->what, dev, "no line defines this interface");
+}
+
+static int
+check_addrs(const struct config *c, struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+
+	for (size_t i = 0; i < c->naddrs; i++) {
+		const struct spec_addr *a = &c->addrs[i];
+
+		if (check_dev(c, a->dev, a->line, e) != 0)
+			return -EINVAL;
+		for (size_t j = 0; j < i; j++) {
+			if (c->addrs[j].addr == a->addr)
+				return words_fail(&e->what,
+				    words_show_ipv4(a->addr, text),
+				    "configured on line %u already",
+				    c->addrs[j].line);
+		}
+	}
+	return 0;
+}
+
+/* A gateway must be a neighbour on an interface of the file. */
+static int
+check_hop(const struct config *c, const struct spec_nexthop *nh,
+    unsigned int line, struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+
+	e->line = line;
+	if (nh->dev[0] != '\0' && check_dev(c, nh->dev, line, e) != 0)
+		return -EINVAL;
+	if (nh->via == 0)
+		return 0;
+	for (size_t i = 0; i < c->naddrs; i++) {
+		const struct spec_addr *a = &c->addrs[i];
+		const uint32_t mask = words_mask(a->plen);
+
+		if (nh->dev[0] != '\0' && strcmp(nh->dev, a->dev) != 0)
+			continue;
+		if (((nh->via ^ a->addr) & mask) != 0)
+			continue;
+		if (nh->via == a->addr)
+			return words_fail(&e->what,
+			    words_show_ipv4(nh->via, text),
+			    "the gateway is our own address of line %u",
+			    a->line);
+		return 0;
+	}
+	return words_fail(&e->what, words_show_ipv4(nh->via, text),
+	    "no address of this file puts the gateway on %s",
+	    nh->dev[0] != '\0' ? nh->dev : "a link");
+}
+
+static int
+compare_routes(const void *a, const void *b)
+{
+	const struct spec_route *x = *(const struct spec_route *const *)a;
+	const struct spec_route *y = *(const struct spec_route *const *)b;
+	const uint32_t p = ntohl(x->prefix), q = ntohl(y->prefix);
+
+	if (p != q)
+		return p < q ? -1 : 1;
+	if (x->plen != y->plen)
+		return x->plen < y->plen ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+static int
+check_duplicate_routes(const struct config *c, struct config_error *e)
+{
+	const struct spec_route **sorted;
+	char text[WORDS_TEXT_MAX];
+	int rc = 0;
+
+	if (c->nroutes == 0)
+		return 0;
+	sorted = malloc(c->nroutes * sizeof(*sorted));
+	if (sorted == NULL)
+		return words_fail(&e->what, NULL, "no memory");
+	for (size_t i = 0; i < c->nroutes; i++)
+		sorted[i] = &c->routes[i];
+	qsort(sorted, c->nroutes, sizeof(*sorted), compare_routes);
+	for (size_t i = 1; i < c->nroutes && rc == 0; i++) {
+		const struct spec_route *r = sorted[i], *p = sorted[i - 1];
+
+		if (r->prefix != p->prefix || r->plen != p->plen)
+			continue;
+		e->line = r->line;
+		rc = words_fail(&e->what,
+		    words_show_prefix(r->prefix, r->plen, text),
+		    "routed on line %u already", p->line);
+	}
+	free(sorted);
+	return rc;
+}
+
+static int
+check_routes(const struct config *c, struct config_error *e)
+{
+	for (size_t i = 0; i < c->nroutes; i++) {
+		const struct spec_route *r = &c->routes[i];
+
+		for (unsigned int k = 0; k < r->nnexthops; k++) {
+			if (check_hop(c, &r->nexthops[k], r->line, e) != 0)
+				return -EINVAL;
+		}
+	}
+	for (size_t i = 0; i < c->ntables; i++) {
+		const struct config_table *t = &c->tables[i];
+
+		if (t->has_default && check_hop(c, &t->dflt, t->line, e) != 0)
+			return -EINVAL;
+		for (size_t k = 0; k < t->list.nhops; k++) {
+			if (check_hop(c, &t->list.hops[k], t->line, e) != 0)
+				return -EINVAL;
+		}
+	}
+	return check_duplicate_routes(c, e);
+}
+
+static int
+check_neighs(const struct config *c, struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+
+	for (size_t i = 0; i < c->nneighs; i++) {
+		const struct spec_neigh *n = &c->neighs[i];
+
+		if (check_dev(c, n->dev, n->line, e) != 0)
+			return -EINVAL;
+		for (size_t j = 0; j < i; j++) {
+			const struct spec_neigh *o = &c->neighs[j];
+
+			if (o->addr == n->addr && strcmp(o->dev, n->dev) == 0)
+				return words_fail(&e->what,
+				    words_show_ipv4(n->addr, text),
+				    "defined on line %u already", o->line);
+		}
+	}
+	return 0;
+}
+
+int
+config_check(const struct config *c, const struct driver *const *drivers,
+    struct config_error *e)
+{
+	if (check_links(c, drivers, e) != 0 || check_addrs(c, e) != 0 ||
+	    check_routes(c, e) != 0)
+		return -EINVAL;
+	return check_neighs(c, e);
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "apps/psnetd/apply.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/psnetd/diff.h"
+#include "apps/psnetd/journal.h"
+#include "apps/psnetd/ops.h"
+#include "libsync/pserialize/pserialize.h"
+#include "stack/core/netif.h"
+#include "stack/core/stack.h"
+
+struct apply {
+	struct stack *st;
+	struct psnetd_diff diff;
+	struct psnetd_journal journal;
+	const struct psnetd_apply_defaults *dflt;
+	struct config_error *e;
+};
+
+/* Failures without a reason of their own. */
+static int
+blame(struct apply *a, unsigned int line, const char *word, int rc)
+{
+	a->e->line = line;
+	words_fail(&a->e->what, word, "%s", words_strerror(-rc));
+	return rc;
+}
+
+static int
+apply_link(struct apply *a, const struct psnetd_diff_op *op)
+{
+	const struct spec_link *l = op->link;
+	struct spec_link bare;
+	int rc;
+
+	a->e->line = l->line;
+	if (op->kind == PSNETD_DIFF_LINK_SET) {
+		rc = psnetd_journal_link_set(&a->journal, l);
+		return rc != 0 ? blame(a, l->line, l->name, rc)
+			       : psnetd_ops_link_set(a->st, l, &a->e->what);
+	}
+	bare = *l;
+	bare.mtu = 0;
+	bare.up = bare.promisc = bare.arp = SPEC_UNSAID;
+	rc = psnetd_ops_link_add(a->st, &bare, &a->e->what);
+	if (rc == 0 && psnetd_journal_attach(&a->journal, l) != 0) {
+		psnetd_ops_link_del(a->st, l->name, &a->e->what);
+		rc = blame(a, l->line, l->name, -ENOMEM);
+	}
+	return rc;
+}
+
+/* One that is gone already is as good as detached. */
+static int
+apply_detach(struct apply *a, const struct psnetd_diff_op *op)
+{
+	const struct spec_link *l = op->old_link;
+	int rc = psnetd_journal_detach(&a->journal, l);
+
+	if (rc == 0)
+		rc = psnetd_ops_link_del(a->st, l->name, &a->e->what);
+	if (rc == 0 || rc == -ENODEV)
+		return 0;
+	return blame(a, 0, l->name, rc);
+}
+
+static int
+apply_addr(struct apply *a, const struct psnetd_diff_op *op)
+{
+	const struct spec_addr *addr = op->addr;
+	int rc;
+
+	a->e->line = addr->line;
+	if (op->kind == PSNETD_DIFF_ADDR_ADD) {
+		rc = psnetd_ops_addr_add(a->st, addr, &a->e->what);
+		if (rc == 0)
+			rc = psnetd_journal_addr_add(&a->journal, addr);
+		return rc;
+	}
+	rc = psnetd_journal_addr_remove(&a->journal, addr);
+	if (rc == 0)
+		rc = psnetd_ops_addr_del(a->st, addr, &a->e->what);
+	if (rc == 0 || rc == -EADDRNOTAVAIL || rc == -ENODEV)
+		return 0;
+	return blame(a, 0, addr->dev, rc);
+}
+
+static int
+apply_neigh(struct apply *a, const struct psnetd_diff_op *op)
+{
+	const struct spec_neigh *n = op->neigh;
+	const bool set = op->kind == PSNETD_DIFF_NEIGH_SET;
+	int rc = psnetd_journal_neigh(&a->journal, n);
+
+	a->e->line = set ? n->line : 0;
+	if (rc != 0)
+		return set ? blame(a, n->line, n->dev, rc) : 0;
+	rc = set ? psnetd_ops_neigh_add(a->st, n, true, &a->e->what)
+		 : psnetd_ops_neigh_del(a->st, n, &a->e->what);
+	return !set && rc == -ENOENT ? 0 : rc;
+}
+
+static int
+apply_option(struct apply *a, const struct psnetd_diff_op *op)
+{
+	const struct config_option *o = &a->diff.new->options[op->option];
+	const uint32_t value =
+	    o->line != 0 ? o->value : a->dflt->options[op->option];
+	int rc = psnetd_journal_option(&a->journal, op->option);
+
+	if (rc == 0)
+		rc = ipv4_option_set(a->st, op->option, value);
+	if (rc == 0)
+		return 0;
+	a->e->line = o->line;
+	words_fail(&a->e->what, ipv4_option_name(op->option),
+	    "the value %u is out of range", (unsigned int)value);
+	return rc;
+}
+
+/* The routes of one commit: specifications, and what the stack needs. */
+struct batch {
+	const struct psnetd_diff_route **route;
+	struct route_config *cfg;
+	struct route_nexthop *hops;
+	size_t n, nhops;
+};
+
+static void
+batch_fini(struct batch *b)
+{
+	free(b->route);
+	free(b->cfg);
+	free(b->hops);
+}
+
+static bool
+present(struct stack *st, const struct psnetd_diff_route *r)
+{
+	const uint32_t prefix = htonl(r->prefix);
+	uint8_t key[16] = {0};
+	uint64_t s;
+	bool found;
+
+	memcpy(key, &prefix, sizeof(prefix));
+	s = pserialize_read_enter();
+	found = route_table_exact(ipv4_routes(st), key, r->plen) != NULL;
+	pserialize_read_exit(s);
+	return found;
+}
+
+/* Those that changed, and those that the stack lost. */
+static int
+batch_collect(struct apply *a, const struct psnetd_diff_route *all, size_t n,
+    struct batch *b)
+{
+	const struct psnetd_diff *d = &a->diff;
+	struct spec_route r;
+	size_t next = 0;
+
+	b->route = malloc((n + 1) * sizeof(b->route[0]));
+	if (b->route == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const bool changed =
+		    next < d->nset &&
+		    psnetd_diff_compare(&d->set[next], &all[i]) == 0;
+
+		if (changed)
+			next++;
+		else if (present(a->st, &all[i]))
+			continue;
+		psnetd_diff_view(d->new, &all[i], &r);
+		b->nhops += r.nnexthops;
+		b->route[b->n++] = &all[i];
+	}
+	return 0;
+}
+
+/* Blame the line that has the route: of the file, or of a table's file. */
+static void
+blame_route(struct apply *a, const struct psnetd_diff_route *r)
+{
+	const struct config *c = a->diff.new;
+	const struct config_table *t;
+
+	if (r->table == 0) {
+		a->e->line = c->routes[r->index].line;
+		return;
+	}
+	t = &c->tables[r->table - 1];
+	a->e->line = t->list.entries[r->index].line;
+	snprintf(a->e->file, sizeof(a->e->file), "%s", t->path);
+}
+
+static int
+batch_resolve(struct apply *a, struct batch *b)
+{
+	struct route_nexthop *hops;
+	struct spec_route r;
+	int rc = 0;
+
+	b->cfg = calloc(b->n + 1, sizeof(b->cfg[0]));
+	b->hops = hops = calloc(b->nhops + 1, sizeof(hops[0]));
+	if (b->cfg == NULL || hops == NULL)
+		return blame(a, 0, NULL, -ENOMEM);
+	for (size_t i = 0; i < b->n && rc == 0; i++) {
+		psnetd_diff_view(a->diff.new, b->route[i], &r);
+		rc = psnetd_ops_resolve(
+		    a->st, &r, hops, &b->cfg[i], &a->e->what);
+		if (rc != 0)
+			blame_route(a, b->route[i]);
+		hops += r.nnexthops;
+	}
+	return rc;
+}
+
+static int
+batch_note(struct apply *a, const struct batch *b)
+{
+	struct psnetd_journal_route *old = calloc(b->n + 1, sizeof(*old));
+	size_t i;
+
+	if (old == NULL)
+		return blame(a, 0, NULL, -ENOMEM);
+	for (i = 0; i < b->n; i++) {
+		if (psnetd_journal_snapshot(a->st, htonl(b->route[i]->prefix),
+			b->route[i]->plen, &old[i]) != 0)
+			break;
+	}
+	if (psnetd_journal_routes(&a->journal, old, i) != 0 || i < b->n)
+		return blame(a, 0, NULL, -ENOMEM);
+	return 0;
+}
+
+static int
+batch_load(struct apply *a, struct batch *b)
+{
+	struct spec_route r;
+	size_t failed = 0;
+	int rc = batch_resolve(a, b);
+
+	if (rc != 0)
+		return rc;
+	rc = ipv4_route_load(
+	    a->st, b->cfg, b->n, ROUTE_REPLACE, NULL, NULL, &failed);
+	if (rc != 0) {
+		psnetd_diff_view(a->diff.new, b->route[failed], &r);
+		blame_route(a, b->route[failed]);
+		psnetd_ops_route_error(&r, rc, &a->e->what);
+	}
+	return rc;
+}
+
+/*
+ * The journal is noted first but filled only with what a commit replaces; a
+ * failed load changed nothing, and undoing nothing is harmless.
+ */
+static int
+apply_routes(struct apply *a)
+{
+	struct psnetd_diff_route *all;
+	struct batch b = {.n = 0};
+	size_t n;
+
+	if (psnetd_diff_effective(a->diff.new, &all, &n) != 0)
+		return blame(a, 0, NULL, -ENOMEM);
+	int rc = batch_collect(a, all, n, &b);
+
+	if (rc != 0)
+		blame(a, 0, NULL, rc);
+	else if (b.n > 0)
+		rc = batch_note(a, &b);
+	if (rc == 0 && b.n > 0)
+		rc = batch_load(a, &b);
+	batch_fini(&b);
+	free(all);
+	return rc;
+}
+
+/* Is the route one of those to remove, which are sorted? */
+static bool
+is_removed(void *arg, const struct route *r)
+{
+	const struct psnetd_diff *d = arg;
+	struct psnetd_diff_route key = {.plen = r->plen};
+	size_t lo = 0, hi = d->ndel;
+	uint32_t prefix;
+
+	memcpy(&prefix, r->key, sizeof(prefix));
+	key.prefix = ntohl(prefix);
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+		const int order = psnetd_diff_compare(&key, &d->del[mid]);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return false;
+}
+
+static int
+apply_routes_remove(struct apply *a)
+{
+	const struct psnetd_diff *d = &a->diff;
+	struct psnetd_journal_route *old = calloc(d->ndel + 1, sizeof(*old));
+	int rc = old != NULL ? 0 : -ENOMEM;
+	size_t i = 0;
+
+	while (rc == 0 && i < d->ndel) {
+		rc = psnetd_journal_snapshot(
+		    a->st, htonl(d->del[i].prefix), d->del[i].plen, &old[i]);
+		if (rc == 0)
+			i++;
+	}
+	if (old != NULL && psnetd_journal_routes(&a->journal, old, i) != 0)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = psnetd_ops_routes_flush(a->st, is_removed, &a->diff);
+	return rc >= 0 ? 0 : blame(a, 0, NULL, rc);
+}
+
+static int
+apply_op(struct apply *a, const struct psnetd_diff_op *op)
+{
+	switch (op->kind) {
+	case PSNETD_DIFF_LINK_ATTACH:
+	case PSNETD_DIFF_LINK_SET:
+		return apply_link(a, op);
+	case PSNETD_DIFF_LINK_DETACH:
+		return apply_detach(a, op);
+	case PSNETD_DIFF_ADDR_ADD:
+	case PSNETD_DIFF_ADDR_REMOVE:
+		return apply_addr(a, op);
+	case PSNETD_DIFF_ROUTES_SET:
+		return apply_routes(a);
+	case PSNETD_DIFF_ROUTES_REMOVE:
+		return apply_routes_remove(a);
+	case PSNETD_DIFF_NEIGH_SET:
+	case PSNETD_DIFF_NEIGH_REMOVE:
+		return apply_neigh(a, op);
+	case PSNETD_DIFF_OPTION:
+		return apply_option(a, op);
+	}
+	return -EINVAL;
+}
+
+int
+psnetd_apply(struct stack *st, const struct config *old,
+    const struct config *new, const struct psnetd_apply_defaults *dflt,
+    struct config_error *e)
+{
+	struct apply a = {.st = st, .dflt = dflt, .e = e};
+	int rc;
+
+	e->line = 0;
+	rc = psnetd_diff(old, new, &a.diff);
+	if (rc != 0)
+		return blame(&a, 0, NULL, rc);
+	psnetd_journal_init(&a.journal, st);
+	for (size_t i = 0; i < a.diff.nops && rc == 0; i++)
+		rc = apply_op(&a, &a.diff.ops[i]);
+	if (rc != 0)
+		psnetd_journal_undo(&a.journal);
+	psnetd_journal_fini(&a.journal);
+	psnetd_diff_fini(&a.diff);
+	return rc;
+}
+
+static bool
+addr_present(struct stack *st, const struct spec_addr *want)
+{
+	const uint64_t s = pserialize_read_enter();
+	const struct netif *nif = netif_lookup_name(st, want->dev);
+	const struct netif_addr *a;
+
+	a = nif != NULL ? netif_addr_first(nif, NETIF_AF_INET) : NULL;
+	while (a != NULL &&
+	       (memcmp(a->addr, &want->addr, 4) != 0 || a->plen != want->plen))
+		a = netif_addr_next(a);
+	pserialize_read_exit(s);
+	return a != NULL;
+}
+
+static void
+forget_neighs(struct config *c, const char *dev)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->nneighs; i++) {
+		if (strcmp(c->neighs[i].dev, dev) != 0)
+			c->neighs[kept++] = c->neighs[i];
+	}
+	c->nneighs = kept;
+}
+
+void
+psnetd_apply_prune(struct stack *st, struct config *c)
+{
+	struct words_error e;
+	size_t kept = 0;
+	netif_id id;
+
+	for (size_t i = 0; i < c->naddrs; i++) {
+		if (addr_present(st, &c->addrs[i]))
+			c->addrs[kept++] = c->addrs[i];
+	}
+	c->naddrs = kept;
+	kept = 0;
+	for (size_t i = 0; i < c->nlinks; i++) {
+		if (psnetd_ops_dev(st, c->links[i].name, &id, &e) == 0)
+			c->links[kept++] = c->links[i];
+		else
+			forget_neighs(c, c->links[i].name);
+	}
+	c->nlinks = kept;
+}

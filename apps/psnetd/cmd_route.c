@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <errno.h>
+#include <string.h>
+
+#include "apps/psnetd/args.h"
+#include "apps/psnetd/cmd.h"
+#include "apps/psnetd/daemon.h"
+#include "apps/psnetd/dump.h"
+#include "apps/psnetd/ops.h"
+#include "apps/psnetd/show.h"
+#include "libsync/pserialize/pserialize.h"
+#include "stack/core/netif.h"
+#include "stack/core/stack.h"
+#include "stack/proto/ipv4/ipv4.h"
+
+static const char *const filter_keys[] = {
+    "dst", "scope", "type", "protocol", "gateway", "dev", "table", NULL};
+
+static int
+filter_prefix(
+    const json_t *args, struct psnetd_dump_filter *f, struct words_error *e)
+{
+	const char *dst = NULL, *scope = "exact";
+
+	if (psnetd_args_string(args, "dst", false, &dst, e) != 0 ||
+	    psnetd_args_string(args, "scope", false, &scope, e) != 0)
+		return -EINVAL;
+	if (dst == NULL)
+		return 0;
+	if (words_prefix(dst, &f->prefix, &f->plen, e) != 0)
+		return -EINVAL;
+	if (strcmp(scope, "exact") == 0)
+		f->scope = PSNETD_DUMP_EXACT;
+	else if (strcmp(scope, "root") == 0)
+		f->scope = PSNETD_DUMP_ROOT;
+	else if (strcmp(scope, "match") == 0)
+		f->scope = PSNETD_DUMP_MATCH;
+	else
+		return words_fail(e, scope, "neither exact, root nor match");
+	return 0;
+}
+
+/* The routes that a person configured or may see, as ip-route(8)'s tables. */
+static int
+filter_table(
+    const json_t *args, struct psnetd_dump_filter *f, struct words_error *e)
+{
+	const char *table = "main";
+
+	if (psnetd_args_string(args, "table", false, &table, e) != 0)
+		return -EINVAL;
+	f->main_only = strcmp(table, "main") == 0 && f->type == 0;
+	if (strcmp(table, "local") == 0 && f->type == 0)
+		f->type = ROUTE_LOCAL;
+	else if (strcmp(table, "main") != 0 && strcmp(table, "all") != 0 &&
+		 strcmp(table, "local") != 0)
+		return words_fail(e, table, "neither main, local nor all");
+	return 0;
+}
+
+static int
+parse_filter(struct psnetd_request *r, struct psnetd_dump_filter *f)
+{
+	const char *type = NULL, *proto = NULL, *via = NULL;
+	char dev[WORDS_NAME_MAX] = "";
+	struct words_error *e = &r->e;
+
+	if (psnetd_args_known(r->args, filter_keys, e) != 0 ||
+	    filter_prefix(r->args, f, e) != 0 ||
+	    psnetd_args_string(r->args, "type", false, &type, e) != 0 ||
+	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0 ||
+	    psnetd_args_string(r->args, "gateway", false, &via, e) != 0 ||
+	    psnetd_args_name(r->args, "dev", false, dev, e) != 0)
+		return -EINVAL;
+	if (type != NULL && strcmp(type, "local") == 0)
+		f->type = ROUTE_LOCAL;
+	else if (type != NULL && strcmp(type, "broadcast") == 0)
+		f->type = ROUTE_BROADCAST;
+	else if (type != NULL && !spec_type_parse(type, &f->type))
+		return words_fail(e, type, "not a route type");
+	if (proto != NULL && spec_protocol_parse(proto, &f->protocol, e) != 0)
+		return -EINVAL;
+	if (via != NULL && words_ipv4(via, &f->via, e) != 0)
+		return -EINVAL;
+	if (dev[0] != '\0' && psnetd_ops_dev(r->d->st, dev, &f->dev, e) != 0)
+		return -ENODEV;
+	return filter_table(r->args, f, e);
+}
+
+int
+psnetd_cmd_route_show(struct psnetd_request *r)
+{
+	struct psnetd_dump_filter f = {.scope = PSNETD_DUMP_ALL};
+	int rc = parse_filter(r, &f);
+
+	if (rc != 0)
+		return rc;
+	rc = psnetd_dump_create(r->d->st, &f, &r->c->dump);
+	if (rc != 0) {
+		words_fail(&r->e, NULL, "%s", words_strerror(-rc));
+		return rc;
+	}
+	r->c->long_id = r->id;
+	r->later = true;
+	return 0;
+}
+
+static bool
+flush_match(void *arg, const struct route *r)
+{
+	return psnetd_dump_match(arg, r);
+}
+
+int
+psnetd_cmd_route_flush(struct psnetd_request *r)
+{
+	struct psnetd_dump_filter f = {.scope = PSNETD_DUMP_ALL};
+	int n = parse_filter(r, &f);
+
+	if (n != 0)
+		return n;
+	n = psnetd_ops_routes_flush(r->d->st, flush_match, &f);
+	if (n < 0) {
+		words_fail(&r->e, NULL, "%s", words_strerror(-n));
+		return n;
+	}
+	r->result = json_pack("{s:i}", "removed", n);
+	return 0;
+}
+
+static int
+edit(struct psnetd_request *r, enum route_mode mode)
+{
+	struct spec_route route;
+	int rc = psnetd_args_route(r->args, true, &route, &r->e);
+
+	if (rc != 0)
+		return rc;
+	rc = psnetd_ops_route_add(r->d->st, &route, mode, &r->e);
+	spec_route_fini(&route);
+	return rc;
+}
+
+int
+psnetd_cmd_route_add(struct psnetd_request *r)
+{
+	return edit(r, ROUTE_ADD);
+}
+
+int
+psnetd_cmd_route_replace(struct psnetd_request *r)
+{
+	return edit(r, ROUTE_REPLACE);
+}
+
+int
+psnetd_cmd_route_change(struct psnetd_request *r)
+{
+	return edit(r, ROUTE_CHANGE);
+}
+
+/* Does what the request says of the route agree with the route? */
+static bool
+agrees(const struct spec_route *want, const struct spec_route *have)
+{
+	if (want->protocol != 0 && want->protocol != have->protocol)
+		return false;
+	if (want->metric != 0 && want->metric != have->metric)
+		return false;
+	for (unsigned int i = 0; i < want->nnexthops; i++) {
+		const struct spec_nexthop *w = &want->nexthops[i];
+		unsigned int k = 0;
+
+		while (k < have->nnexthops &&
+		       ((w->via != 0 && w->via != have->nexthops[k].via) ||
+			   (w->dev[0] != '\0' &&
+			       strcmp(w->dev, have->nexthops[k].dev) != 0)))
+			k++;
+		if (k == have->nnexthops)
+			return false;
+	}
+	return true;
+}
+
+/* As with ip-route(8), what is said besides the prefix must match. */
+static int
+check_agrees(struct psnetd_request *r, const struct spec_route *want)
+{
+	struct spec_route have = {.nnexthops = 0};
+	const struct route *route;
+	uint8_t key[16] = {0};
+	uint64_t s;
+	int rc = -ENOENT;
+
+	memcpy(key, &want->prefix, sizeof(want->prefix));
+	s = pserialize_read_enter();
+	route = route_table_exact(ipv4_routes(r->d->st), key, want->plen);
+	if (route != NULL)
+		rc = psnetd_ops_describe(r->d->st, route, &have);
+	pserialize_read_exit(s);
+	if (rc == 0 && !agrees(want, &have))
+		rc = -ENOENT;
+	spec_route_fini(&have);
+	return rc == 0 ? 0 : psnetd_ops_route_error(want, rc, &r->e);
+}
+
+int
+psnetd_cmd_route_del(struct psnetd_request *r)
+{
+	struct spec_route route;
+	int rc = psnetd_args_route(r->args, false, &route, &r->e);
+
+	if (rc != 0)
+		return rc;
+	rc = check_agrees(r, &route);
+	if (rc == 0)
+		rc = psnetd_ops_route_del(
+		    r->d->st, route.prefix, route.plen, &r->e);
+	spec_route_fini(&route);
+	return rc;
+}
+
+/* The answer of a lookup: the hop that flow 0 takes. */
+static json_t *
+show_lookup(struct stack *st, const struct route *route, uint32_t addr)
+{
+	const struct route_nexthop *nh = route_select(st, route, 0);
+	struct spec_nexthop hop = {.weight = 1};
+	struct spec_route r = {.prefix = addr,
+	    .plen = 32,
+	    .type = route->type,
+	    .protocol = route->protocol,
+	    .src = ipv4_source(st, addr),
+	    .nexthops = &hop};
+	char text[WORDS_TEXT_MAX];
+	uint32_t prefix;
+	json_t *o;
+
+	if (nh != NULL) {
+		r.nnexthops = 1;
+		if (nh->has_gateway)
+			memcpy(&hop.via, nh->gateway, 4);
+		psnetd_ops_name(st, nh->netif, hop.dev);
+	}
+	o = psnetd_show_route(&r);
+	json_object_del(o, "scope");
+	memcpy(&prefix, route->key, sizeof(prefix));
+	json_object_set_new(o, "prefix",
+	    json_string(words_show_prefix(prefix, route->plen, text)));
+	return o;
+}
+
+int
+psnetd_cmd_route_get(struct psnetd_request *r)
+{
+	static const char *const keys[] = {"dst", NULL};
+	const struct route *route;
+	const char *dst;
+	uint8_t key[16] = {0};
+	uint32_t addr;
+	uint64_t s;
+
+	if (psnetd_args_known(r->args, keys, &r->e) != 0 ||
+	    psnetd_args_string(r->args, "dst", true, &dst, &r->e) != 0 ||
+	    words_ipv4(dst, &addr, &r->e) != 0)
+		return -EINVAL;
+	memcpy(key, &addr, sizeof(addr));
+	s = pserialize_read_enter();
+	route = route_table_lookup(ipv4_routes(r->d->st), key);
+	if (route != NULL)
+		r->result =
+		    json_pack("[o]", show_lookup(r->d->st, route, addr));
+	pserialize_read_exit(s);
+	if (route == NULL) {
+		words_fail(&r->e, dst, "no route leads there");
+		return -ENETUNREACH;
+	}
+	return 0;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * An interface whose driver or driver's words changed is detached and attached
+ * anew; one that takes over the words of an interface that goes (they name the
+ * same device) waits for that.  All other new interfaces come first, because
+ * they may fail and disturb nothing.  An address is added before another is
+ * removed, so that a network both connect stays connected, except where the
+ * stack could not hold both.
+ */
+
+#include "apps/psnetd/diff.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/array.h"
+
+static const struct spec_link *
+find_link(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->nlinks; i++) {
+		if (strcmp(c->links[i].name, name) == 0)
+			return &c->links[i];
+	}
+	return NULL;
+}
+
+static bool
+same_device(const struct spec_link *a, const struct spec_link *b)
+{
+	return strcmp(a->driver, b->driver) == 0 &&
+	       strcmp(a->args, b->args) == 0;
+}
+
+/* Does old's interface go before others come? */
+static bool
+early_detach(const struct psnetd_diff *d, const struct spec_link *old)
+{
+	const struct spec_link *same = find_link(d->new, old->name);
+
+	if (same != NULL)
+		return !same_device(old, same);
+	for (size_t i = 0; i < d->new->nlinks; i++) {
+		if (old->args[0] != '\0' && same_device(old, &d->new->links[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Must new's interface wait until others went? */
+static bool
+late_attach(const struct psnetd_diff *d, const struct spec_link *new)
+{
+	if (find_link(d->old, new->name) != NULL)
+		return true;
+	for (size_t i = 0; i < d->old->nlinks; i++) {
+		const struct spec_link *old = &d->old->links[i];
+
+		if (same_device(old, new) && early_detach(d, old))
+			return true;
+	}
+	return false;
+}
+
+static bool
+unchanged(const struct psnetd_diff *d, const struct spec_link *new)
+{
+	const struct spec_link *old = find_link(d->old, new->name);
+
+	return old != NULL && same_device(old, new);
+}
+
+/* Is the interface of this name the same before and after? */
+static bool
+link_stays(const struct psnetd_diff *d, const char *name)
+{
+	const struct spec_link *new = find_link(d->new, name);
+
+	return new != NULL &&unchanged(d, new);
+}
+
+static int
+add_op(struct psnetd_diff *d, struct psnetd_diff_op op)
+{
+	int rc = array_reserve(&d->ops, &d->ops_room, d->nops, sizeof(op));
+
+	if (rc == 0)
+		d->ops[d->nops++] = op;
+	return rc;
+}
+
+static int
+attach_links(struct psnetd_diff *d, bool late)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->new->nlinks &&rc == 0; i++) {
+		const struct spec_link *l = &d->new->links[i];
+
+		if (!unchanged(d, l) && late_attach(d, l) == late)
+			rc = add_op(
+			    d, (struct psnetd_diff_op){
+				   .kind = PSNETD_DIFF_LINK_ATTACH, .link = l});
+	}
+	return rc;
+}
+
+static int
+detach_links(struct psnetd_diff *d, bool early)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->old->nlinks && rc == 0; i++) {
+		const struct spec_link *l = &d->old->links[i];
+
+		if (!link_stays(d, l->name) && early_detach(d, l) == early)
+			rc = add_op(d, (struct psnetd_diff_op){
+					   .kind = PSNETD_DIFF_LINK_DETACH,
+					   .old_link = l});
+	}
+	return rc;
+}
+
+static int
+set_links(struct psnetd_diff *d)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->new->nlinks &&rc == 0; i++) {
+		const struct spec_link *l = &d->new->links[i];
+		const struct spec_link *old =
+		    unchanged(d, l) ? find_link(d->old, l->name) : NULL;
+
+		if (old != NULL && old->mtu == l->mtu && old->up == l->up &&
+		    old->promisc == l->promisc && old->arp == l->arp)
+			continue;
+		rc = add_op(
+		    d, (struct psnetd_diff_op){.kind = PSNETD_DIFF_LINK_SET,
+			   .link = l,
+			   .old_link = old});
+	}
+	return rc;
+}
+
+static const struct spec_addr *
+find_addr(const struct config *c, uint32_t addr)
+{
+	for (size_t i = 0; i < c->naddrs; i++) {
+		if (c->addrs[i].addr == addr)
+			return &c->addrs[i];
+	}
+	return NULL;
+}
+
+static bool
+same_addr(const struct spec_addr *a, const struct spec_addr *b)
+{
+	return a != NULL && b != NULL && a->addr == b->addr &&
+	       a->plen == b->plen && strcmp(a->dev, b->dev) == 0;
+}
+
+/* moved: those that come back on another interface or with another length. */
+static int
+remove_addrs(struct psnetd_diff *d, bool moved)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->old->naddrs && rc == 0; i++) {
+		const struct spec_addr *a = &d->old->addrs[i];
+		const struct spec_addr *new = find_addr(d->new, a->addr);
+
+		if (!link_stays(d, a->dev) || same_addr(a, new) ||
+		    (new != NULL) != moved)
+			continue;
+		rc = add_op(d, (struct psnetd_diff_op){
+				   .kind = PSNETD_DIFF_ADDR_REMOVE, .addr = a});
+	}
+	return rc;
+}
+
+static int
+add_addrs(struct psnetd_diff *d)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->new->naddrs &&rc == 0; i++) {
+		const struct spec_addr *a = &d->new->addrs[i];
+
+		if (link_stays(d, a->dev) &&
+		    same_addr(a, find_addr(d->old, a->addr)))
+			continue;
+		rc = add_op(d, (struct psnetd_diff_op){
+				   .kind = PSNETD_DIFF_ADDR_ADD, .addr = a});
+	}
+	return rc;
+}
+
+static const struct spec_neigh *
+find_neigh(const struct config *c, const struct spec_neigh *n)
+{
+	for (size_t i = 0; i < c->nneighs; i++) {
+		if (c->neighs[i].addr == n->addr &&
+		    strcmp(c->neighs[i].dev, n->dev) == 0)
+			return &c->neighs[i];
+	}
+	return NULL;
+}
+
+static int
+diff_neighs(struct psnetd_diff *d, bool set)
+{
+	const struct config *from = set ? d->new : d->old;
+	const struct config *to = set ? d->old : d->new;
+	int rc = 0;
+
+	for (size_t i = 0; i < from->nneighs && rc == 0; i++) {
+		const struct spec_neigh *n = &from->neighs[i];
+		const struct spec_neigh *other = find_neigh(to, n);
+		const bool stays = link_stays(d, n->dev);
+
+		if (set && stays && other != NULL &&
+		    memcmp(n->lladdr, other->lladdr, 6) == 0)
+			continue;
+		if (!set && (!stays || other != NULL))
+			continue;
+		rc = add_op(d, (struct psnetd_diff_op){
+				   .kind = set ? PSNETD_DIFF_NEIGH_SET
+					       : PSNETD_DIFF_NEIGH_REMOVE,
+				   .neigh = n});
+	}
+	return rc;
+}
+
+static int
+diff_options(struct psnetd_diff *d)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < IPV4_OPT_COUNT && rc == 0; i++) {
+		const struct config_option *a = &d->old->options[i];
+		const struct config_option *b = &d->new->options[i];
+
+		if ((a->line != 0) == (b->line != 0) && a->value == b->value)
+			continue;
+		rc = add_op(
+		    d, (struct psnetd_diff_op){.kind = PSNETD_DIFF_OPTION,
+			   .option = (enum ipv4_option)i});
+	}
+	return rc;
+}
+
+int
+psnetd_diff_compare(
+    const struct psnetd_diff_route *a, const struct psnetd_diff_route *b)
+{
+	if (a->prefix != b->prefix)
+		return a->prefix < b->prefix ? -1 : 1;
+	return a->plen < b->plen ? -1 : a->plen > b->plen;
+}
+
+/* Equal prefixes: the one that wins comes first. */
+static int
+compare_winner_first(const void *a, const void *b)
+{
+	const struct psnetd_diff_route *x = a, *y = b;
+	const int order = psnetd_diff_compare(x, y);
+
+	if (order != 0)
+		return order;
+	if ((x->table == 0) != (y->table == 0))
+		return x->table == 0 ? -1 : 1;
+	if (x->table != y->table)
+		return x->table > y->table ? -1 : 1;
+	return x->index > y->index ? -1 : x->index < y->index;
+}
+
+static size_t
+collect_routes(const struct config *c, struct psnetd_diff_route *all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nroutes; i++)
+		all[n++] = (struct psnetd_diff_route){
+		    .prefix = ntohl(c->routes[i].prefix),
+		    .plen = (uint8_t)c->routes[i].plen,
+		    .index = (uint32_t)i};
+	for (size_t t = 0; t < c->ntables; t++) {
+		const struct prefixlist *l = &c->tables[t].list;
+
+		for (size_t i = 0; i < l->n; i++)
+			all[n++] = (struct psnetd_diff_route){
+			    .prefix = ntohl(l->entries[i].prefix),
+			    .plen = l->entries[i].plen,
+			    .index = (uint32_t)i,
+			    .table = (uint32_t)t + 1};
+	}
+	return n;
+}
+
+int
+psnetd_diff_effective(
+    const struct config *c, struct psnetd_diff_route **out, size_t *n)
+{
+	struct psnetd_diff_route *all;
+	size_t total = c->nroutes, kept = 0;
+
+	for (size_t t = 0; t < c->ntables; t++)
+		total += c->tables[t].list.n;
+	all = malloc((total + 1) * sizeof(*all));
+	if (all == NULL)
+		return -ENOMEM;
+	collect_routes(c, all);
+	qsort(all, total, sizeof(*all), compare_winner_first);
+	for (size_t i = 0; i < total; i++) {
+		if (kept == 0 ||
+		    psnetd_diff_compare(&all[kept - 1], &all[i]) != 0)
+			all[kept++] = all[i];
+	}
+	*out = all;
+	*n = kept;
+	return 0;
+}
+
+void
+psnetd_diff_view(const struct config *c, const struct psnetd_diff_route *r,
+    struct spec_route *out)
+{
+	const struct config_table *t;
+	const struct prefixlist_entry *e;
+
+	if (r->table == 0) {
+		*out = c->routes[r->index];
+		return;
+	}
+	t = &c->tables[r->table - 1];
+	e = &t->list.entries[r->index];
+	*out = (struct spec_route){.line = t->line,
+	    .prefix = e->prefix,
+	    .plen = e->plen,
+	    .type = ROUTE_UNICAST,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .nnexthops = 1,
+	    .nexthops = &t->list.hops[e->hop]};
+}
+
+static int
+push_route(struct psnetd_diff_route **list, size_t *room, size_t *n,
+    const struct psnetd_diff_route *r)
+{
+	int rc = array_reserve(list, room, *n, sizeof(*r));
+
+	if (rc == 0)
+		(*list)[(*n)++] = *r;
+	return rc;
+}
+
+static int
+merge_routes(struct psnetd_diff *d, const struct psnetd_diff_route *old,
+    size_t nold, const struct psnetd_diff_route *new, size_t nnew)
+{
+	size_t i = 0, k = 0;
+	int rc = 0;
+
+	while (rc == 0 && (i < nold || k < nnew)) {
+		struct spec_route a, b;
+		int order;
+
+		if (i == nold || k == nnew)
+			order = i == nold ? 1 : -1;
+		else
+			order = psnetd_diff_compare(&old[i], &new[k]);
+		if (order < 0) {
+			rc = push_route(
+			    &d->del, &d->del_room, &d->ndel, &old[i++]);
+			continue;
+		}
+		if (order == 0) {
+			psnetd_diff_view(d->old, &old[i++], &a);
+			psnetd_diff_view(d->new, &new[k], &b);
+		}
+		if (order != 0 || !spec_route_equal(&a, &b))
+			rc = push_route(
+			    &d->set, &d->set_room, &d->nset, &new[k]);
+		k++;
+	}
+	return rc;
+}
+
+static int
+diff_routes(struct psnetd_diff *d)
+{
+	struct psnetd_diff_route *old, *new;
+	size_t nold, nnew;
+	int rc = psnetd_diff_effective(d->old, &old, &nold);
+
+	if (rc != 0)
+		return rc;
+	rc = psnetd_diff_effective(d->new, &new, &nnew);
+	if (rc == 0) {
+		rc = merge_routes(d, old, nold, new, nnew);
+		free(new);
+	}
+	free(old);
+	return rc;
+}
+
+static int
+diff_all(struct psnetd_diff *d)
+{
+	const struct psnetd_diff_op set = {.kind = PSNETD_DIFF_ROUTES_SET};
+	const struct psnetd_diff_op del = {.kind = PSNETD_DIFF_ROUTES_REMOVE};
+	int rc;
+
+	if ((rc = attach_links(d, false)) != 0 ||
+	    (rc = detach_links(d, true)) != 0 ||
+	    (rc = attach_links(d, true)) != 0 || (rc = set_links(d)) != 0 ||
+	    (rc = remove_addrs(d, true)) != 0 || (rc = add_addrs(d)) != 0 ||
+	    (rc = diff_routes(d)) != 0 || (rc = add_op(d, set)) != 0 ||
+	    (rc = diff_neighs(d, true)) != 0 || (rc = diff_options(d)) != 0 ||
+	    (rc = diff_neighs(d, false)) != 0)
+		return rc;
+	if (d->ndel > 0 && (rc = add_op(d, del)) != 0)
+		return rc;
+	rc = remove_addrs(d, false);
+	return rc != 0 ? rc : detach_links(d, false);
+}
+
+int
+psnetd_diff(
+    const struct config *old, const struct config *new, struct psnetd_diff *out)
+{
+	struct psnetd_diff d = {.old = old, .new = new};
+	int rc = diff_all(&d);
+
+	if (rc != 0)
+		psnetd_diff_fini(&d);
+	else
+		*out = d;
+	return rc;
+}
+
+void
+psnetd_diff_fini(struct psnetd_diff *d)
+{
+	free(d->ops);
+	free(d->set);
+	free(d->del);
+	*d = (struct psnetd_diff){.nops = 0};
+}

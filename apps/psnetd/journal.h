@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef APPS_PSNETD_JOURNAL_H
+#define APPS_PSNETD_JOURNAL_H
+
+/*
+ * What has to be done to undo what was done, newest first.  An entry is noted
+ * before the change it undoes, so that a change is never without one.
+ *
+ * Context: control thread, not in a read section, without the control mutex;
+ *          may sleep.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apps/spec.h"
+#include "stack/proto/ipv4/ipv4.h"
+
+struct stack;
+struct psnetd_journal_entry;
+
+struct psnetd_journal {
+	struct stack *st;
+	struct psnetd_journal_entry *entries;
+	size_t n, room;
+};
+
+/* A prefix and what it led to; existed false: nothing. */
+struct psnetd_journal_route {
+	struct spec_route route;
+	bool existed;
+};
+
+void psnetd_journal_init(struct psnetd_journal *j, struct stack *st);
+
+/* Forget everything: it is to stay. */
+void psnetd_journal_fini(struct psnetd_journal *j);
+
+/* Undo everything, newest first, as far as the stack lets us. */
+void psnetd_journal_undo(struct psnetd_journal *j);
+
+/*
+ * Note how to undo a change that is about to be made.  detach notes all that
+ * hangs on the interface; unlisted routes that a removed address takes along
+ * are noted too.
+ * Returns: 0, -ENODEV or -ENOMEM.
+ */
+int psnetd_journal_attach(struct psnetd_journal *j, const struct spec_link *l);
+int psnetd_journal_detach(struct psnetd_journal *j, const struct spec_link *l);
+int psnetd_journal_link_set(
+    struct psnetd_journal *j, const struct spec_link *l);
+int psnetd_journal_addr_add(
+    struct psnetd_journal *j, const struct spec_addr *a);
+int psnetd_journal_addr_remove(
+    struct psnetd_journal *j, const struct spec_addr *a);
+int psnetd_journal_neigh(struct psnetd_journal *j, const struct spec_neigh *n);
+int psnetd_journal_option(struct psnetd_journal *j, enum ipv4_option o);
+
+/* Owner: takes the array and its routes, also on failure. */
+int psnetd_journal_routes(
+    struct psnetd_journal *j, struct psnetd_journal_route *routes, size_t n);
+
+/* Note what the prefix leads to now.  Returns: 0 or -ENOMEM. */
+int psnetd_journal_snapshot(struct stack *st, uint32_t prefix,
+    unsigned int plen, struct psnetd_journal_route *out);
+
+#endif /* APPS_PSNETD_JOURNAL_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef APPS_PSNETD_OPS_H
+#define APPS_PSNETD_OPS_H
+
+/*
+ * What a specification asks for, done to a stack.  Each function does all or
+ * nothing, and on failure says which word is to blame and why.
+ *
+ * Context: control thread, not in a read section, without the control mutex;
+ *          may sleep.
+ * Returns: 0, or a negative errno after filling *e.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apps/spec.h"
+#include "apps/words.h"
+#include "stack/core/pkt.h"
+#include "stack/route/table.h"
+
+struct stack;
+
+/* The interface of this name. */
+int psnetd_ops_dev(
+    struct stack *st, const char *name, netif_id *out, struct words_error *e);
+
+/* The name of an interface; "" if it is gone. */
+void psnetd_ops_name(struct stack *st, netif_id id, char out[WORDS_NAME_MAX]);
+
+int psnetd_ops_link_add(
+    struct stack *st, const struct spec_link *l, struct words_error *e);
+int psnetd_ops_link_del(
+    struct stack *st, const char *name, struct words_error *e);
+int psnetd_ops_link_set(
+    struct stack *st, const struct spec_link *l, struct words_error *e);
+
+int psnetd_ops_addr_add(
+    struct stack *st, const struct spec_addr *a, struct words_error *e);
+int psnetd_ops_addr_del(
+    struct stack *st, const struct spec_addr *a, struct words_error *e);
+
+int psnetd_ops_route_add(struct stack *st, const struct spec_route *r,
+    enum route_mode mode, struct words_error *e);
+int psnetd_ops_route_del(struct stack *st, uint32_t prefix, unsigned int plen,
+    struct words_error *e);
+
+int psnetd_ops_neigh_add(struct stack *st, const struct spec_neigh *n,
+    bool replace, struct words_error *e);
+int psnetd_ops_neigh_del(
+    struct stack *st, const struct spec_neigh *n, struct words_error *e);
+
+/*
+ * A route as the stack wants it: cfg->nexthops points at hops, which has room
+ * for r->nnexthops.
+ */
+int psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
+    struct route_nexthop *hops, struct route_config *cfg,
+    struct words_error *e);
+
+/* The reverse, with a copy of the next hops.  Returns: 0 or -ENOMEM. */
+int psnetd_ops_describe(
+    struct stack *st, const struct route *r, struct spec_route *out);
+
+/* Why a route could not be added, for people. */
+int psnetd_ops_route_error(
+    const struct spec_route *r, int rc, struct words_error *e);
+
+/*
+ * Remove the routes that match returns true for, in one commit; those that
+ * follow from addresses stay.  Returns: how many, or -ENOMEM.
+ */
+int psnetd_ops_routes_flush(struct stack *st,
+    bool (*match)(void *arg, const struct route *r), void *arg);
+
+#endif /* APPS_PSNETD_OPS_H */

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/array.h"
+#include "apps/psnetd/ops.h"
+#include "stack/core/netif.h"
+#include "stack/core/stack.h"
+#include "stack/proto/ipv4/ipv4.h"
+
+int
+psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
+    struct route_nexthop *hops, struct route_config *cfg, struct words_error *e)
+{
+	*cfg = (struct route_config){.plen = (uint8_t)r->plen,
+	    .type = r->type,
+	    .protocol = r->protocol != 0 ? r->protocol : ROUTE_PROTO_BOOT,
+	    .metric = r->metric,
+	    .has_prefsrc = r->src != 0,
+	    .nnexthops = r->nnexthops,
+	    .nexthops = hops};
+	memcpy(cfg->prefix, &r->prefix, 4);
+	memcpy(cfg->prefsrc, &r->src, 4);
+	for (unsigned int i = 0; i < r->nnexthops; i++) {
+		const struct spec_nexthop *nh = &r->nexthops[i];
+
+		hops[i] = (struct route_nexthop){
+		    .has_gateway = nh->via != 0, .weight = nh->weight};
+		memcpy(hops[i].gateway, &nh->via, 4);
+		if (nh->dev[0] != '\0') {
+			int rc = psnetd_ops_dev(st, nh->dev, &hops[i].netif, e);
+
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+int
+psnetd_ops_describe(
+    struct stack *st, const struct route *r, struct spec_route *out)
+{
+	struct spec_route s = {.plen = r->plen,
+	    .type = r->type,
+	    .protocol = r->protocol,
+	    .metric = r->metric,
+	    .nnexthops = r->nnexthops};
+
+	memcpy(&s.prefix, r->key, 4);
+	if (r->has_prefsrc)
+		memcpy(&s.src, r->prefsrc, 4);
+	if (r->nnexthops > 0) {
+		s.nexthops = calloc(r->nnexthops, sizeof(s.nexthops[0]));
+		if (s.nexthops == NULL)
+			return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < r->nnexthops; i++) {
+		const struct route_nexthop *nh = &r->nexthops[i];
+
+		s.nexthops[i].weight = nh->weight;
+		if (nh->has_gateway)
+			memcpy(&s.nexthops[i].via, nh->gateway, 4);
+		psnetd_ops_name(st, nh->netif, s.nexthops[i].dev);
+	}
+	*out = s;
+	return 0;
+}
+
+/* The first gateway of the route, or else its interface. */
+static const char *
+first_hop(const struct spec_route *r, char text[WORDS_TEXT_MAX])
+{
+	for (unsigned int i = 0; i < r->nnexthops; i++) {
+		if (r->nexthops[i].via != 0)
+			return words_show_ipv4(r->nexthops[i].via, text);
+	}
+	return r->nnexthops > 0 ? r->nexthops[0].dev : "";
+}
+
+int
+psnetd_ops_route_error(
+    const struct spec_route *r, int rc, struct words_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+	const char *word = words_show_prefix(r->prefix, r->plen, text);
+	const char *why = words_strerror(-rc);
+
+	switch (rc) {
+	case -EEXIST:
+		why = "there is a route to this prefix already";
+		break;
+	case -ENOENT:
+		why = "there is no route to this prefix";
+		break;
+	case -EPERM:
+		why = "this route follows from an address";
+		break;
+	case -ENETUNREACH:
+		word = first_hop(r, text);
+		why = "no connected network has this gateway";
+		break;
+	case -ENODEV:
+		word = first_hop(r, text);
+		why = "the interface is gone";
+		break;
+	case -EINVAL:
+		why = "the route is not valid";
+		break;
+	default:
+		break;
+	}
+	words_fail(e, word, "%s", why);
+	return rc;
+}
+
+int
+psnetd_ops_route_add(struct stack *st, const struct spec_route *r,
+    enum route_mode mode, struct words_error *e)
+{
+	struct route_nexthop *hops = calloc(r->nnexthops + 1, sizeof(hops[0]));
+	struct route_config cfg;
+	int rc;
+
+	if (hops == NULL)
+		return psnetd_ops_route_error(r, -ENOMEM, e);
+	rc = psnetd_ops_resolve(st, r, hops, &cfg, e);
+	if (rc == 0) {
+		rc = ipv4_route_add(st, &cfg, mode);
+		if (rc != 0)
+			psnetd_ops_route_error(r, rc, e);
+	}
+	free(hops);
+	return rc;
+}
+
+int
+psnetd_ops_route_del(
+    struct stack *st, uint32_t prefix, unsigned int plen, struct words_error *e)
+{
+	const struct spec_route r = {.prefix = prefix, .plen = plen};
+	uint8_t bytes[16] = {0};
+	int rc;
+
+	memcpy(bytes, &prefix, sizeof(prefix));
+	rc = ipv4_route_remove(st, bytes, plen);
+	return rc == 0 ? 0 : psnetd_ops_route_error(&r, rc, e);
+}
+
+struct doomed {
+	struct {
+		uint8_t key[16];
+		uint8_t plen;
+	} * routes;
+	size_t n, room;
+	bool (*match)(void *arg, const struct route *r);
+	void *arg;
+};
+
+static int
+collect(void *arg, const struct route *r)
+{
+	struct doomed *d = arg;
+	int rc;
+
+	if (r->protocol == ROUTE_PROTO_KERNEL || !d->match(d->arg, r))
+		return 0;
+	rc = array_reserve(&d->routes, &d->room, d->n, sizeof(d->routes[0]));
+	if (rc != 0)
+		return rc;
+	memcpy(d->routes[d->n].key, r->key, sizeof(r->key));
+	d->routes[d->n++].plen = r->plen;
+	return 0;
+}
+
+/* One transaction, under the control mutex. */
+static int
+remove_all(struct route_table *t, const struct doomed *d)
+{
+	struct route_txn *x;
+	int rc = route_txn_begin(t, &x);
+
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < d->n && (rc == 0 || rc == -ENOENT); i++)
+		rc = route_txn_remove(x, d->routes[i].key, d->routes[i].plen);
+	if (rc != 0 && rc != -ENOENT) {
+		route_txn_abort(x);
+		return rc;
+	}
+	route_txn_commit(x);
+	return 0;
+}
+
+int
+psnetd_ops_routes_flush(struct stack *st,
+    bool (*match)(void *arg, const struct route *r), void *arg)
+{
+	struct route_table *t = ipv4_routes(st);
+	struct doomed d = {.match = match, .arg = arg};
+	int rc = route_table_walk(t, collect, &d);
+
+	if (rc == 0 && d.n > 0) {
+		stack_control_enter(st);
+		rc = remove_all(t, &d);
+		stack_control_exit(st);
+	}
+	free(d.routes);
+	return rc == 0 ? (int)d.n : rc;
+}

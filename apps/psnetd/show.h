@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef APPS_PSNETD_SHOW_H
+#define APPS_PSNETD_SHOW_H
+
+/*
+ * Objects of the stack as JSON, with the field names of iproute2's -j.
+ *
+ * Context: reader section (interfaces), else any thread.
+ * Owner:   the caller owns the reference returned.
+ * Returns: NULL without memory.
+ */
+
+#include <jansson.h>
+
+#include "apps/spec.h"
+
+struct event;
+struct netif;
+struct nexthop_entry;
+struct stack;
+
+json_t *psnetd_show_link(const struct netif *nif);
+json_t *psnetd_show_addrs(const struct netif *nif);
+json_t *psnetd_show_route(const struct spec_route *r);
+json_t *psnetd_show_neigh(
+    const struct nexthop_entry *n, const char *dev, int with_times);
+json_t *psnetd_show_event(const struct event *ev);
+
+#endif /* APPS_PSNETD_SHOW_H */
