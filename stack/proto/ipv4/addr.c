@@ -412,6 +412,22 @@ make_addr(const struct item *i)
 	return a;
 }
 
+static void
+publish_event(const struct item *i, enum event_action action)
+{
+	struct event ev = {
+	    .kind = EVENT_ADDR,
+	    .action = action,
+	    .netif = i->nif->id,
+	    .af = NETIF_AF_INET,
+	    .plen = (uint8_t)i->plen,
+	};
+
+	memcpy(ev.ifname, i->nif->name, sizeof(ev.ifname));
+	ipv4_put(ev.addr, htonl(i->addr));
+	event_publish(i->nif->stack, &ev);
+}
+
 static int
 add(struct ipv4 *ip, const struct item *i)
 {
@@ -430,6 +446,7 @@ add(struct ipv4 *ip, const struct item *i)
 		return error;
 	}
 	netif_addr_publish(i->nif, a);
+	publish_event(i, EVENT_ADD);
 	/* An interface without ARP says so, and needs none. */
 	(void)arp_claim_add(ip->stack, i->nif->id, htonl(i->addr), false);
 	return 0;
@@ -469,6 +486,7 @@ remove_addr(struct ipv4 *ip, struct item *i, unsigned int plen)
 	if (error != 0)
 		return error;
 	netif_addr_retire(i->nif, (struct netif_addr *)(uintptr_t)a);
+	publish_event(i, EVENT_DELETE);
 	(void)arp_claim_remove(ip->stack, i->nif->id, htonl(i->addr));
 	if (gone) {
 		net = htonl(network(i));
@@ -532,12 +550,17 @@ void
 ipv4_addr_detach(struct ipv4 *ip, struct netif *nif)
 {
 	const struct netif_addr *a;
+	struct item i = {.nif = nif};
 
 	/* It cannot be refused: wait for memory. */
 	while (commit_detach(ip, nif) != 0)
 		(void)usleep(1000);
-	while ((a = netif_addr_first(nif, NETIF_AF_INET)) != NULL)
+	while ((a = netif_addr_first(nif, NETIF_AF_INET)) != NULL) {
+		i.addr = ntohl(ipv4_get(a->addr));
+		i.plen = a->plen;
 		netif_addr_retire(nif, (struct netif_addr *)(uintptr_t)a);
+		publish_event(&i, EVENT_DELETE);
+	}
 }
 
 bool
