@@ -243,7 +243,7 @@ af_packet_attach(struct stack *st, const char *ifname,
 	if (a == NULL)
 		return -ENOMEM;
 	a->ioctl_fd = -1;
-	strcpy(a->dev, cfg->dev);
+	memcpy(a->dev, cfg->dev, strlen(cfg->dev));
 	error = set_up(a, cfg, n, &nc);
 	nc.softc = a;
 	if (error == 0)
@@ -263,7 +263,8 @@ parse_word(const struct args_word *word, struct af_packet_config *cfg,
     char dev[ARGS_WORD_MAX])
 {
 	if (strcmp(word->key, "dev") == 0) {
-		cfg->dev = strcpy(dev, word->value);
+		memcpy(dev, word->value, ARGS_WORD_MAX);
+		cfg->dev = dev;
 		return 0;
 	}
 	if (strcmp(word->key, "hwaddr") == 0)
@@ -289,7 +290,7 @@ af_packet_driver_attach(struct stack *st, const char *ifname, const char *args,
 	error = af_packet_attach(st, ifname, &cfg, out);
 	if (error != 0)
 		return args_fail(err, errlen, error, "interface %s: %s",
-		    cfg.dev, strerror(-error));
+		    cfg.dev, args_reason(error));
 	return 0;
 }
 

@@ -43,16 +43,19 @@
 #include "stack/core/worker.h"
 
 /* A super-frame of 64 KiB fits a block several times. */
-#define RX_BLOCK_SIZE (256u * 1024)
+#define RX_BLOCK_SIZE ((size_t)256 * 1024)
 #define RX_BLOCKS     24u
-#define RX_FRAME_SIZE 2048u /* only a formality in version 3 */
+#define RX_FRAME_SIZE ((size_t)2048) /* only a formality in version 3 */
 #define RETIRE_MS     1
-#define TX_BLOCK_SIZE (64u * 1024)
+#define TX_BLOCK_SIZE ((size_t)64 * 1024)
 #define TX_BLOCKS     32u
-#define TX_SLOT_SIZE  4096u
-#define TX_SLOTS      (TX_BLOCKS * (TX_BLOCK_SIZE / TX_SLOT_SIZE))
+#define TX_SLOT_SIZE  ((size_t)4096)
+#define TX_SLOTS      512u
+#define MAP_SIZE      (RX_BLOCK_SIZE * RX_BLOCKS + TX_BLOCK_SIZE * TX_BLOCKS)
 #define TX_SNDBUF     (4 * 1024 * 1024)
+#define TRIES_MAX     (2 * PKT_BATCH_MAX)
 #define VLAN_TAG      4
+#define MACS          ((size_t)12) /* both addresses */
 #define VNET_HDR      sizeof(struct virtio_net_hdr)
 
 _Static_assert(
@@ -121,10 +124,8 @@ make_rings(struct af_packet_ring *r)
 		0 ||
 	    setsockopt(r->fd, SOL_PACKET, PACKET_TX_RING, &tx, sizeof(tx)) != 0)
 		return -errno;
-	map = mmap(NULL,
-	    (size_t)RX_BLOCK_SIZE * RX_BLOCKS +
-		(size_t)TX_BLOCK_SIZE * TX_BLOCKS,
-	    PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+	map =
+	    mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	r->map = map;
@@ -189,8 +190,7 @@ free_r:
 void
 af_packet_ring_destroy(struct af_packet_ring *r)
 {
-	munmap(r->map, (size_t)RX_BLOCK_SIZE * RX_BLOCKS +
-			   (size_t)TX_BLOCK_SIZE * TX_BLOCKS);
+	munmap(r->map, MAP_SIZE);
 	close(r->fd);
 	free(r);
 }
@@ -287,8 +287,7 @@ af_packet_ring_promisc(struct af_packet_ring *r, int ifindex, bool on)
 static struct tpacket_block_desc *
 block_at(const struct af_packet_ring *r, unsigned int i)
 {
-	return (
-	    struct tpacket_block_desc *)(r->map + (size_t)i * RX_BLOCK_SIZE);
+	return (struct tpacket_block_desc *)(r->map + i * RX_BLOCK_SIZE);
 }
 
 static bool
@@ -399,11 +398,11 @@ take_segment(struct af_packet_ring *r, struct netif *nif, struct worker *w,
 	}
 	p->len = (uint32_t)offload_segment_next(&r->rx_cut, p->data);
 	r->rx_cutting = !r->rx_cut.finished;
-	if (r->rx_tagged && p->len >= 2 * ETH_ALEN) {
-		memmove(p->data - VLAN_TAG, p->data, 2 * ETH_ALEN);
+	if (r->rx_tagged && p->len >= MACS) {
+		memmove(p->data - VLAN_TAG, p->data, MACS);
 		p->data -= VLAN_TAG;
 		p->len += VLAN_TAG;
-		memcpy(p->data + 2 * ETH_ALEN, r->rx_tag, VLAN_TAG);
+		memcpy(p->data + MACS, r->rx_tag, VLAN_TAG);
 	}
 	pkt_batch_add(b, p);
 }
@@ -415,7 +414,7 @@ af_packet_ring_receive(struct af_packet_ring *r, struct netif *nif,
     struct worker *w, struct pkt_batch *b)
 {
 	/* Frames that are dropped count too: no turn is longer than others. */
-	for (unsigned int i = 0; i < 2 * PKT_BATCH_MAX; i++) {
+	for (unsigned int i = 0; i < TRIES_MAX; i++) {
 		if (b->n == PKT_BATCH_MAX)
 			break;
 		if (r->rx_cutting)

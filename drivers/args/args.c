@@ -157,3 +157,11 @@ args_fail(char *err, size_t errlen, int error, const char *fmt, ...)
 	}
 	return error;
 }
+
+const char *
+args_reason(int error)
+{
+	const char *text = strerrordesc_np(-error);
+
+	return text != NULL ? text : "unknown error";
+}

@@ -49,4 +49,7 @@ int args_hwaddr(const char *value, uint8_t out[6]);
 int args_fail(char *err, size_t errlen, int error, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* What a negative errno means.  Returns: a static string. */
+const char *args_reason(int error);
+
 #endif /* DRIVERS_ARGS_ARGS_H */

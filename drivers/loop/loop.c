@@ -171,7 +171,7 @@ loop_driver_attach(struct stack *st, const char *ifname, const char *args,
 		    err, errlen, -EINVAL, "bad word \"%s\"", word.key);
 	error = loop_attach(st, ifname, out);
 	if (error != 0)
-		return args_fail(err, errlen, error, "%s", strerror(-error));
+		return args_fail(err, errlen, error, "%s", args_reason(error));
 	return 0;
 }
 

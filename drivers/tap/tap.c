@@ -263,17 +263,19 @@ tap_driver_attach(struct stack *st, const char *ifname, const char *args,
 	int error;
 
 	while (args_next(&args, &word)) {
-		if (strcmp(word.key, "dev") == 0)
-			cfg.dev = strcpy(dev, word.value);
-		else if (strcmp(word.key, "hwaddr") != 0 ||
-			 args_hwaddr(word.value, cfg.hwaddr) != 0)
+		if (strcmp(word.key, "dev") == 0) {
+			memcpy(dev, word.value, sizeof(dev));
+			cfg.dev = dev;
+		} else if (strcmp(word.key, "hwaddr") != 0 ||
+			   args_hwaddr(word.value, cfg.hwaddr) != 0) {
 			return args_fail(err, errlen, -EINVAL,
 			    "bad word \"%s=%s\"", word.key, word.value);
+		}
 	}
 	error = tap_attach(st, ifname, &cfg, out);
 	if (error != 0)
 		return args_fail(err, errlen, error, "TAP device %s: %s",
-		    cfg.dev, strerror(-error));
+		    cfg.dev, args_reason(error));
 	return 0;
 }
 

@@ -442,7 +442,7 @@ parse_word(const struct args_word *word, struct wire_config *cfg,
 	if (strcmp(word->key, "peer") == 0) {
 		if (strlen(word->value) >= NETIF_NAME_MAX)
 			return -EINVAL;
-		strcpy(peer, word->value);
+		memcpy(peer, word->value, NETIF_NAME_MAX);
 	} else if (strcmp(word->key, "rate") == 0) {
 		error = args_rate(word->value, &cfg->rate_bps);
 	} else if (strcmp(word->key, "delay") == 0) {
@@ -505,7 +505,7 @@ wire_driver_attach(struct stack *st, const char *ifname, const char *args,
 		wire_destroy(w);
 	}
 	if (error != 0)
-		return args_fail(err, errlen, error, "%s", strerror(-error));
+		return args_fail(err, errlen, error, "%s", args_reason(error));
 	return 0;
 }
 

@@ -4,8 +4,8 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <stdio.h>
 #include <limits.h>
+#include <stdio.h>
 
 #include "drivers/af_packet/af_packet.h"
 #include "libsync/pserialize/pserialize.h"
