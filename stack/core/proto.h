@@ -33,7 +33,7 @@ enum netif_event {
 	NETIF_EVENT_DOWN,   /* one of the two ended */
 	NETIF_EVENT_CHANGE, /* MTU or hardware address changed */
 	NETIF_EVENT_ADDR,   /* an address was added or removed */
-	NETIF_EVENT_DETACH, /* no longer found by id; forget it now */
+	NETIF_EVENT_DETACH, /* no longer found by id, nor up; forget it now */
 };
 
 struct proto {

@@ -222,7 +222,8 @@ Test(pkt, freed_by_another_worker_goes_home_with_the_end_of_the_turn)
 	as(st, 1, alloc_all, &b);
 	as(st, 2, free_all, &a);
 	as(st, 2, free_all, &b);
-	cr_assert_eq(worker_counter_read(st, 2, WORKER_REMOTE_FREES), 2 * POOL);
+	cr_assert_eq(
+	    worker_counter_read(st, 2, WORKER_REMOTE_FREES), 2UL * POOL);
 	cr_assert_eq(worker_counter_read(st, 0, WORKER_REMOTE_FREES), 0);
 	as(st, 2, alloc_all, &again);
 	cr_assert_eq(again.n, POOL, "they are not worker 2's");

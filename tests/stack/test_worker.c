@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "stack/core/timer.h"
 #include "tests/stack/testdev.h"
@@ -340,7 +342,7 @@ Test(worker, stress_of_falling_asleep_loses_no_message)
 		while (ran(&log[1]) <= i)
 			sched_yield();
 		if (i % 3 != 0)
-			idle_for(i % 37 * 8);
+			idle_for(8UL * (i % 37));
 	}
 	while (worker_counter_read(st, 0, WORKER_SLEEPS) == 0)
 		sched_yield();
@@ -351,6 +353,7 @@ Test(worker, stress_of_falling_asleep_loses_no_message)
 struct mail_slot {
 	SYNC_ATOMIC(uint64_t) offered; /* [a] stored by the test's thread */
 	SYNC_ATOMIC(uint64_t) taken;   /* [a] stored by the worker */
+	int fd;                        /* readable when there is one, or -1 */
 };
 
 static void
@@ -385,25 +388,35 @@ slot_arm(struct netif *nif, unsigned int queue, struct worker *w, int *fd)
 
 	(void)queue;
 	(void)w;
-	(void)fd;
+	*fd = m->fd;
 	/* relaxed: the worker's fence orders the loads. */
 	return sync_load_relaxed(&m->taken) < sync_load_relaxed(&m->offered);
 }
 
-Test(worker, stress_of_falling_asleep_loses_no_frame)
+static struct stack *
+slot_stack(struct mail_slot *m, bool can_arm)
 {
-	static const struct netif_ops ops = {
+	static const struct netif_ops with = {
 	    .poll = slot_poll, .transmit = slot_transmit, .arm = slot_arm};
+	static const struct netif_ops without = {
+	    .poll = slot_poll, .transmit = slot_transmit};
 	struct stack *st = testdev_stack(false, 1, 1, NULL);
-	struct mail_slot m = {0};
 	struct netif_config cfg = testdev_config(NULL, "slot");
-	const unsigned long rounds = stress_n(3000);
 	netif_id id;
 
-	cfg.ops = &ops;
-	cfg.softc = &m;
+	cfg.ops = can_arm ? &with : &without;
+	cfg.softc = m;
 	cr_assert_eq(netif_attach(st, &cfg, &id), 0);
 	cr_assert_eq(stack_start(st), 0);
+	return st;
+}
+
+Test(worker, stress_of_falling_asleep_loses_no_frame)
+{
+	struct mail_slot m = {.fd = -1};
+	struct stack *st = slot_stack(&m, true);
+	const unsigned long rounds = stress_n(3000);
+
 	for (uint64_t i = 1; i <= rounds; i++) {
 		/* release: pairs with the acquire in slot_poll. */
 		sync_store_release(&m.offered, i);
@@ -416,6 +429,73 @@ Test(worker, stress_of_falling_asleep_loses_no_frame)
 	}
 	while (worker_counter_read(st, 0, WORKER_SLEEPS) == 0)
 		sched_yield();
+	stack_destroy(st);
+}
+
+Test(worker, sleeping_one_is_woken_by_its_devices_descriptor)
+{
+	struct mail_slot m = {.fd = eventfd(0, EFD_NONBLOCK)};
+	struct stack *st = slot_stack(&m, true);
+	uint64_t n = 1, slept = 0;
+
+	for (uint64_t i = 1; i <= 5; i++) {
+		while (worker_counter_read(st, 0, WORKER_SLEEPS) <= slept)
+			sched_yield();
+		slept = worker_counter_read(st, 0, WORKER_SLEEPS);
+		/* release: pairs with the acquire in slot_poll. */
+		sync_store_release(&m.offered, i);
+		cr_assert_eq(write(m.fd, &n, sizeof(n)), sizeof(n));
+		/* acquire: pairs with the release in slot_poll. */
+		while (sync_load_acquire(&m.taken) < i)
+			sched_yield();
+		cr_assert_eq(read(m.fd, &n, sizeof(n)), sizeof(n));
+	}
+	stack_destroy(st);
+	close(m.fd);
+}
+
+Test(worker, that_serves_a_queue_without_arm_does_not_sleep)
+{
+	struct mail_slot m = {.fd = -1};
+	struct stack *st = slot_stack(&m, false);
+
+	while (worker_counter_read(st, 0, WORKER_IDLE_TURNS) < 2000)
+		sched_yield();
+	stack_stop(st);
+	cr_assert_eq(worker_counter_read(st, 0, WORKER_SLEEPS), 0);
+	stack_destroy(st);
+}
+
+/* [a] atomic */
+struct forever {
+	struct worker_msg msg;
+	SYNC_ATOMIC(bool) stop; /* [a] */
+	uint64_t ran;
+};
+
+static void
+post_again(struct worker *w, struct worker_msg *msg)
+{
+	struct forever *f = (struct forever *)(void *)msg;
+
+	f->ran++;
+	/* relaxed: the test needs no order. */
+	if (!sync_load_relaxed(&f->stop))
+		worker_post(w, msg);
+}
+
+Test(worker, message_that_posts_itself_holds_up_no_turn_and_no_barrier)
+{
+	struct stack *st = testdev_stack(true, 1, 1, NULL);
+	struct forever f = {.msg.fn = post_again};
+
+	worker_post(stack_worker(st, 0), &f.msg);
+	for (int i = 0; i < 3; i++)
+		cr_assert(stack_step(st));
+	stack_barrier(st);
+	cr_assert_gt(f.ran, 3);
+	/* relaxed: nobody else is running. */
+	sync_store_relaxed(&f.stop, true);
 	stack_destroy(st);
 }
 
