@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "drivers/af_packet/af_packet.h"
 #include "drivers/loop/loop.h"
 #include "drivers/tap/tap.h"
 #include "stack/proto/arp/arp.h"
@@ -21,6 +22,7 @@ const struct proto *const builtin_protos[] = {
 };
 
 const struct driver *const builtin_drivers[] = {
+    &af_packet_driver,
     &loop_driver,
     &tap_driver,
     NULL,
