@@ -81,8 +81,8 @@ void radix_lf_destroy(struct radix_lf *t);
  * Find the item with the longest key of at most bits bits that is a prefix of
  * key: longest-prefix match with bits = the address length, the next covering
  * prefix with bits = the length of a prefix, minus one.
- * Context: reader section; never sleeps; wait-free: at most 3 * (bits + 1)
- *          steps, no store.
+ * Context: reader section; never sleeps; wait-free: at most 3 * (max_bits + 1)
+ *          branches are visited, and nothing is stored.
  * Order:   linearizable: the answer of one version of the tree that was current
  *          at some instant during the call.
  * Owner:   the item is readable until the section's pserialize_read_exit().

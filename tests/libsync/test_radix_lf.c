@@ -2,6 +2,8 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 
 #include "tests/libsync/radix_lf_item.h"
 
@@ -299,11 +301,16 @@ note_call(struct pserialize_head *head)
 Test(radix_lf, retired_item_waits_for_the_grace_period)
 {
 	struct item *it = add(P(10, 0, 0, 0), 8);
+	const uint64_t s = pserialize_read_enter();
 	void *out;
 
 	called = false;
 	cr_assert_eq(radix_lf_remove(t, it->key, 8, &out), 0);
 	radix_lf_retire(t, &it->head, note_call);
+	for (int i = 0; i < 100; i++)
+		sched_yield(); /* time in which it must not happen */
+	cr_assert_not(called);
+	pserialize_read_exit(s);
 	pserialize_barrier();
 	cr_assert(called);
 }
@@ -362,4 +369,56 @@ Test(radix_lf, one_item_may_be_in_two_trees)
 	cr_assert_eq(lookup(P(10, 1, 1, 1)), it);
 	radix_lf_destroy(other);
 	clear();
+}
+
+/* Broken contracts end the program. */
+
+Test(radix_lf, lookup_outside_a_section_aborts, .signal = SIGABRT)
+{
+	radix_lf_lookup(t, P(10, 0, 0, 0), 32);
+}
+
+Test(radix_lf, second_transaction_at_a_time_aborts, .signal = SIGABRT)
+{
+	struct radix_lf_txn *txn;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	radix_lf_txn_begin(t, &txn);
+}
+
+Test(radix_lf, edit_of_an_ended_transaction_aborts, .signal = SIGABRT)
+{
+	struct radix_lf_txn *txn;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	radix_lf_txn_commit(txn);
+	radix_lf_txn_insert(txn, item_new(P(10, 0, 0, 0), 8));
+}
+
+Test(radix_lf, key_longer_than_allowed_aborts, .signal = SIGABRT)
+{
+	const uint8_t key[5] = {10};
+
+	radix_lf_insert(t, item_new(key, 33));
+}
+
+Test(radix_lf, destroy_under_a_snapshot_aborts, .signal = SIGABRT)
+{
+	struct radix_lf_snap *snap;
+
+	cr_assert_eq(radix_lf_snap_open(t, &snap), 0);
+	radix_lf_destroy(t);
+}
+
+Test(radix_lf, destroy_leaves_the_items_to_the_caller)
+{
+	const struct radix_lf_config cfg = item_config(32);
+	struct item *it = item_new(P(10, 0, 0, 0), 8);
+	struct radix_lf *other;
+
+	cr_assert_eq(radix_lf_create(&cfg, &other), 0);
+	cr_assert_eq(radix_lf_insert(other, it), 0);
+	radix_lf_destroy(other);
+	cr_assert_eq(it->bits, 8);
+	free(it);
 }

@@ -407,6 +407,8 @@ run_reader(const struct tree *tree)
 		tracing = TRACE_READER;
 		got = tree->lookup(&address, ask_bits);
 		tracing = TRACE_OFF;
+		/* Three loads for a branch, three visits for a bit. */
+		cr_assert_leq(loads, 1 + 3 * 3 * (WIDTH + 1));
 		bad = bad || !is_legal(got);
 		found.schedules++;
 	} while (next_schedule());
