@@ -10,19 +10,26 @@
 #include "tests/libsync/gate.h"
 #include "tests/stress.h"
 
+/* The tests have one thread when they call this. */
+static void
+force(const char *mode)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	cr_assert_eq(setenv("LIBSYNC_FENCE", mode, 1), 0);
+}
+
 Test(base_fence, mode_is_decided_once)
 {
 	enum sync_fence_mode mode = sync_fence_mode();
 
 	cr_assert(mode == SYNC_FENCE_MEMBARRIER || mode == SYNC_FENCE_FENCED);
-	setenv(
-	    "LIBSYNC_FENCE", mode == SYNC_FENCE_FENCED ? "auto" : "fenced", 1);
+	force(mode == SYNC_FENCE_FENCED ? "auto" : "fenced");
 	cr_assert_eq(sync_fence_mode(), mode);
 }
 
 Test(base_fence, environment_forces_fenced)
 {
-	setenv("LIBSYNC_FENCE", "fenced", 1);
+	force("fenced");
 	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_FENCED);
 	sync_fence_light();
 	sync_fence_heavy();
@@ -30,15 +37,15 @@ Test(base_fence, environment_forces_fenced)
 
 Test(base_fence, light_decides_too)
 {
-	setenv("LIBSYNC_FENCE", "fenced", 1);
+	force("fenced");
 	sync_fence_light();
-	unsetenv("LIBSYNC_FENCE");
+	force("auto");
 	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_FENCED);
 }
 
 Test(base_fence, unknown_mode_aborts, .signal = SIGABRT)
 {
-	setenv("LIBSYNC_FENCE", "often", 1);
+	force("often");
 	(void)sync_fence_mode();
 }
 

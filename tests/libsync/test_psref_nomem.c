@@ -11,6 +11,8 @@
 #include "libsync/psref/psref.h"
 #include "tests/libsync/gate.h"
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming) */
+/* The linker's names. */
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
@@ -22,6 +24,7 @@ __wrap_aligned_alloc(size_t alignment, size_t size)
 	return gate_is_open(&empty, 1) ? NULL
 				       : __real_aligned_alloc(alignment, size);
 }
+/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
 static struct psref_class *cl;
 static struct psref_target target;

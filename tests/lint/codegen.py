@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a read section is compiled to: no fence, no locked instruction, one
+store to enter and one to leave, and no call but the one that the first section
+of a thread takes.  A reader with a fence in it shows that one would be seen."""
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tree
+
+SOURCE = """
+#include "libsync/pserialize/pserialize.h"
+int reader(int *const *p);
+int fenced(int *const *p);
+int reader(int *const *p)
+{
+	uint64_t s = pserialize_read_enter();
+	int v = *__atomic_load_n(p, __ATOMIC_ACQUIRE);
+	pserialize_read_exit(s);
+	return v;
+}
+int fenced(int *const *p)
+{
+	uint64_t s = pserialize_read_enter();
+	sync_fence_full();
+	int v = *__atomic_load_n(p, __ATOMIC_ACQUIRE);
+	pserialize_read_exit(s);
+	return v;
+}
+"""
+ORDERED = re.compile(r"\b(lock|xchg\w*|mfence|lfence|sfence|cmpxchg\w*|cpuid)\b")
+TLS_STORE = re.compile(r"\bmov\w*\s+[%$][^,]+,%fs:")
+SLOW = "pserialize_read_enter_slow"
+
+
+def functions(top, folder, compiler, flags):
+    """{name: [instruction]} of SOURCE"""
+    src, obj = folder / "reader.c", folder / "reader.o"
+    src.write_text(SOURCE)
+    subprocess.run([compiler, "-std=c11", "-D_GNU_SOURCE", f"-I{top}", "-c",
+                    str(src), "-o", str(obj)] + flags, check=True)
+    text = subprocess.run(["objdump", "-dr", "--no-show-raw-insn", str(obj)],
+                          check=True, capture_output=True, text=True).stdout
+    found = {}
+    for part in re.split(r"\n(?=[0-9a-f]+ <)", text):
+        m = re.match(r"[0-9a-f]+ <(\w+)>:", part)
+        if m:
+            found[m.group(1)] = part.splitlines()[1:]
+    return found
+
+
+def check(where, code, report):
+    for line in code:
+        if ORDERED.search(line):
+            report(where, f"orders or locks: {line.strip()}")
+    calls = [line for line in code if "R_X86_64_PLT32" in line or
+             "R_X86_64_PC32" in line and "tls" in line]
+    for line in calls:
+        if SLOW not in line:
+            report(where, f"calls: {line.strip()}")
+    stores = [line for line in code if TLS_STORE.search(line)]
+    if len(stores) != 2:
+        report(where, f"{len(stores)} stores to the thread's word")
+
+
+def main():
+    top, report, count = tree.root(), tree.Report(), 0
+    compilers = [c for c in ("gcc", "clang") if shutil.which(c)]
+    if platform.machine() != "x86_64" or not compilers:
+        print("reads x86-64 code of gcc or clang")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as folder:
+        for compiler in compilers:
+            for flags in (["-O2"], ["-O2", "-fPIC"], ["-O2", "-fPIE"]):
+                count += 1
+                where = f"{compiler} {' '.join(flags)}"
+                code = functions(top, pathlib.Path(folder), compiler, flags)
+                check(where, code["reader"], report)
+                if not any(ORDERED.search(line) for line in code["fenced"]):
+                    report(where, "the fence of the control is not seen")
+    report.end(count, "compilations")
+
+
+main()
