@@ -39,14 +39,14 @@ struct event {
 	char ifname[NETIF_NAME_MAX];
 	uint32_t flags;      /* LINK: enum netif_flags */
 	uint32_t mtu;        /* LINK: bytes */
-	uint8_t hwaddr[6];   /* LINK, NEIGH */
+	uint8_t hwaddr[6];   /* LINK, NEIGH; ADDR: who else claims it */
 	enum netif_af af;    /* ADDR, ROUTE, NEIGH */
 	uint8_t addr[16];    /* address, prefix or neighbour */
 	uint8_t plen;        /* ADDR, ROUTE: bits */
 	uint8_t gateway[16]; /* ROUTE: of the first next hop */
 	uint8_t type;        /* ROUTE: enum route_type */
 	uint8_t protocol;    /* ROUTE: who made it */
-	uint8_t state;       /* NEIGH: enum nexthop_state */
+	uint8_t state;       /* NEIGH: nexthop_state; ADDR: arp_claim_state */
 };
 
 /*

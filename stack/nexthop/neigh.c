@@ -36,6 +36,7 @@
 
 #include "stack/nexthop/neigh.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,9 +220,17 @@ nexthop_resolver_arg(const struct netif *nif, enum netif_af af)
 struct nexthop_key
 nexthop_key_make(const struct nexthop_table *t, const uint8_t *addr)
 {
-	struct nexthop_key key = {{0, 0}};
+	struct nexthop_key key;
+	uint32_t word;
 
-	memcpy(key.word, addr, t->res->addr_len);
+	if (t->res->addr_len == sizeof(word)) {
+		/* In registers: the same bytes in front, whatever the order. */
+		memcpy(&word, addr, sizeof(word));
+		key.word[0] = htole64(le32toh(word));
+		key.word[1] = 0;
+	} else {
+		memcpy(key.word, addr, sizeof(key.word));
+	}
 	return key;
 }
 
@@ -280,9 +289,10 @@ nexthop_send(struct worker *w, struct nexthop_table *t, struct nexthop_neigh *e,
     const struct nexthop_adj *adj, struct pkt *p)
 {
 	SYNC_ASSERT(pkt_headroom(p) >= adj->hdr_len);
-	p->data -= adj->hdr_len;
-	p->len += adj->hdr_len;
-	memcpy(p->data, adj->hdr, adj->hdr_len);
+	SYNC_ASSERT(adj->hdr_len == NEXTHOP_HDR_LEN);
+	p->data -= NEXTHOP_HDR_LEN;
+	p->len += NEXTHOP_HDR_LEN;
+	memcpy(p->data, adj->hdr, NEXTHOP_HDR_LEN);
 	/* relaxed: it only saves the exchange; whoever makes that decides. */
 	if (adj->stale && !sync_load_relaxed(&e->posted) &&
 	    /* POST acquire: pairs with the release in note_use. */

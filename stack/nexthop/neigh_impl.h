@@ -11,6 +11,9 @@
 #include "stack/core/timer.h"
 #include "stack/nexthop/neigh.h"
 
+/* All links with neighbours are Ethernet; a constant length copies best. */
+#define NEXTHOP_HDR_LEN 14
+
 /* An address of either family, zero padded, so that comparing is cheap. */
 struct nexthop_key {
 	uint64_t word[2];

@@ -94,7 +94,7 @@ adj_make(const struct nexthop_table *t, const uint8_t *hwaddr, bool stale)
 	if (adj == NULL)
 		return NULL;
 	*adj = (struct nexthop_adj){
-	    .netif = t->nif->id, .hdr_len = 14, .stale = stale};
+	    .netif = t->nif->id, .hdr_len = NEXTHOP_HDR_LEN, .stale = stale};
 	memcpy(adj->hdr, hwaddr, 6);
 	memcpy(adj->hdr + 6, t->nif->hwaddr, 6);
 	adj->hdr[12] = (uint8_t)(t->res->ethertype >> 8);
