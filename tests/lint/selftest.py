@@ -64,6 +64,22 @@ VIOLATIONS = [
     ("format", FILE, "int\nget", "int get"),
 ]
 
+# folder, code of <folder>/cell.c, does the archive of it pass?
+ARCHIVES = [
+    ("stack/core", "int cell_get(void) { return 1; }", True),
+    ("stack/core", "int other_get(void) { return 1; }", False),
+    ("stack/core", "static int n; int cell_get(void) { return n++; }", False),
+    ("stack/core", "__thread int cell_n;", False),
+    ("stack/core", "static const char *const n[] = {\"a\"};"
+     "const char *cell_get(int i) { return n[i]; }", True),
+    ("drivers/wire", "int wire_n = 1;", False),
+    ("libsync/lfqueue", "int cell_get(void) { return 1; }", False),
+    ("libsync/lfqueue", "int getpid(void);"
+     "int lfqueue_cell_get(void) { return getpid(); }", False),
+    ("libsync/port/user", "int getpid(void);"
+     "int sync_get(void) { return getpid(); }", True),
+]
+
 
 def plant(top, rel, text):
     path = pathlib.Path(top, rel)
@@ -87,6 +103,22 @@ def make_tree(top):
     plant(top, ".clang-format", (tree.root() / ".clang-format").read_text())
 
 
+def archive_passes(folder, code):
+    with tempfile.TemporaryDirectory() as top:
+        plant(top, f"{folder}/cell.c", code)
+        product, inside = folder.split("/", 1)
+        member = f"{top}/{inside.replace('/', '_')}_cell.c.o"
+        build = pathlib.Path(top, "build", product)
+        build.mkdir(parents=True)
+        subprocess.run(["gcc", "-O1", "-fPIC", "-c", "-o", member,
+                        f"{top}/{folder}/cell.c"], check=True)
+        subprocess.run(["ar", "rc", f"{build}/lib.a", member], check=True)
+        script = pathlib.Path(__file__).with_name("symbols.py")
+        return subprocess.run(
+            [sys.executable, str(script), top, f"{top}/build"], check=False,
+            capture_output=True).returncode == 0
+
+
 def main():
     report = tree.Report()
     for name in ("pairs", "layers", "sizes", "forbidden", "format"):
@@ -105,7 +137,10 @@ def main():
                 report(name, f"nothing to replace: {old!r}")
             if lint(name, top)[0] != 1:
                 report(name, f"misses {old!r} -> {new[:60]!r} in {rel}")
-    report.end(len(VIOLATIONS), "violations")
+    for folder, code, passes in ARCHIVES:
+        if archive_passes(folder, code) != passes:
+            report("symbols", f"{folder}: {code}: expected {passes}")
+    report.end(len(VIOLATIONS) + len(ARCHIVES), "violations")
 
 
 main()

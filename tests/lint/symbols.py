@@ -91,7 +91,7 @@ def check_archive(folder, archive, build, report):
                 report(source + ".c", f"exports {name}, which is not of its "
                        f"path ({' or '.join(prefixes(source))})")
         kept = section.startswith(MUTABLE) and not section.startswith(READ_ONLY)
-        if folder != "libsync" and kept and "O" in flags:
+        if folder != "libsync" and kept and "d" not in flags:
             report(source + ".c", f"keeps mutable {name} in {section}")
     if folder == "libsync":
         for name, source in sorted(needed.items()):
