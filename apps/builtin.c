@@ -7,6 +7,7 @@
 #include "drivers/af_packet/af_packet.h"
 #include "drivers/loop/loop.h"
 #include "drivers/tap/tap.h"
+#include "drivers/wire/wire.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
@@ -25,5 +26,7 @@ const struct driver *const builtin_drivers[] = {
     &af_packet_driver,
     &loop_driver,
     &tap_driver,
+    &af_packet_driver,
+    &wire_driver,
     NULL,
 };

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "apps/psnetctl/ctl.h"
+
+static const char general[] =
+    "Usage: psnetctl [OPTIONS] OBJECT [COMMAND ...]\n"
+    "       psnetctl [OPTIONS] [-force] [-rate N] -batch FILE\n"
+    "\n"
+    "Configure and watch a running psnetd with the grammar of ip(8).  Words\n"
+    "may be abbreviated.\n"
+    "\n"
+    "OBJECT   link addr route neigh stats drops set monitor\n"
+    "OPTIONS  -j[son]  -p[retty]  -s[tats]  -S SOCKET  -V[ersion]  -h[elp]\n"
+    "         -b[atch] FILE, - for standard input; with -force go on after "
+    "errors,\n"
+    "         with -rate N run at most N commands a second\n"
+    "\n"
+    "\"psnetctl OBJECT help\" shows the commands of an object.\n"
+    "\n"
+    "Examples:\n"
+    "  psnetctl -s link show\n"
+    "  psnetctl route add 10.2.0.0/24 via 10.1.0.2\n"
+    "  psnetctl -j drops\n"
+    "Exit status: 0 done, 1 wrong words, 2 psnetd refused or is not there.\n";
+
+static const struct {
+	const char *object, *text;
+} objects[] = {
+    {"link", "link [show [DEV]]\n"
+	     "link set DEV [up|down] [mtu N] [promisc on|off] [arp on|off]\n"
+	     "link add NAME type DRIVER [KEY=VALUE]... [mtu N] [up]\n"
+	     "link delete DEV\n"
+	     "\n"
+	     "Examples:\n"
+	     "  psnetctl link add lan type tap dev=tap0 up\n"
+	     "  psnetctl link set lan mtu 1400\n"
+	     "  psnetctl -s l        counters per interface and worker\n"},
+    {"address", "addr [show [DEV]]\n"
+		"addr {add|delete} ADDRESS/LENGTH dev DEV\n"
+		"\n"
+		"Example:\n"
+		"  psnetctl addr add 10.1.0.1/24 dev lan\n"},
+    {"route",
+	"route [show [SELECTOR]]\n"
+	"route flush SELECTOR\n"
+	"route {add|replace|change|delete} [TYPE] PREFIX [via A] [dev D]\n"
+	"      [src A] [metric N] [protocol P] [nexthop via A [dev D] "
+	"[weight N]]...\n"
+	"route get ADDRESS\n"
+	"route load FILE [via A] [dev D] [protocol P] [replace]\n"
+	"\n"
+	"SELECTOR  [root|match|exact] PREFIX, dev D, via A, protocol P,\n"
+	"          type T, table main|local|all\n"
+	"TYPE      unicast, blackhole, unreachable, prohibit\n"
+	"FILE      \"PREFIX [NEXT-HOP]\" a line; - is standard input; .gz, "
+	".xz,\n"
+	"          .zst and .bz2 are unpacked.  All routes or none are "
+	"loaded.\n"
+	"\n"
+	"Examples:\n"
+	"  psnetctl route add default via 10.1.0.254\n"
+	"  psnetctl route add 10.9.0.0/16 nexthop via 10.1.0.2 weight 2 "
+	"nexthop via 10.2.0.2\n"
+	"  psnetctl route add blackhole 192.0.2.0/24\n"
+	"  psnetctl route load table.txt.gz via 10.1.0.254 replace\n"
+	"  psnetctl route get 8.8.8.8\n"},
+    {"neighbour",
+	"neigh [show [DEV]]\n"
+	"neigh {add|replace} ADDRESS lladdr LLADDR dev DEV\n"
+	"neigh delete ADDRESS dev DEV\n"
+	"neigh flush {all | [dev DEV] [PREFIX]} [permanent]\n"
+	"\n"
+	"Examples:\n"
+	"  psnetctl neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev lan\n"
+	"  psnetctl neigh flush dev lan\n"},
+    {"stats", "stats [-w SECONDS [-c COUNT]]\n"
+	      "\n"
+	      "Totals of every worker and interface; with -w what is added per "
+	      "second.\n"
+	      "Example:\n"
+	      "  psnetctl stats -w 1\n"},
+    {"drops", "drops [DEV]\n"
+	      "\n"
+	      "Every packet that ended here, by interface, worker and reason.\n"
+	      "Example:\n"
+	      "  psnetctl drops lan\n"},
+    {"set", "set [OPTION on|off|N]\n"
+	    "\n"
+	    "Examples:\n"
+	    "  psnetctl set                  show all options\n"
+	    "  psnetctl set forwarding on\n"},
+    {"monitor", "monitor [all | link address route neigh]\n"
+		"\n"
+		"Example:\n"
+		"  psnetctl monitor route neigh\n"},
+};
+
+void
+psnetctl_help(const char *object)
+{
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		if (object != NULL && object[0] != '\0' &&
+		    strncmp(objects[i].object, object, strlen(object)) == 0) {
+			printf("Usage: psnetctl [OPTIONS] COMMAND\n\n%s",
+			    objects[i].text);
+			return;
+		}
+	}
+	fputs(general, stdout);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The daemon reads the list itself from a descriptor that travels with the
+ * request.  It takes only regular files, which never make it wait; what is
+ * none, a pipe or a compressed file, is spooled into an anonymous one first.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "apps/psnetctl/ctl.h"
+
+#define BAR_WIDTH 40
+
+/* What unpacks a file, by its last letters. */
+static const struct {
+	const char *suffix, *program;
+} packers[] = {
+    {".gz", "zcat"},
+    {".xz", "xzcat"},
+    {".zst", "zstdcat"},
+    {".bz2", "bzcat"},
+};
+
+static const char *
+unpacker(const char *file)
+{
+	const size_t len = strlen(file);
+
+	for (size_t i = 0; i < sizeof(packers) / sizeof(packers[0]); i++) {
+		const size_t n = strlen(packers[i].suffix);
+
+		if (len > n && strcmp(file + len - n, packers[i].suffix) == 0)
+			return packers[i].program;
+	}
+	return NULL;
+}
+
+static int
+copy_all(int from, int to)
+{
+	char buf[65536];
+	ssize_t n, done;
+
+	while ((n = read(from, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		for (ssize_t at = 0; at < n; at += done) {
+			done = write(to, buf + at, (size_t)(n - at));
+			if (done < 0)
+				return -errno;
+		}
+	}
+	return 0;
+}
+
+/* Owner: takes fd.  Returns: a regular file, or a negative errno. */
+static int
+spool(int fd)
+{
+	const int mem = memfd_create("routes", MFD_CLOEXEC);
+	int rc = mem < 0 ? -errno : copy_all(fd, mem);
+
+	close(fd);
+	if (rc == 0)
+		return mem;
+	if (mem >= 0)
+		close(mem);
+	return rc;
+}
+
+/* The output of a program that unpacks the file. */
+static int
+unpack(const char *program, const char *file)
+{
+	int ends[2], status = 0, fd;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		execlp(program, program, "--", file, (char *)NULL);
+		fprintf(stderr, "%s: %s\n", program, words_strerror(errno));
+		_exit(127);
+	}
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return -EAGAIN;
+	}
+	fd = spool(ends[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (fd >= 0 && status != 0) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+static int
+open_list(const char *file)
+{
+	const bool standard = strcmp(file, "-") == 0;
+	const char *program = unpacker(file);
+	struct stat sb;
+	int fd;
+
+	if (!standard && program != NULL && access(file, R_OK) == 0)
+		return unpack(program, file);
+	fd = standard ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode))
+		return fd;
+	return spool(fd);
+}
+
+/* Parsing is the first half of the bar, the commit the second. */
+static void
+show_progress(const json_t *p)
+{
+	const json_int_t total = psnetctl_number(p, "total");
+	const json_int_t done = psnetctl_number(p, "done");
+	const char *phase = psnetctl_text(p, "phase", "");
+	int percent = total > 0 ? (int)(done * 50 / total) : 50;
+	char bar[BAR_WIDTH + 1];
+
+	if (strcmp(phase, "commit") == 0)
+		percent += 50;
+	memset(bar, ' ', BAR_WIDTH);
+	memset(bar, '#', (size_t)(percent * BAR_WIDTH / 100));
+	bar[BAR_WIDTH] = '\0';
+	fprintf(stderr, "\r[%s] %3d%% %-6s", bar, percent, phase);
+}
+
+static void
+print_loaded(const struct psnetctl *ctl, json_t *result)
+{
+	const double parse = (double)psnetctl_number(result, "parse_ms") / 1000;
+	const double commit =
+	    (double)psnetctl_number(result, "commit_ms") / 1000;
+
+	if (ctl->json)
+		psnetctl_dump(ctl, result);
+	else
+		printf("loaded %lld routes in %.2f s (parse %.2f s, commit "
+		       "%.2f s)\n",
+		    (long long)psnetctl_number(result, "routes"),
+		    parse + commit, parse, commit);
+}
+
+static int
+follow(struct psnetctl *ctl, const char *file)
+{
+	const bool bar = isatty(STDERR_FILENO) != 0 && !ctl->json;
+	int status = -1;
+	json_t *msg;
+
+	while (status < 0) {
+		const int rc = psnetctl_client_receive(&ctl->client, &msg);
+		const json_t *p;
+
+		if (rc != 0)
+			return psnetctl_lost(rc);
+		p = json_object_get(msg, "progress");
+		if (p != NULL && bar)
+			show_progress(p);
+		if (p == NULL && bar)
+			fputs("\r\033[K", stderr);
+		if (p == NULL && psnetctl_ok(msg)) {
+			print_loaded(ctl, json_object_get(msg, "result"));
+			status = PSNETCTL_EXIT_OK;
+		} else if (p == NULL) {
+			status = psnetctl_refused(msg, file);
+		}
+		json_decref(msg);
+	}
+	return status;
+}
+
+int
+psnetctl_run_load(struct psnetctl *ctl, struct psnetctl_request *r)
+{
+	const char *name = strcmp(r->file, "-") == 0 ? "<stdin>" : r->file;
+	const int fd = open_list(r->file);
+	int rc;
+
+	if (fd < 0) {
+		fprintf(
+		    stderr, "Error: \"%s\": %s.\n", name, words_strerror(-fd));
+		return PSNETCTL_EXIT_SYNTAX;
+	}
+	/* What was queued before must not take the descriptor along. */
+	rc = psnetctl_client_flush(&ctl->client, -1);
+	if (rc == 0)
+		rc = psnetctl_client_queue(
+		    &ctl->client, ctl->next++, r->cmd, json_incref(r->args));
+	if (rc == 0)
+		rc = psnetctl_client_flush(&ctl->client, fd);
+	close(fd);
+	return rc != 0 ? psnetctl_lost(rc) : follow(ctl, name);
+}
