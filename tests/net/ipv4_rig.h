@@ -68,6 +68,20 @@ rig_fini(struct rig *g)
 	net_destroy(g->n);
 }
 
+/*
+ * A test between the setup() and teardown() of its file.  Criterion does not
+ * look at what a .fini asserts, and rig_fini() asserts what matters.
+ */
+#define RIG_TEST(suite, name)                    \
+	static void suite##_##name##_body(void); \
+	Test(suite, name)                        \
+	{                                        \
+		setup();                         \
+		suite##_##name##_body();         \
+		teardown();                      \
+	}                                        \
+	static void suite##_##name##_body(void)
+
 /* Exactly count drops for reason so far, and they are part of the test. */
 static inline void
 rig_dropped(struct rig *g, const char *reason, uint64_t count)

@@ -18,9 +18,6 @@ teardown(void)
 	rig_fini(&g);
 }
 
-TestSuite(icmp_echo, .init = setup, .fini = teardown);
-TestSuite(icmp_redirect, .init = setup, .fini = teardown);
-
 static void
 request(const char *src, const char *dst, uint8_t type, size_t size)
 {
@@ -40,7 +37,7 @@ ignored(const char *reason)
 	net_allow_drops(g.n, g.r, reason, 1);
 }
 
-Test(icmp_echo, reply_is_the_request_turned_round)
+RIG_TEST(icmp_echo, reply_is_the_request_turned_round)
 {
 	static const size_t size[] = {0, 1, 2, 3, 56, 1000, 1471, 1472};
 
@@ -67,7 +64,7 @@ Test(icmp_echo, reply_is_the_request_turned_round)
 }
 
 /* The sum of the reply, for sums of requests with each carry. */
-Test(icmp_echo, checksum_holds_for_each_identifier)
+RIG_TEST(icmp_echo, checksum_holds_for_each_identifier)
 {
 	for (uint32_t id = 0; id < 0x10000; id += 0x55) {
 		(void)rig_ipv4(&g, g.a, A_ADDR, R_A, PROTO_ICMP, 0);
@@ -79,7 +76,7 @@ Test(icmp_echo, checksum_holds_for_each_identifier)
 	}
 }
 
-Test(icmp_echo, each_of_our_addresses_answers_as_itself)
+RIG_TEST(icmp_echo, each_of_our_addresses_answers_as_itself)
 {
 	static const char *const dst[] = {R_A, R_B, "10.7.7.7"};
 
@@ -92,7 +89,7 @@ Test(icmp_echo, each_of_our_addresses_answers_as_itself)
 	}
 }
 
-Test(icmp_echo, broadcast_is_answered_only_when_allowed)
+RIG_TEST(icmp_echo, broadcast_is_answered_only_when_allowed)
 {
 	static const char *const dst[] = {
 	    "10.0.1.255", "255.255.255.255", "224.0.0.1"};
@@ -113,7 +110,7 @@ Test(icmp_echo, broadcast_is_answered_only_when_allowed)
 	}
 }
 
-Test(icmp_echo, short_and_corrupt_messages_are_dropped)
+RIG_TEST(icmp_echo, short_and_corrupt_messages_are_dropped)
 {
 	for (size_t len = 0; len < 8; len++) {
 		(void)rig_ipv4(&g, g.a, A_ADDR, R_A, PROTO_ICMP, 0);
@@ -129,7 +126,7 @@ Test(icmp_echo, short_and_corrupt_messages_are_dropped)
 	}
 }
 
-Test(icmp_echo, other_types_and_codes_are_ignored)
+RIG_TEST(icmp_echo, other_types_and_codes_are_ignored)
 {
 	for (unsigned int type = 0; type < 256; type++) {
 		if (type == ICMP_ECHO)
@@ -155,7 +152,7 @@ detour(void)
 	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 via 10.0.1.3"), 0);
 }
 
-Test(icmp_redirect, is_not_sent_unasked)
+RIG_TEST(icmp_redirect, is_not_sent_unasked)
 {
 	detour();
 	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
@@ -165,7 +162,7 @@ Test(icmp_redirect, is_not_sent_unasked)
 }
 
 /* RFC 1812 5.2.7.2: for the host, naming the gateway; the packet goes on. */
-Test(icmp_redirect, names_the_gateway_and_forwards)
+RIG_TEST(icmp_redirect, names_the_gateway_and_forwards)
 {
 	detour();
 	net_option(g.n, g.r, IPV4_OPT_SEND_REDIRECTS, 1);
@@ -176,7 +173,7 @@ Test(icmp_redirect, names_the_gateway_and_forwards)
 	cr_assert_eq(net_frame_get_ipv4(&g.got)->ttl, 8);
 }
 
-Test(icmp_redirect, names_the_destination_on_the_link)
+RIG_TEST(icmp_redirect, names_the_destination_on_the_link)
 {
 	net_probe_arp(g.n, g.a, "10.0.1.9");
 	net_option(g.n, g.r, IPV4_OPT_SEND_REDIRECTS, 1);
@@ -184,7 +181,7 @@ Test(icmp_redirect, names_the_destination_on_the_link)
 	rig_draws(&g, ICMP_REDIRECT, 1, 0x0a000109);
 }
 
-Test(icmp_redirect, only_to_hosts_on_the_gateways_network)
+RIG_TEST(icmp_redirect, only_to_hosts_on_the_gateways_network)
 {
 	detour();
 	net_option(g.n, g.r, IPV4_OPT_SEND_REDIRECTS, 1);
@@ -195,7 +192,7 @@ Test(icmp_redirect, only_to_hosts_on_the_gateways_network)
 	cr_assert_eq(rig_count(&g, g.a), 0);
 }
 
-Test(icmp_redirect, not_when_it_leaves_by_another_interface)
+RIG_TEST(icmp_redirect, not_when_it_leaves_by_another_interface)
 {
 	net_option(g.n, g.r, IPV4_OPT_SEND_REDIRECTS, 1);
 	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 8);
@@ -205,7 +202,7 @@ Test(icmp_redirect, not_when_it_leaves_by_another_interface)
 }
 
 /* A router takes no advice (RFC 1812 5.2.7.2). */
-Test(icmp_redirect, received_changes_nothing)
+RIG_TEST(icmp_redirect, received_changes_nothing)
 {
 	struct route_config r;
 	struct route_nexthop nh;

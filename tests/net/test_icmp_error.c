@@ -24,8 +24,6 @@ teardown(void)
 	rig_fini(&g);
 }
 
-TestSuite(icmp_error, .init = setup, .fini = teardown);
-
 /* g.f is dropped as reason, and nobody hears of it. */
 static void
 silent(const char *reason)
@@ -41,14 +39,14 @@ silent(const char *reason)
 	cr_assert_eq(net_drops(g.n, g.r, "icmp-rate-limit"), 0);
 }
 
-Test(icmp_error, net_unreachable_without_route)
+RIG_TEST(icmp_error, net_unreachable_without_route)
 {
 	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 40);
 	rig_draws(&g, ICMP_UNREACHABLE, ICMP_UNREACH_NET, 0);
 	rig_dropped(&g, "ipv4-no-route", 1);
 }
 
-Test(icmp_error, host_unreachable_by_an_unreachable_route)
+RIG_TEST(icmp_error, host_unreachable_by_an_unreachable_route)
 {
 	cr_assert_eq(net_route(g.n, g.r, "unreachable 192.0.2.0/24"), 0);
 	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 40);
@@ -56,7 +54,7 @@ Test(icmp_error, host_unreachable_by_an_unreachable_route)
 	rig_dropped(&g, "ipv4-reject", 1);
 }
 
-Test(icmp_error, prohibited_by_a_prohibit_route)
+RIG_TEST(icmp_error, prohibited_by_a_prohibit_route)
 {
 	cr_assert_eq(net_route(g.n, g.r, "prohibit 192.0.2.0/24"), 0);
 	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 40);
@@ -64,7 +62,7 @@ Test(icmp_error, prohibited_by_a_prohibit_route)
 	rig_dropped(&g, "ipv4-reject", 1);
 }
 
-Test(icmp_error, host_unreachable_when_the_interface_is_down)
+RIG_TEST(icmp_error, host_unreachable_when_the_interface_is_down)
 {
 	net_down(g.n, g.r, "eth1");
 	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 40);
@@ -76,7 +74,7 @@ Test(icmp_error, host_unreachable_when_the_interface_is_down)
 }
 
 /* The header has its TTL decremented already when the neighbour fails. */
-Test(icmp_error, host_unreachable_when_the_neighbour_is_silent)
+RIG_TEST(icmp_error, host_unreachable_when_the_neighbour_is_silent)
 {
 	const struct ipv4_hdr *sent, *quote;
 	size_t len;
@@ -94,7 +92,7 @@ Test(icmp_error, host_unreachable_when_the_neighbour_is_silent)
 	rig_dropped(&g, "neigh-unresolved", 1);
 }
 
-Test(icmp_error, protocol_unreachable)
+RIG_TEST(icmp_error, protocol_unreachable)
 {
 	(void)rig_ipv4(&g, g.a, A_ADDR, R_A, 99, 0);
 	net_frame_bytes(&g.f, "some protocol", 13);
@@ -103,7 +101,7 @@ Test(icmp_error, protocol_unreachable)
 	rig_dropped(&g, "ipv4-protocol", 1);
 }
 
-Test(icmp_error, port_unreachable)
+RIG_TEST(icmp_error, port_unreachable)
 {
 	(void)rig_udp(&g, A_ADDR, R_A, 0, 40);
 	rig_draws(&g, ICMP_UNREACHABLE, ICMP_UNREACH_PORT, 0);
@@ -111,7 +109,7 @@ Test(icmp_error, port_unreachable)
 }
 
 /* TCP answers with a reset, which is not ICMP's business. */
-Test(icmp_error, none_for_tcp)
+RIG_TEST(icmp_error, none_for_tcp)
 {
 	(void)rig_ipv4(&g, g.a, A_ADDR, R_A, PROTO_TCP, 0);
 	net_frame_bytes(&g.f, "twenty bytes of TCP.", 20);
@@ -119,7 +117,7 @@ Test(icmp_error, none_for_tcp)
 	silent("tcp-port");
 }
 
-Test(icmp_error, time_exceeded)
+RIG_TEST(icmp_error, time_exceeded)
 {
 	for (uint8_t ttl = 0; ttl < 2; ttl++) {
 		struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 1, 40);
@@ -131,7 +129,7 @@ Test(icmp_error, time_exceeded)
 	rig_dropped(&g, "ipv4-ttl", 2);
 }
 
-Test(icmp_error, quotes_as_much_as_fits_in_576_bytes)
+RIG_TEST(icmp_error, quotes_as_much_as_fits_in_576_bytes)
 {
 	static const size_t size[] = {
 	    0, 1, 100, 519, 520, 521, 522, 1000, 1472};
@@ -143,7 +141,7 @@ Test(icmp_error, quotes_as_much_as_fits_in_576_bytes)
 	rig_dropped(&g, "ipv4-ttl", 9);
 }
 
-Test(icmp_error, quotes_options_too)
+RIG_TEST(icmp_error, quotes_options_too)
 {
 	static const uint8_t opt[8] = {7, 7, 4, 0, 0, 0, 0, 0};
 
@@ -155,7 +153,7 @@ Test(icmp_error, quotes_options_too)
 	rig_dropped(&g, "ipv4-ttl", 1);
 }
 
-Test(icmp_error, source_route_failed)
+RIG_TEST(icmp_error, source_route_failed)
 {
 	static const uint8_t loose[8] = {131, 7, 4, 10, 0, 2, 2, 0};
 	static const uint8_t strict[8] = {1, 137, 7, 8, 10, 0, 2, 2};
@@ -171,7 +169,7 @@ Test(icmp_error, source_route_failed)
 	rig_dropped(&g, "ipv4-source-route", 4);
 }
 
-Test(icmp_error, parameter_problem_points_at_the_byte)
+RIG_TEST(icmp_error, parameter_problem_points_at_the_byte)
 {
 	static const struct {
 		uint8_t opt[8];
@@ -206,7 +204,7 @@ Test(icmp_error, parameter_problem_points_at_the_byte)
 	rig_dropped(&g, "ipv4-options", count);
 }
 
-Test(icmp_error, none_about_an_error)
+RIG_TEST(icmp_error, none_about_an_error)
 {
 	static const uint8_t type[] = {ICMP_UNREACHABLE, 4, ICMP_REDIRECT,
 	    ICMP_TIME_EXCEEDED, ICMP_PARAM_PROBLEM, 1, 2, 6, 40, 255};
@@ -223,7 +221,7 @@ Test(icmp_error, none_about_an_error)
 	silent("ipv4-ttl");
 }
 
-Test(icmp_error, one_about_each_query)
+RIG_TEST(icmp_error, one_about_each_query)
 {
 	static const uint8_t type[] = {0, 8, 9, 10, 13, 14, 15, 16, 17, 18};
 
@@ -236,7 +234,7 @@ Test(icmp_error, one_about_each_query)
 	rig_dropped(&g, "ipv4-ttl", sizeof(type));
 }
 
-Test(icmp_error, only_about_the_first_fragment)
+RIG_TEST(icmp_error, only_about_the_first_fragment)
 {
 	struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 1, 40);
 
@@ -252,7 +250,7 @@ Test(icmp_error, only_about_the_first_fragment)
 	rig_dropped(&g, "ipv4-ttl", 3);
 }
 
-Test(icmp_error, none_to_a_group)
+RIG_TEST(icmp_error, none_to_a_group)
 {
 	(void)rig_ipv4(&g, g.a, A_ADDR, "10.0.1.255", 99, 0);
 	net_frame_end(&g.f);
@@ -265,14 +263,14 @@ Test(icmp_error, none_to_a_group)
 	silent("ipv4-protocol");
 }
 
-Test(icmp_error, none_to_a_directed_broadcast)
+RIG_TEST(icmp_error, none_to_a_directed_broadcast)
 {
 	net_option(g.n, g.r, IPV4_OPT_DIRECTED_BROADCAST, 1);
 	(void)rig_udp(&g, A_ADDR, "10.0.2.255", 1, 8);
 	silent("ipv4-ttl");
 }
 
-Test(icmp_error, leaves_from_the_interface_towards_the_source)
+RIG_TEST(icmp_error, leaves_from_the_interface_towards_the_source)
 {
 	const struct ipv4_hdr *h;
 
@@ -285,7 +283,7 @@ Test(icmp_error, leaves_from_the_interface_towards_the_source)
 	rig_dropped(&g, "ipv4-ttl", 1);
 }
 
-Test(icmp_error, an_unnumbered_interface_borrows_an_address)
+RIG_TEST(icmp_error, an_unnumbered_interface_borrows_an_address)
 {
 	const uint32_t host = net_ip("192.0.2.9");
 
@@ -304,7 +302,7 @@ Test(icmp_error, an_unnumbered_interface_borrows_an_address)
 	rig_dropped(&g, "ipv4-ttl", 1);
 }
 
-Test(icmp_error, none_of_our_own_packets_draws_one)
+RIG_TEST(icmp_error, none_of_our_own_packets_draws_one)
 {
 	const int h = net_host(g.n, "h");
 
@@ -345,7 +343,7 @@ limits(void)
 	net_allow_drops(g.n, g.r, "udp-port", UINT64_MAX);
 }
 
-Test(icmp_error, limited_per_destination)
+RIG_TEST(icmp_error, limited_per_destination)
 {
 	limits();
 	cr_assert_eq(burst(25, 1, 1), 10);
@@ -359,7 +357,7 @@ Test(icmp_error, limited_per_destination)
 	cr_assert_eq(burst(20, 2, 1), 10);
 }
 
-Test(icmp_error, limited_per_destination_by_the_option)
+RIG_TEST(icmp_error, limited_per_destination_by_the_option)
 {
 	limits();
 	net_option(g.n, g.r, IPV4_OPT_ICMP_DST_RATE, 3);
@@ -370,7 +368,7 @@ Test(icmp_error, limited_per_destination_by_the_option)
 	rig_dropped(&g, "icmp-rate-limit", 6);
 }
 
-Test(icmp_error, limited_per_type)
+RIG_TEST(icmp_error, limited_per_type)
 {
 	unsigned int first, other;
 
@@ -390,7 +388,7 @@ Test(icmp_error, limited_per_type)
 }
 
 /* CCS 2020: the size of a burst tells nothing. */
-Test(icmp_error, size_of_a_burst_varies)
+RIG_TEST(icmp_error, size_of_a_burst_varies)
 {
 	unsigned int n, least = UINT32_MAX, most = 0;
 
@@ -407,7 +405,7 @@ Test(icmp_error, size_of_a_burst_varies)
 	net_allow_drops(g.n, g.r, "icmp-rate-limit", UINT64_MAX);
 }
 
-Test(icmp_error, no_limit_per_type_when_the_option_is_zero)
+RIG_TEST(icmp_error, no_limit_per_type_when_the_option_is_zero)
 {
 	limits();
 	net_option(g.n, g.r, IPV4_OPT_ICMP_DST_RATE, 0);

@@ -18,8 +18,6 @@ teardown(void)
 	rig_fini(&g);
 }
 
-TestSuite(ipv4_forward, .init = setup, .fini = teardown);
-
 /* g.got is g.f one hop on: only addresses of the link, TTL and sum differ. */
 static void
 one_hop_on(void)
@@ -39,7 +37,7 @@ one_hop_on(void)
 	cr_assert_arr_eq(h, sent, len);
 }
 
-Test(ipv4_forward, changes_ttl_and_sum_only)
+RIG_TEST(ipv4_forward, changes_ttl_and_sum_only)
 {
 	for (unsigned int ttl = 2; ttl < 256; ttl += 11) {
 		struct ipv4_hdr *h =
@@ -55,7 +53,7 @@ Test(ipv4_forward, changes_ttl_and_sum_only)
 }
 
 /* RFC 1624: the sums that the older equation got wrong. */
-Test(ipv4_forward, sum_holds_for_each_identification)
+RIG_TEST(ipv4_forward, sum_holds_for_each_identification)
 {
 	for (unsigned int id = 0; id < 0x10000; id += 0x3f) {
 		struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 2, 0);
@@ -68,7 +66,7 @@ Test(ipv4_forward, sum_holds_for_each_identification)
 	}
 }
 
-Test(ipv4_forward, ping_across_a_router)
+RIG_TEST(ipv4_forward, ping_across_a_router)
 {
 	const int c = net_host(g.n, "c"), d = net_host(g.n, "d");
 
@@ -107,7 +105,7 @@ chain(struct net *n, int *c, int *d)
 		    "ipv4-ttl", 1);
 }
 
-Test(ipv4_forward, traceroute_names_each_router)
+RIG_TEST(ipv4_forward, traceroute_names_each_router)
 {
 	static const char *const hop[] = {
 	    "10.3.0.1", "10.3.1.2", "10.3.2.2", "10.3.3.2"};
@@ -128,7 +126,7 @@ Test(ipv4_forward, traceroute_names_each_router)
 	cr_assert_eq(r.ttl, 64 - 3);
 }
 
-Test(ipv4_forward, default_ttl_is_the_option)
+RIG_TEST(ipv4_forward, default_ttl_is_the_option)
 {
 	(void)rig_ipv4(&g, g.a, A_ADDR, R_A, PROTO_ICMP, 9);
 	net_frame_icmp(&g.f, ICMP_ECHO, 0, 7, 20);
@@ -142,7 +140,7 @@ Test(ipv4_forward, default_ttl_is_the_option)
 	cr_assert_eq(net_frame_get_ipv4(&g.got)->ttl, 200);
 }
 
-Test(ipv4_forward, directed_broadcast_is_off)
+RIG_TEST(ipv4_forward, directed_broadcast_is_off)
 {
 	(void)rig_udp(&g, A_ADDR, "10.0.2.255", 0, 8);
 	rig_send(&g, g.a);
@@ -152,7 +150,7 @@ Test(ipv4_forward, directed_broadcast_is_off)
 }
 
 /* RFC 1812 5.3.5.2: forwarded as a link broadcast, and received. */
-Test(ipv4_forward, directed_broadcast_when_allowed)
+RIG_TEST(ipv4_forward, directed_broadcast_when_allowed)
 {
 	net_option(g.n, g.r, IPV4_OPT_DIRECTED_BROADCAST, 1);
 	(void)rig_udp(&g, A_ADDR, "10.0.2.255", 9, 8);
@@ -165,7 +163,7 @@ Test(ipv4_forward, directed_broadcast_when_allowed)
 	rig_dropped(&g, "udp-port", 1);
 }
 
-Test(ipv4_forward, directed_broadcast_never_from_a_link_broadcast)
+RIG_TEST(ipv4_forward, directed_broadcast_never_from_a_link_broadcast)
 {
 	net_option(g.n, g.r, IPV4_OPT_DIRECTED_BROADCAST, 1);
 	(void)rig_udp(&g, A_ADDR, "10.0.2.255", 0, 8);
@@ -175,7 +173,7 @@ Test(ipv4_forward, directed_broadcast_never_from_a_link_broadcast)
 	rig_dropped(&g, "ipv4-l2-broadcast", 1);
 }
 
-Test(ipv4_forward, record_route_gains_the_address_it_leaves_by)
+RIG_TEST(ipv4_forward, record_route_gains_the_address_it_leaves_by)
 {
 	static const uint8_t opt[12] = {7, 11, 4};
 	uint32_t addr;
@@ -193,7 +191,7 @@ Test(ipv4_forward, record_route_gains_the_address_it_leaves_by)
 	cr_assert(o[2] == 8 && addr == net_ip(R_B));
 }
 
-Test(ipv4_forward, full_record_route_is_left_alone)
+RIG_TEST(ipv4_forward, full_record_route_is_left_alone)
 {
 	static const uint8_t opt[8] = {7, 7, 8, 9, 9, 9, 9, 0};
 
@@ -206,7 +204,7 @@ Test(ipv4_forward, full_record_route_is_left_alone)
 	one_hop_on();
 }
 
-Test(ipv4_forward, timestamp_gains_address_and_time)
+RIG_TEST(ipv4_forward, timestamp_gains_address_and_time)
 {
 	static const uint8_t opt[20] = {68, 20, 5, 1};
 	uint32_t word[2];
@@ -226,7 +224,7 @@ Test(ipv4_forward, timestamp_gains_address_and_time)
 	cr_assert_eq(ntohl(word[1]) >> 31, 1);
 }
 
-Test(ipv4_forward, timestamp_counts_overflow)
+RIG_TEST(ipv4_forward, timestamp_counts_overflow)
 {
 	static const uint8_t opt[8] = {68, 8, 9, 0x20, 1, 2, 3, 4};
 
@@ -240,7 +238,7 @@ Test(ipv4_forward, timestamp_counts_overflow)
 	cr_assert(net_frame_sums_hold(&g.got));
 }
 
-Test(ipv4_forward, unknown_options_pass)
+RIG_TEST(ipv4_forward, unknown_options_pass)
 {
 	static const uint8_t opt[12] = {1, 0x94, 4, 0, 0, 0x52, 3, 7, 0x88, 4};
 
@@ -292,7 +290,7 @@ fragments(size_t mtu)
 	return n;
 }
 
-Test(ipv4_forward, fragments_at_each_boundary)
+RIG_TEST(ipv4_forward, fragments_at_each_boundary)
 {
 	static const size_t mtu[] = {68, 69, 75, 76, 100, 576, 1280, 1499};
 
@@ -322,7 +320,7 @@ Test(ipv4_forward, fragments_at_each_boundary)
 	}
 }
 
-Test(ipv4_forward, fragment_of_a_fragment_keeps_offset_and_more)
+RIG_TEST(ipv4_forward, fragment_of_a_fragment_keeps_offset_and_more)
 {
 	for (unsigned int more = 0; more < 2; more++) {
 		struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 0, 1000);
@@ -336,7 +334,7 @@ Test(ipv4_forward, fragment_of_a_fragment_keeps_offset_and_more)
 }
 
 /* RFC 791: the copied flag decides; the first piece keeps everything. */
-Test(ipv4_forward, fragments_carry_copied_options_only)
+RIG_TEST(ipv4_forward, fragments_carry_copied_options_only)
 {
 	static const uint8_t opt[12] = {
 	    1, 0x94, 4, 0, 0, 0x42, 6, 7, 1, 1, 1, 0};
@@ -360,7 +358,7 @@ Test(ipv4_forward, fragments_carry_copied_options_only)
 	cr_assert_arr_eq(h + 1, copied, sizeof(copied));
 }
 
-Test(ipv4_forward, df_draws_needfrag_with_the_mtu)
+RIG_TEST(ipv4_forward, df_draws_needfrag_with_the_mtu)
 {
 	static const uint32_t mtu[] = {68, 576, 1006, 1499};
 
@@ -382,7 +380,7 @@ Test(ipv4_forward, df_draws_needfrag_with_the_mtu)
 	rig_dropped(&g, "ipv4-too-big", 4);
 }
 
-Test(ipv4_forward, empty_pool_is_a_counted_drop)
+RIG_TEST(ipv4_forward, empty_pool_is_a_counted_drop)
 {
 	struct rig small = {.n = net_create()};
 

@@ -18,8 +18,6 @@ teardown(void)
 	rig_fini(&g);
 }
 
-TestSuite(ipv4_input, .init = setup, .fini = teardown);
-
 /* g.f is refused in silence, as reason. */
 static void
 refused(const char *reason)
@@ -34,14 +32,14 @@ refused(const char *reason)
 	net_allow_drops(g.n, g.r, reason, 1);
 }
 
-Test(ipv4_input, accepts_what_is_right)
+RIG_TEST(ipv4_input, accepts_what_is_right)
 {
 	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 100);
 	rig_send(&g, g.a);
 	cr_assert(rig_expect(&g, g.b, B_ADDR));
 }
 
-Test(ipv4_input, drops_shorter_than_a_header)
+RIG_TEST(ipv4_input, drops_shorter_than_a_header)
 {
 	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 0);
 	g.f.len = ETHER_HDR_LEN + 19;
@@ -50,7 +48,7 @@ Test(ipv4_input, drops_shorter_than_a_header)
 	refused("ipv4-short");
 }
 
-Test(ipv4_input, drops_other_versions)
+RIG_TEST(ipv4_input, drops_other_versions)
 {
 	for (unsigned int v = 0; v < 16; v++) {
 		struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 0, 0);
@@ -63,7 +61,7 @@ Test(ipv4_input, drops_other_versions)
 	}
 }
 
-Test(ipv4_input, drops_impossible_header_lengths)
+RIG_TEST(ipv4_input, drops_impossible_header_lengths)
 {
 	for (unsigned int words = 0; words < 16; words++) {
 		struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 0, 0);
@@ -76,7 +74,7 @@ Test(ipv4_input, drops_impossible_header_lengths)
 	}
 }
 
-Test(ipv4_input, drops_each_flipped_bit_of_a_header)
+RIG_TEST(ipv4_input, drops_each_flipped_bit_of_a_header)
 {
 	for (unsigned int bit = 8; bit < 160; bit++) {
 		struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 0, 0);
@@ -89,7 +87,7 @@ Test(ipv4_input, drops_each_flipped_bit_of_a_header)
 	cr_assert_eq(rig_count(&g, g.b), 0);
 }
 
-Test(ipv4_input, drops_total_length_beyond_the_frame)
+RIG_TEST(ipv4_input, drops_total_length_beyond_the_frame)
 {
 	struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 0, 100);
 
@@ -98,7 +96,7 @@ Test(ipv4_input, drops_total_length_beyond_the_frame)
 	refused("ipv4-length");
 }
 
-Test(ipv4_input, drops_total_length_below_the_header)
+RIG_TEST(ipv4_input, drops_total_length_below_the_header)
 {
 	struct ipv4_hdr *h = rig_udp(&g, A_ADDR, B_ADDR, 0, 100);
 
@@ -107,7 +105,7 @@ Test(ipv4_input, drops_total_length_below_the_header)
 	refused("ipv4-length");
 }
 
-Test(ipv4_input, trims_padding_of_the_link)
+RIG_TEST(ipv4_input, trims_padding_of_the_link)
 {
 	size_t len;
 
@@ -119,7 +117,7 @@ Test(ipv4_input, trims_padding_of_the_link)
 	cr_assert_eq(g.got.len, ETHER_HDR_LEN + 29);
 }
 
-Test(ipv4_input, drops_martian_sources)
+RIG_TEST(ipv4_input, drops_martian_sources)
 {
 	static const char *const src[] = {
 	    "0.0.0.0",         /* this host */
@@ -142,7 +140,7 @@ Test(ipv4_input, drops_martian_sources)
 	}
 }
 
-Test(ipv4_input, drops_martian_destinations)
+RIG_TEST(ipv4_input, drops_martian_destinations)
 {
 	static const char *const dst[] = {"0.0.0.0", "0.255.0.1", "127.0.0.1",
 	    "127.1.2.3", "240.0.0.1", "255.255.255.254"};
@@ -153,7 +151,7 @@ Test(ipv4_input, drops_martian_destinations)
 	}
 }
 
-Test(ipv4_input, does_not_forward_link_local)
+RIG_TEST(ipv4_input, does_not_forward_link_local)
 {
 	cr_assert_eq(net_route(g.n, g.r, "default via " B_ADDR), 0);
 	(void)rig_udp(&g, "169.254.3.4", B_ADDR, 0, 8);
@@ -162,7 +160,7 @@ Test(ipv4_input, does_not_forward_link_local)
 	refused("ipv4-martian-destination");
 }
 
-Test(ipv4_input, drops_unicast_in_a_link_broadcast)
+RIG_TEST(ipv4_input, drops_unicast_in_a_link_broadcast)
 {
 	static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1};
 
@@ -177,7 +175,7 @@ Test(ipv4_input, drops_unicast_in_a_link_broadcast)
 	refused("ipv4-l2-broadcast");
 }
 
-Test(ipv4_input, drops_multicast_without_listener)
+RIG_TEST(ipv4_input, drops_multicast_without_listener)
 {
 	(void)rig_udp(&g, A_ADDR, "224.0.0.5", 0, 8);
 	refused("ipv4-multicast");
@@ -186,7 +184,7 @@ Test(ipv4_input, drops_multicast_without_listener)
 }
 
 /* They reach UDP, which has no port and sends no error to a group. */
-Test(ipv4_input, takes_all_hosts_and_limited_broadcast)
+RIG_TEST(ipv4_input, takes_all_hosts_and_limited_broadcast)
 {
 	(void)rig_udp(&g, A_ADDR, "224.0.0.1", 0, 8);
 	refused("udp-port");
@@ -198,14 +196,14 @@ Test(ipv4_input, takes_all_hosts_and_limited_broadcast)
 	refused("udp-port");
 }
 
-Test(ipv4_input, takes_a_configuring_host_for_limited_broadcast)
+RIG_TEST(ipv4_input, takes_a_configuring_host_for_limited_broadcast)
 {
 	(void)rig_udp(&g, "0.0.0.0", "255.255.255.255", 0, 8);
 	memset(g.f.data, 0xff, 6);
 	refused("udp-port");
 }
 
-Test(ipv4_input, host_forwards_nothing_and_says_nothing)
+RIG_TEST(ipv4_input, host_forwards_nothing_and_says_nothing)
 {
 	net_option(g.n, g.r, IPV4_OPT_FORWARDING, 0);
 	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 8);
@@ -221,7 +219,7 @@ Test(ipv4_input, host_forwards_nothing_and_says_nothing)
 }
 
 /* RFC 1122 3.3.4.2, the weak model: any of our addresses, on any interface. */
-Test(ipv4_input, takes_the_address_of_another_interface)
+RIG_TEST(ipv4_input, takes_the_address_of_another_interface)
 {
 	(void)rig_ipv4(&g, g.a, A_ADDR, R_B, PROTO_ICMP, 1);
 	net_frame_icmp(&g.f, ICMP_ECHO, 0, 7, 20);

@@ -24,8 +24,6 @@ teardown(void)
 	rig_fini(&g);
 }
 
-TestSuite(ipv4_reass, .init = setup, .fini = teardown);
-
 /* Make message an echo request of size bytes behind the ICMP header. */
 static void
 make_request(size_t size)
@@ -92,7 +90,7 @@ unanswered(void)
 	cr_assert_eq(rig_count(&g, g.a), 0);
 }
 
-Test(ipv4_reass, echo_of_each_size_across_the_wire)
+RIG_TEST(ipv4_reass, echo_of_each_size_across_the_wire)
 {
 	static const size_t size[] = {0, 1, 1471, 1472, 1473, 1479, 1480, 1481,
 	    2951, 2952, 2953, 8000, 32768, 65506, 65507};
@@ -104,7 +102,7 @@ Test(ipv4_reass, echo_of_each_size_across_the_wire)
 		    size[i]);
 }
 
-Test(ipv4_reass, echo_through_a_router_with_a_small_mtu)
+RIG_TEST(ipv4_reass, echo_through_a_router_with_a_small_mtu)
 {
 	static const size_t size[] = {100, 1472, 5000, 65507};
 	const int h = net_host(g.n, "h"), k = net_host(g.n, "k");
@@ -119,7 +117,7 @@ Test(ipv4_reass, echo_through_a_router_with_a_small_mtu)
 		    size[i]);
 }
 
-Test(ipv4_reass, in_order)
+RIG_TEST(ipv4_reass, in_order)
 {
 	make_request(3000);
 	for (size_t at = 0; at < total; at += 800)
@@ -127,7 +125,7 @@ Test(ipv4_reass, in_order)
 	answered();
 }
 
-Test(ipv4_reass, in_reverse_order)
+RIG_TEST(ipv4_reass, in_reverse_order)
 {
 	make_request(3000);
 	piece(2400, total);
@@ -138,7 +136,7 @@ Test(ipv4_reass, in_reverse_order)
 }
 
 /* Every order of five pieces of odd sizes. */
-Test(ipv4_reass, in_every_order)
+RIG_TEST(ipv4_reass, in_every_order)
 {
 	static const size_t cut[] = {0, 8, 800, 808, 1600};
 	unsigned int order[5], orders = 0;
@@ -162,7 +160,7 @@ Test(ipv4_reass, in_every_order)
 	cr_assert_eq(orders, 120);
 }
 
-Test(ipv4_reass, smallest_and_largest_pieces)
+RIG_TEST(ipv4_reass, smallest_and_largest_pieces)
 {
 	make_request(2000);
 	for (size_t at = 0; at < total; at += 8)
@@ -174,7 +172,7 @@ Test(ipv4_reass, smallest_and_largest_pieces)
 	answered();
 }
 
-Test(ipv4_reass, exact_copies_do_no_harm)
+RIG_TEST(ipv4_reass, exact_copies_do_no_harm)
 {
 	make_request(2000);
 	piece(0, 800);
@@ -188,7 +186,7 @@ Test(ipv4_reass, exact_copies_do_no_harm)
 }
 
 /* RFC 5722: the datagram goes, and what comes of it later is refused. */
-Test(ipv4_reass, overlaps_drop_the_whole_datagram)
+RIG_TEST(ipv4_reass, overlaps_drop_the_whole_datagram)
 {
 	static const size_t second[][2] = {
 	    {792, 1600}, {0, 808}, {400, 1208}, {8, 792}, {0, 8}};
@@ -212,7 +210,7 @@ Test(ipv4_reass, overlaps_drop_the_whole_datagram)
 	}
 }
 
-Test(ipv4_reass, an_identifier_is_free_again_after_an_overlap)
+RIG_TEST(ipv4_reass, an_identifier_is_free_again_after_an_overlap)
 {
 	make_request(1000);
 	piece(0, 800);
@@ -228,7 +226,7 @@ Test(ipv4_reass, an_identifier_is_free_again_after_an_overlap)
 	answered();
 }
 
-Test(ipv4_reass, pieces_beyond_the_end_drop_the_datagram)
+RIG_TEST(ipv4_reass, pieces_beyond_the_end_drop_the_datagram)
 {
 	make_request(2000);
 	piece_of(A_ADDR, 1, 800, 1600, false); /* the end */
@@ -241,7 +239,7 @@ Test(ipv4_reass, pieces_beyond_the_end_drop_the_datagram)
 	rig_dropped(&g, "ipv4-reassembly-length", 6);
 }
 
-Test(ipv4_reass, impossible_pieces_are_refused_alone)
+RIG_TEST(ipv4_reass, impossible_pieces_are_refused_alone)
 {
 	make_request(2000);
 	piece_of(A_ADDR, 1, 0, 801, true);        /* not a multiple of 8 */
@@ -256,7 +254,7 @@ Test(ipv4_reass, impossible_pieces_are_refused_alone)
 }
 
 /* The last byte fits, the header of the first piece does not. */
-Test(ipv4_reass, too_long_with_options)
+RIG_TEST(ipv4_reass, too_long_with_options)
 {
 	static const uint8_t opt[8] = {1, 1, 1, 1, 1, 1, 1, 0};
 	struct ipv4_hdr *h;
@@ -276,7 +274,7 @@ Test(ipv4_reass, too_long_with_options)
 	rig_dropped(&g, "ipv4-reassembly-length", 46);
 }
 
-Test(ipv4_reass, time_exceeded_if_the_first_piece_came)
+RIG_TEST(ipv4_reass, time_exceeded_if_the_first_piece_came)
 {
 	static struct net_frame first;
 	const struct ipv4_hdr *h;
@@ -301,7 +299,7 @@ Test(ipv4_reass, time_exceeded_if_the_first_piece_came)
 	rig_dropped(&g, "ipv4-reassembly-timeout", 2);
 }
 
-Test(ipv4_reass, silent_timeout_without_the_first_piece)
+RIG_TEST(ipv4_reass, silent_timeout_without_the_first_piece)
 {
 	make_request(2000);
 	piece(800, 1600);
@@ -315,7 +313,7 @@ Test(ipv4_reass, silent_timeout_without_the_first_piece)
 	answered();
 }
 
-Test(ipv4_reass, datagrams_are_kept_apart)
+RIG_TEST(ipv4_reass, datagrams_are_kept_apart)
 {
 	static const char *const src[] = {A_ADDR, "10.0.1.3"};
 
@@ -331,7 +329,7 @@ Test(ipv4_reass, datagrams_are_kept_apart)
 }
 
 /* The harness gives 8 jumbos to a worker. */
-Test(ipv4_reass, the_oldest_gives_way_when_too_many_are_open)
+RIG_TEST(ipv4_reass, the_oldest_gives_way_when_too_many_are_open)
 {
 	make_request(1000);
 	for (uint16_t id = 0; id < 9; id++) {
@@ -348,7 +346,7 @@ Test(ipv4_reass, the_oldest_gives_way_when_too_many_are_open)
 	rig_dropped(&g, "ipv4-reassembly-timeout", 1);
 }
 
-Test(ipv4_reass, pieces_meet_whichever_worker_they_come_to)
+RIG_TEST(ipv4_reass, pieces_meet_whichever_worker_they_come_to)
 {
 	struct net *n = net_create();
 	const int r = net_node(n, "r", 3, 0, true), h = net_host(n, "h");
@@ -360,7 +358,7 @@ Test(ipv4_reass, pieces_meet_whichever_worker_they_come_to)
 	net_destroy(n);
 }
 
-Test(ipv4_reass, open_datagrams_go_with_their_interface)
+RIG_TEST(ipv4_reass, open_datagrams_go_with_their_interface)
 {
 	make_request(2000);
 	piece(0, 800);
@@ -369,6 +367,7 @@ Test(ipv4_reass, open_datagrams_go_with_their_interface)
 	net_wire_remove(g.n, net_probe_wire(g.n, g.a));
 	net_run(g.n, SEC(1));
 	cr_assert_eq(stack_pkts_in_use(net_stack(g.n, g.r)), 0);
+	rig_dropped(&g, "netif-gone", 1);
 }
 
 /* Answers in what g.a received are whole; how many there were. */
@@ -392,7 +391,7 @@ whole_answers(void)
 }
 
 /* Random orders, losses, copies and overlaps: an answer is whole or nothing. */
-Test(ipv4_reass, whole_or_nothing_at_random)
+RIG_TEST(ipv4_reass, whole_or_nothing_at_random)
 {
 	const size_t part = 304;
 	unsigned int answers = 0;

@@ -33,12 +33,6 @@ teardown(void)
 	rig_fini(&g);
 }
 
-TestSuite(route_flags, .init = setup, .fini = teardown);
-TestSuite(route_change, .init = setup, .fini = teardown);
-TestSuite(route_rtcache, .init = setup, .fini = teardown);
-TestSuite(route_nexthops, .init = setup, .fini = teardown);
-TestSuite(route_config, .init = setup, .fini = teardown);
-
 /* A datagram from a to dst arrives at probe, and not at the others. */
 static void
 goes_to(const char *dst, int probe)
@@ -70,7 +64,7 @@ is_route(const char *addr, uint8_t type, uint8_t plen, uint8_t protocol,
 
 /* --- What kinds there are ---------------------------------------------- */
 
-Test(route_flags, local)
+RIG_TEST(route_flags, local)
 {
 	is_route(R_A, ROUTE_LOCAL, 32, ROUTE_PROTO_KERNEL, "eth0");
 	(void)rig_ipv4(&g, g.a, A_ADDR, R_B, PROTO_ICMP, 1);
@@ -80,18 +74,18 @@ Test(route_flags, local)
 	cr_assert(rig_expect_icmp(&g, g.a, ICMP_ECHO_REPLY, 0));
 }
 
-Test(route_flags, connected)
+RIG_TEST(route_flags, connected)
 {
 	is_route(B_ADDR, ROUTE_UNICAST, 24, ROUTE_PROTO_KERNEL, "eth1");
 	goes_to(B_ADDR, g.b);
 }
 
-Test(route_flags, broadcast)
+RIG_TEST(route_flags, broadcast)
 {
 	is_route("10.0.2.255", ROUTE_BROADCAST, 32, ROUTE_PROTO_KERNEL, "eth1");
 }
 
-Test(route_flags, default_gateway)
+RIG_TEST(route_flags, default_gateway)
 {
 	cr_assert_eq(net_route(g.n, g.r, "default via " B_ADDR), 0);
 	is_route("192.0.2.1", ROUTE_UNICAST, 0, ROUTE_PROTO_STATIC, "eth1");
@@ -100,7 +94,7 @@ Test(route_flags, default_gateway)
 	goes_to(C_ADDR, c);
 }
 
-Test(route_flags, static_gateway)
+RIG_TEST(route_flags, static_gateway)
 {
 	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 via " C_ADDR), 0);
 	is_route("192.0.2.1", ROUTE_UNICAST, 24, ROUTE_PROTO_STATIC, "eth2");
@@ -108,14 +102,14 @@ Test(route_flags, static_gateway)
 	goes_to("192.0.2.255", c);
 }
 
-Test(route_flags, static_on_the_link)
+RIG_TEST(route_flags, static_on_the_link)
 {
 	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 dev eth2"), 0);
 	net_probe_arp(g.n, c, "192.0.2.9");
 	goes_to("192.0.2.9", c);
 }
 
-Test(route_flags, host_route)
+RIG_TEST(route_flags, host_route)
 {
 	cr_assert_eq(net_route(g.n, g.r, "10.0.2.2/32 via " C_ADDR), 0);
 	goes_to(B_ADDR, c);
@@ -123,7 +117,7 @@ Test(route_flags, host_route)
 	goes_to(B_ADDR, g.b);
 }
 
-Test(route_flags, blackhole_is_silent)
+RIG_TEST(route_flags, blackhole_is_silent)
 {
 	cr_assert_eq(net_route(g.n, g.r, "blackhole 192.0.2.0/24"), 0);
 	is_route("192.0.2.1", ROUTE_BLACKHOLE, 24, ROUTE_PROTO_STATIC, NULL);
@@ -133,7 +127,7 @@ Test(route_flags, blackhole_is_silent)
 	rig_dropped(&g, "ipv4-blackhole", 1);
 }
 
-Test(route_flags, reject_answers)
+RIG_TEST(route_flags, reject_answers)
 {
 	cr_assert_eq(net_route(g.n, g.r, "unreachable 192.0.2.0/24"), 0);
 	is_route("192.0.2.1", ROUTE_UNREACHABLE, 24, ROUTE_PROTO_STATIC, NULL);
@@ -143,7 +137,7 @@ Test(route_flags, reject_answers)
 }
 
 /* The tree's root, and a hole in what it covers. */
-Test(route_flags, blackhole_inside_the_default)
+RIG_TEST(route_flags, blackhole_inside_the_default)
 {
 	cr_assert_eq(net_route(g.n, g.r, "default via " B_ADDR), 0);
 	cr_assert_eq(net_route(g.n, g.r, "blackhole 192.0.2.0/25"), 0);
@@ -156,7 +150,7 @@ Test(route_flags, blackhole_inside_the_default)
 
 /* --- Changes ----------------------------------------------------------- */
 
-Test(route_change, reject_to_blackhole)
+RIG_TEST(route_change, reject_to_blackhole)
 {
 	cr_assert_eq(net_route(g.n, g.r, "unreachable 192.0.2.0/24"), 0);
 	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
@@ -168,7 +162,7 @@ Test(route_change, reject_to_blackhole)
 	rig_dropped(&g, "ipv4-blackhole", 1);
 }
 
-Test(route_change, gateway)
+RIG_TEST(route_change, gateway)
 {
 	net_probe_arp(g.n, g.b, "10.0.2.3");
 	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 via " B_ADDR), 0);
@@ -179,7 +173,7 @@ Test(route_change, gateway)
 	cr_assert_eq(net_drops(g.n, g.r, "neigh-unresolved"), 0);
 }
 
-Test(route_change, interface)
+RIG_TEST(route_change, interface)
 {
 	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 via " B_ADDR), 0);
 	goes_to("192.0.2.1", g.b);
@@ -187,7 +181,7 @@ Test(route_change, interface)
 	goes_to("192.0.2.1", c);
 }
 
-Test(route_change, on_link_interface)
+RIG_TEST(route_change, on_link_interface)
 {
 	net_probe_arp(g.n, g.b, "192.0.2.9");
 	net_probe_arp(g.n, c, "192.0.2.9");
@@ -197,7 +191,7 @@ Test(route_change, on_link_interface)
 	goes_to("192.0.2.9", c);
 }
 
-Test(route_change, add_replace_change_and_delete_as_iproute2)
+RIG_TEST(route_change, add_replace_change_and_delete_as_iproute2)
 {
 	const char *net = "192.0.2.0/24 via " B_ADDR;
 
@@ -212,7 +206,7 @@ Test(route_change, add_replace_change_and_delete_as_iproute2)
 }
 
 /* A packet finds the old or the new route at each step, never none. */
-Test(route_change, replacing_loses_nothing)
+RIG_TEST(route_change, replacing_loses_nothing)
 {
 	const struct net_match m = {.ethertype = ETHER_TYPE_IPV4};
 	unsigned int at_b = 0, at_c = 0;
@@ -231,7 +225,7 @@ Test(route_change, replacing_loses_nothing)
 	cr_assert(at_b == 100 && at_c == 100, "%u and %u", at_b, at_c);
 }
 
-Test(route_change, tells_subscribers)
+RIG_TEST(route_change, tells_subscribers)
 {
 	struct event_queue *q;
 	struct event ev;
@@ -256,7 +250,7 @@ Test(route_change, tells_subscribers)
 
 /* --- More specific routes under traffic -------------------------------- */
 
-Test(route_rtcache, more_specific_takes_over_and_gives_back)
+RIG_TEST(route_rtcache, more_specific_takes_over_and_gives_back)
 {
 	const char *const more[] = {
 	    "192.0.2.0/25", "192.0.2.0/26", "192.0.2.1/32", "192.0.0.0/16"};
@@ -289,7 +283,7 @@ prefix_of(uint32_t addr, unsigned int plen)
 	return text;
 }
 
-Test(route_rtcache, each_longer_prefix_wins_and_its_end_gives_back)
+RIG_TEST(route_rtcache, each_longer_prefix_wins_and_its_end_gives_back)
 {
 	const uint32_t addr = 0xc6336455; /* 198.51.100.85 */
 	const char *const gw[] = {B_ADDR, C_ADDR};
@@ -309,7 +303,7 @@ Test(route_rtcache, each_longer_prefix_wins_and_its_end_gives_back)
 	goes_to("198.51.100.85", g.b);
 }
 
-Test(route_rtcache, without_any_route_left)
+RIG_TEST(route_rtcache, without_any_route_left)
 {
 	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 via " B_ADDR), 0);
 	goes_to("192.0.2.1", g.b);
@@ -353,7 +347,7 @@ at(const char where[FLOWS], char probe)
 	return n;
 }
 
-Test(route_nexthops, share_flows_evenly)
+RIG_TEST(route_nexthops, share_flows_evenly)
 {
 	char where[FLOWS];
 
@@ -367,7 +361,7 @@ Test(route_nexthops, share_flows_evenly)
 	cr_assert(at(where, 'c') > FLOWS * 2 / 5);
 }
 
-Test(route_nexthops, share_flows_by_weight)
+RIG_TEST(route_nexthops, share_flows_by_weight)
 {
 	char where[FLOWS];
 
@@ -381,7 +375,7 @@ Test(route_nexthops, share_flows_by_weight)
 	    "%d", at(where, 'c'));
 }
 
-Test(route_nexthops, keep_a_flow_where_it_is)
+RIG_TEST(route_nexthops, keep_a_flow_where_it_is)
 {
 	char first[FLOWS], again[FLOWS];
 
@@ -394,7 +388,7 @@ Test(route_nexthops, keep_a_flow_where_it_is)
 	cr_assert_arr_eq(first, again, FLOWS);
 }
 
-Test(route_nexthops, move_only_the_flows_of_one_that_is_down)
+RIG_TEST(route_nexthops, move_only_the_flows_of_one_that_is_down)
 {
 	char before[FLOWS], during[FLOWS], after[FLOWS];
 	int moved = 0;
@@ -418,7 +412,7 @@ Test(route_nexthops, move_only_the_flows_of_one_that_is_down)
 	cr_assert_arr_eq(before, after, FLOWS);
 }
 
-Test(route_nexthops, all_down_is_unreachable)
+RIG_TEST(route_nexthops, all_down_is_unreachable)
 {
 	cr_assert_eq(
 	    net_route(g.n, g.r,
@@ -432,7 +426,7 @@ Test(route_nexthops, all_down_is_unreachable)
 }
 
 /* Ports are in the first fragment only: all go by the addresses. */
-Test(route_nexthops, fragments_of_a_datagram_stay_together)
+RIG_TEST(route_nexthops, fragments_of_a_datagram_stay_together)
 {
 	const struct net_match m = {.ethertype = ETHER_TYPE_IPV4};
 
@@ -462,7 +456,7 @@ Test(route_nexthops, fragments_of_a_datagram_stay_together)
 
 /* --- What the configuration refuses ------------------------------------ */
 
-Test(route_config, gateway_must_be_on_a_link)
+RIG_TEST(route_config, gateway_must_be_on_a_link)
 {
 	const char *const bad[] = {"192.0.2.0/24 via 172.16.0.1",
 	    "192.0.2.0/24 via 10.0.2.2 dev eth2", "192.0.2.0/24 via " R_A,
@@ -479,7 +473,7 @@ Test(route_config, gateway_must_be_on_a_link)
 	cr_assert_eq(net_route(g.n, g.r, bad[0]), 0);
 }
 
-Test(route_config, unknown_interface)
+RIG_TEST(route_config, unknown_interface)
 {
 	const struct route_nexthop nh = {.netif = 0x00070009, .weight = 1};
 	struct route_config cfg = {.prefix = {192, 0, 2, 0},
@@ -504,7 +498,7 @@ Test(route_config, unknown_interface)
 	cr_assert_eq(ipv4_route_add(st, &cfg, ROUTE_ADD), -EINVAL);
 }
 
-Test(route_config, routes_of_addresses_are_not_configured)
+RIG_TEST(route_config, routes_of_addresses_are_not_configured)
 {
 	const uint8_t local[16] = {10, 0, 1, 1}, net[16] = {10, 0, 1, 0};
 	struct stack *st = net_stack(g.n, g.r);
@@ -546,7 +540,7 @@ many(size_t count)
 	return cfg;
 }
 
-Test(route_config, load_is_one_commit_with_progress)
+RIG_TEST(route_config, load_is_one_commit_with_progress)
 {
 	const size_t count = 100000;
 	struct stack *st = net_stack(g.n, g.r);
@@ -563,7 +557,7 @@ Test(route_config, load_is_one_commit_with_progress)
 	free(cfg);
 }
 
-Test(route_config, load_is_all_or_nothing)
+RIG_TEST(route_config, load_is_all_or_nothing)
 {
 	const size_t count = 5000;
 	struct stack *st = net_stack(g.n, g.r);

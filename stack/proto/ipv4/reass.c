@@ -15,7 +15,8 @@
  *   I3  got counts the bytes of the blocks set; so got == total means that
  *       every byte is there, the first fragment included.
  *   I4  Every fragment is counted once: as part of a datagram delivered, or
- *       under the reason for which the datagram went.
+ *       under the reason for which the datagram went.  Those whose interface
+ *       is gone have no counter any more; their datagram counts as one.
  */
 
 #include <errno.h>
