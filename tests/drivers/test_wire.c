@@ -133,7 +133,7 @@ Test(wire_ring, sends_at_its_rate)
 
 		cr_assert_eq(wire_ring_due(r), due);
 		cr_assert_eq(take(r, due - 1), -1);
-		cr_assert_eq(take(r, due), i);
+		cr_assert_eq(take(r, due), (int64_t)i);
 	}
 	cr_assert_eq(wire_ring_due(r), 10000000 + 480000 + 100);
 	wire_ring_destroy(r);
