@@ -371,6 +371,47 @@ Test(radix_lf, one_item_may_be_in_two_trees)
 	clear();
 }
 
+struct long_item {
+	unsigned bits;
+	uint8_t key[RADIX_LF_BITS_MAX / 8 + 1];
+};
+
+static unsigned
+long_bits(const void *item)
+{
+	return ((const struct long_item *)item)->bits;
+}
+
+Test(radix_lf, keys_may_be_as_long_as_promised)
+{
+	const struct radix_lf_config cfg = {
+	    .key_offset = offsetof(struct long_item, key),
+	    .max_bits = RADIX_LF_BITS_MAX,
+	    .item_bits = long_bits,
+	};
+	static struct long_item a, b, c; /* b and c differ in the last bit */
+	struct radix_lf *other;
+	uint64_t s;
+
+	a.bits = RADIX_LF_BITS_MAX - 1;
+	b.bits = c.bits = RADIX_LF_BITS_MAX;
+	c.key[RADIX_LF_BITS_MAX / 8] = 1 << 1;
+	cr_assert_eq(radix_lf_create(&cfg, &other), 0);
+	cr_assert_eq(radix_lf_insert(other, &b), 0);
+	cr_assert_eq(radix_lf_insert(other, &c), 0);
+	cr_assert_eq(radix_lf_insert(other, &a), 0);
+	s = pserialize_read_enter();
+	cr_assert_eq(radix_lf_lookup(other, b.key, b.bits), &b);
+	cr_assert_eq(radix_lf_lookup(other, c.key, c.bits), &c);
+	cr_assert_eq(radix_lf_lookup(other, c.key, a.bits), &a);
+	cr_assert_null(radix_lf_lookup(other, c.key, a.bits - 1));
+	cr_assert_eq(radix_lf_next(other, a.key, a.bits), &b);
+	cr_assert_eq(radix_lf_next(other, b.key, b.bits), &c);
+	cr_assert_null(radix_lf_next(other, c.key, c.bits));
+	pserialize_read_exit(s);
+	radix_lf_destroy(other);
+}
+
 /* Broken contracts end the program. */
 
 Test(radix_lf, lookup_outside_a_section_aborts, .signal = SIGABRT)
