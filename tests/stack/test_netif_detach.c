@@ -341,7 +341,7 @@ look(void *arg)
 
 Test(netif_detach, stress_of_lookups_while_the_index_grows)
 {
-	const unsigned long rounds = stress_n(3);
+	const unsigned long rounds = stress_n(20);
 
 	for (unsigned long round = 0; round < rounds; round++) {
 		struct lookers l = {.st = testdev_stack(true, 1, 8, NULL)};

@@ -261,6 +261,36 @@ Test(timer, for_the_past_runs_in_the_next_turn)
 	scene_free(s);
 }
 
+/* Arms a timer for the past in the middle of a turn. */
+struct arm_msg {
+	struct worker_msg msg;
+	struct probe *probe;
+};
+
+static void
+on_arm_msg(struct worker *w, struct worker_msg *msg)
+{
+	struct probe *p = ((struct arm_msg *)(void *)msg)->probe;
+
+	p->armed = p->past = true;
+	p->deadline = w->now - MS;
+	timer_arm(w, &p->timer, p->deadline);
+}
+
+Test(timer, for_the_past_runs_in_the_next_turn_even_after_a_leap)
+{
+	struct scene *s = scene_new(7 * MS);
+	struct arm_msg m = {.msg.fn = on_arm_msg, .probe = &s->probe[0]};
+
+	worker_post(stack_worker(s->st, 0), &m.msg);
+	step_at(s, 1000 * MS);
+	cr_assert(timer_armed(&s->probe[0].timer));
+	cr_assert_eq(s->fired, 0);
+	step_at(s, s->now);
+	cr_assert_eq(s->fired, 1);
+	scene_free(s);
+}
+
 Test(timer, that_arms_itself_for_the_past_runs_once_a_turn)
 {
 	struct scene *s = scene_new(7 * MS);
