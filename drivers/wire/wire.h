@@ -78,7 +78,7 @@ int wire_attach(struct wire *w, unsigned int end, struct stack *st,
 
 /*
  * Cut or mend the wire for both ends; a new wire is whole.  What is under way
- * when it is cut arrives.
+ * when it is cut is dropped on arrival as DROP_NETIF_DOWN.
  * Context: control thread without a control mutex; may sleep.
  */
 void wire_set_carrier(struct wire *w, bool whole);

@@ -145,6 +145,8 @@ struct net_reply {
 
 /*
  * Send an echo request and wait for the answer, whose payload is compared.
+ * Answers are seen on interfaces only: a node cannot ping its own addresses
+ * but those of lo.
  * Returns: false if nothing came in time.
  */
 bool net_echo(
