@@ -334,6 +334,28 @@ Test(arp_resolve, interface_removed_while_packets_wait_leaks_nothing)
 	rig_destroy(&r);
 }
 
+Test(arp_resolve, nodes_of_several_workers_find_each_other)
+{
+	struct net *n = net_create();
+	const int a = net_node(n, "a", 3, 0, false);
+	const int r = net_node(n, "r", 3, 0, true);
+	const int b = net_node(n, "b", 3, 0, false);
+
+	(void)net_wire(n, a, "10.1.0.2/24", r, "10.1.0.1/24", NULL);
+	(void)net_wire(n, b, "10.2.0.2/24", r, "10.2.0.1/24", NULL);
+	cr_assert_eq(net_route(n, a, "default via 10.1.0.1"), 0);
+	cr_assert_eq(net_route(n, b, "default via 10.2.0.1"), 0);
+	cr_assert(net_ping(n, a, "10.2.0.2", 56, 0));
+	/* Long enough for each entry to be probed more than once. */
+	for (int s = 0; s < 100; s++) {
+		cr_assert(net_ping(n, a, "10.2.0.2", 56, 0));
+		cr_assert(net_ping(n, b, "10.1.0.2", 56, 0));
+		net_run(n, SEC(1));
+	}
+	net_check_clean(n);
+	net_destroy(n);
+}
+
 Test(arp_resolve, noarp_interface_asks_nobody)
 {
 	const uint8_t hw[6] = {2, 0, 0, 0, 0, 9};
