@@ -53,7 +53,7 @@ def make_tables(folder):
         with table.open("w") as f:
             subprocess.run([gen, "-n", str(ROUTES)], stdout=f, check=True)
     with updates.open("w") as f:
-        subprocess.run([gen, "-n", "100000", "-s", "2", "-g", netlab.SERVER,
+        subprocess.run([gen, "-f", table, "-g", netlab.SERVER,
                         "-u", str(20 * CHURN)], stdout=f, check=True)
     return table, updates
 

@@ -225,12 +225,57 @@ ipv4_route_remove(struct stack *st, const uint8_t *prefix, unsigned int plen)
 	return error;
 }
 
+/* By prefix, so that neighbours in the tree are edited while it is cached. */
 static int
-load(struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
+compare_order(const void *left, const void *right)
+{
+	const struct route_config *a =
+	    *(const struct route_config *const *)left;
+	const struct route_config *b =
+	    *(const struct route_config *const *)right;
+	int order = memcmp(a->prefix, b->prefix, 4);
+
+	if (order == 0)
+		order = (a->plen > b->plen) - (a->plen < b->plen);
+	if (order == 0) /* the same prefix twice: as they came */
+		order = (a > b) - (a < b);
+	return order;
+}
+
+static int
+load_one(struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
     enum route_mode mode)
 {
 	ip->prefsrc_used |= cfg->has_prefsrc;
 	return edit(ip, x, cfg, mode);
+}
+
+/* Under the control mutex; order has n entries. */
+static int
+load_sorted(struct ipv4 *ip, const struct route_config *const *order, size_t n,
+    enum route_mode mode, void (*progress)(void *arg, size_t done),
+    void *progress_arg, size_t *failed)
+{
+	struct route_txn *x;
+	int error;
+
+	error = route_txn_begin(ip->routes, &x);
+	if (error != 0)
+		return error;
+	for (size_t i = 0; i < n; i++) {
+		error = load_one(ip, x, order[i], mode);
+		if (error != 0) {
+			*failed = i;
+			route_txn_abort(x);
+			return error;
+		}
+		if (progress != NULL && (i + 1) % PROGRESS_EVERY == 0)
+			progress(progress_arg, i + 1);
+	}
+	route_txn_commit(x);
+	if (progress != NULL)
+		progress(progress_arg, n);
+	return 0;
 }
 
 int
@@ -239,32 +284,25 @@ ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
     void *progress_arg, size_t *failed)
 {
 	struct ipv4 *ip = ipv4_of(st);
-	struct route_txn *x;
-	size_t i = 0;
+	const struct route_config **order;
+	size_t at = 0;
 	int error;
 
 	if (ip == NULL)
 		return -EAFNOSUPPORT;
+	if (n == 0)
+		return 0;
+	order = malloc(n * sizeof(*order));
+	if (order == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		order[i] = &cfg[i];
+	qsort(order, n, sizeof(*order), compare_order);
 	stack_control_enter(st);
-	error = route_txn_begin(ip->routes, &x);
-	if (error != 0)
-		goto out;
-	for (i = 0; i < n && error == 0; i++) {
-		error = load(ip, x, &cfg[i], mode);
-		if (progress != NULL && (i + 1) % PROGRESS_EVERY == 0)
-			progress(progress_arg, i + 1);
-	}
-	if (error != 0) {
-		route_txn_abort(x);
-		i--;
-	} else {
-		route_txn_commit(x);
-		if (progress != NULL)
-			progress(progress_arg, n);
-	}
-out:
+	error = load_sorted(ip, order, n, mode, progress, progress_arg, &at);
 	stack_control_exit(st);
 	if (error != 0 && failed != NULL)
-		*failed = i;
+		*failed = (size_t)(order[at] - cfg);
+	free(order);
 	return error;
 }
