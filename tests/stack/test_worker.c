@@ -329,7 +329,7 @@ Test(worker, stress_of_falling_asleep_loses_no_message)
 {
 	struct stack *st = testdev_stack(false, 2, 1, NULL);
 	struct log log[2] = {0};
-	const unsigned long rounds = stress_n(3000);
+	const unsigned long rounds = stress_n(1000);
 	struct note n, back;
 
 	cr_assert_eq(stack_start(st), 0);
@@ -415,7 +415,7 @@ Test(worker, stress_of_falling_asleep_loses_no_frame)
 {
 	struct mail_slot m = {.fd = -1};
 	struct stack *st = slot_stack(&m, true);
-	const unsigned long rounds = stress_n(3000);
+	const unsigned long rounds = stress_n(1000);
 
 	for (uint64_t i = 1; i <= rounds; i++) {
 		/* release: pairs with the acquire in slot_poll. */
