@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "libsync/base/fence.h"
 #include "tests/libsync/gate.h"
@@ -49,74 +54,131 @@ Test(base_fence, unknown_mode_aborts, .signal = SIGABRT)
 	(void)sync_fence_mode();
 }
 
+/* Enter a sandbox in which membarrier(2) fails with err. */
+static void
+refuse_membarrier(int err)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {
+	    .len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+		cr_skip_test("this kernel has no system call filters");
+}
+
+static void
+expect_fenced_if_refused(int err)
+{
+	force("auto");
+	refuse_membarrier(err);
+	errno = 0;
+	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_FENCED);
+	cr_assert_eq(errno, 0);
+	sync_fence_light();
+	sync_fence_heavy();
+}
+
+Test(base_fence, membarrier_forbidden_means_fenced)
+{
+	expect_fenced_if_refused(EPERM);
+}
+
+Test(base_fence, membarrier_missing_means_fenced)
+{
+	expect_fenced_if_refused(ENOSYS);
+}
+
+Test(base_fence, membarrier_refused_for_any_reason_means_fenced)
+{
+	expect_fenced_if_refused(ENOTTY);
+}
+
+Test(base_fence, membarrier_asked_for_but_refused_aborts, .signal = SIGABRT)
+{
+	force("membarrier");
+	refuse_membarrier(EPERM);
+	(void)sync_fence_mode();
+}
+
 /*
- * The litmus test "store buffering", round by round on fresh words: the light
- * side stores x and loads y, the heavy side stores y and loads x.
+ * The litmus test "store buffering": in each round one side stores x and loads
+ * y, the other stores y and loads x.  Both hold the line that they load, and
+ * not the one that they store, so that without fences the load comes first.
  */
-struct round {
-	SYNC_ATOMIC(int) x;
+struct word {
+	SYNC_ATOMIC(unsigned long) round;
 	char apart[SYNC_CACHELINE];
-	SYNC_ATOMIC(int) y;
-	bool light_saw, heavy_saw;
-	char apart_too[SYNC_CACHELINE];
 };
 
-static struct round *rounds;
+struct side {
+	struct word *mine, *others;
+	bool heavy;
+	bool *saw; /* round by round: what the other side stored */
+};
+
+static struct word x, y;
+static SYNC_ATOMIC(unsigned long) arrived;
 static unsigned long n;
-static SYNC_ATOMIC(unsigned long) reached;
 
-static void *
-light_side(void *arg)
+/* Wait until both sides have come so far. */
+static void
+meet(unsigned long round)
 {
-	(void)arg;
-	for (unsigned long i = 0; i < n; i++) {
-		struct round *r = &rounds[i];
-
-		/* relaxed: only keeps the two sides close together. */
-		for (int k = 0; sync_load_relaxed(&reached) <= i; k++)
-			if (k > 1000)
-				sched_yield();
-		/* relaxed: the fences are what is tested. */
-		sync_store_relaxed(&r->x, 1);
-		sync_fence_light();
-		/* relaxed: as above. */
-		r->light_saw = sync_load_relaxed(&r->y) != 0;
-	}
-	return NULL;
+	/* relaxed: only keeps the two sides close together. */
+	sync_fetch_add_relaxed(&arrived, 1);
+	/* relaxed: as above. */
+	for (int i = 0; sync_load_relaxed(&arrived) < 2 * round; i++)
+		if (i > 2000)
+			sched_yield();
 }
 
 static void *
-heavy_side(void *arg)
+run_side(void *arg)
 {
-	(void)arg;
-	for (unsigned long i = 0; i < n; i++) {
-		struct round *r = &rounds[i];
+	const struct side *s = arg;
 
-		/* relaxed: only keeps the two sides close together. */
-		sync_store_relaxed(&reached, i + 1);
+	for (unsigned long i = 1; i <= n; i++) {
+		meet(i);
+		/* In each round another one is a little later. */
+		for (unsigned long k = 0; k < (s->heavy ? i : i / 8) % 8; k++)
+			sync_fence_compiler();
 		/* relaxed: the fences are what is tested. */
-		sync_store_relaxed(&r->y, 1);
-		sync_fence_heavy();
+		sync_store_relaxed(&s->mine->round, i);
+		if (s->heavy)
+			sync_fence_heavy();
+		else
+			sync_fence_light();
 		/* relaxed: as above. */
-		r->heavy_saw = sync_load_relaxed(&r->x) != 0;
+		s->saw[i - 1] = sync_load_relaxed(&s->others->round) >= i;
 	}
 	return NULL;
 }
 
 Test(base_fence, stress_one_side_sees_the_other, .timeout = 100)
 {
-	pthread_t light, heavy;
+	struct side light = {.mine = &x, .others = &y, .heavy = false};
+	struct side heavy = {.mine = &y, .others = &x, .heavy = true};
 	unsigned long missed = 0;
+	pthread_t t[2];
 
-	n = stress_n(30000);
-	rounds = calloc(n, sizeof(*rounds));
-	cr_assert_not_null(rounds);
-	cr_assert_eq(pthread_create(&light, NULL, light_side, NULL), 0);
-	cr_assert_eq(pthread_create(&heavy, NULL, heavy_side, NULL), 0);
-	pthread_join(light, NULL);
-	pthread_join(heavy, NULL);
+	n = stress_n(50000);
+	light.saw = calloc(n, sizeof(*light.saw));
+	heavy.saw = calloc(n, sizeof(*heavy.saw));
+	cr_assert(light.saw != NULL && heavy.saw != NULL);
+	cr_assert_eq(pthread_create(&t[0], NULL, run_side, &light), 0);
+	cr_assert_eq(pthread_create(&t[1], NULL, run_side, &heavy), 0);
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
 	for (unsigned long i = 0; i < n; i++)
-		missed += !rounds[i].light_saw && !rounds[i].heavy_saw;
+		missed += !light.saw[i] && !heavy.saw[i];
+	free(light.saw);
+	free(heavy.saw);
 	cr_assert_eq(missed, 0);
-	free(rounds);
 }
