@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/config.h"
+#include "stack/core/stack.h"
+
+static const struct driver loop = {.name = "loop"};
+static const struct driver tap = {.name = "tap"};
+static const struct driver *const drivers[] = {&loop, &tap, NULL};
+
+/* What all checks start from. */
+#define LINKS                             \
+	"interface wan loop up\n"         \
+	"interface lan tap dev=tap0 up\n" \
+	"address 10.0.1.1/24 dev wan\n"
+
+struct bad {
+	const char *text;
+	unsigned int line;
+	const char *word, *reason; /* reason: a part of it */
+};
+
+static void
+expect_errors(const struct bad *b, size_t n)
+{
+	static struct config_error e;
+	struct config c;
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = config_parse(b[i].text, strlen(b[i].text), &c, &e);
+
+		if (rc == 0) {
+			rc = config_check(&c, drivers, &e);
+			config_fini(&c);
+		}
+		cr_assert_eq(rc, -EINVAL, "%s", b[i].text);
+		cr_assert_eq(
+		    e.line, b[i].line, "line %u of: %s", e.line, b[i].text);
+		cr_assert_str_eq(
+		    e.what.word, b[i].word, "%s: %s", e.what.word, b[i].text);
+		cr_assert_not_null(strstr(e.what.reason, b[i].reason), "%s: %s",
+		    e.what.reason, b[i].text);
+	}
+}
+
+#define EXPECT_ERRORS(b) expect_errors(b, sizeof(b) / sizeof((b)[0]))
+
+static void
+parse(const char *text, struct config *c)
+{
+	static struct config_error e;
+	int rc = config_parse(text, strlen(text), c, &e);
+
+	if (rc == 0)
+		rc = config_check(c, drivers, &e);
+	cr_assert_eq(
+	    rc, 0, "line %u %s: %s", e.line, e.what.word, e.what.reason);
+}
+
+Test(config, every_line_is_understood)
+{
+	struct config c;
+
+	parse("# a router\n"
+	      "workers 2\n"
+	      "packets 8192  # each\n"
+	      "\n"
+	      "interface wan loop mtu 1400 up promisc on arp off\n"
+	      "interface lan tap dev=tap0 x=y down\n"
+	      "\taddress 10.0.1.1/24 dev wan\r\n"
+	      "route add default via 10.0.1.254 metric 5 src 10.0.1.1\n"
+	      "route 10.2.0.0/16 nexthop via 10.0.1.3 weight 2 "
+	      "nexthop via 10.0.1.4 dev wan\n"
+	      "route blackhole 10.3.0.0/16\n"
+	      "neighbour 10.0.1.9 lladdr 02:00:00:00:00:0A dev wan\n"
+	      "set forwarding on\n"
+	      "set icmp-rate 7\n"
+	      "table full.txt via 10.0.1.3",
+	    &c);
+	cr_assert_eq(c.workers, 2);
+	cr_assert_eq(c.packets, 8192);
+	cr_assert_eq(c.nlinks, 2);
+	cr_assert_str_eq(c.links[0].driver, "loop");
+	cr_assert_eq(c.links[0].mtu, 1400);
+	cr_assert_eq(c.links[0].up, SPEC_ON);
+	cr_assert_eq(c.links[0].promisc, SPEC_ON);
+	cr_assert_eq(c.links[0].arp, SPEC_OFF);
+	cr_assert_str_eq(c.links[1].args, "dev=tap0 x=y");
+	cr_assert_eq(c.links[1].up, SPEC_OFF);
+	cr_assert_eq(c.links[1].line, 6);
+	cr_assert_eq(c.naddrs, 1);
+	cr_assert_eq(c.addrs[0].plen, 24);
+	cr_assert_eq(c.nroutes, 3);
+	cr_assert_eq(c.routes[0].plen, 0);
+	cr_assert_eq(c.routes[0].metric, 5);
+	cr_assert_eq(c.routes[0].protocol, ROUTE_PROTO_STATIC);
+	cr_assert_eq(c.routes[1].nnexthops, 2);
+	cr_assert_eq(c.routes[1].nexthops[0].weight, 2);
+	cr_assert_str_eq(c.routes[1].nexthops[1].dev, "wan");
+	cr_assert_eq(c.routes[2].type, ROUTE_BLACKHOLE);
+	cr_assert_eq(c.neighs[0].lladdr[5], 0x0a);
+	cr_assert_eq(c.options[IPV4_OPT_FORWARDING].value, 1);
+	cr_assert_eq(c.options[IPV4_OPT_ICMP_RATE].value, 7);
+	cr_assert_str_eq(c.tables[0].path, "full.txt");
+	config_fini(&c);
+}
+
+Test(config, an_empty_file_is_valid)
+{
+	struct config c;
+
+	parse("", &c);
+	cr_assert_eq(c.nlinks, 0);
+	config_fini(&c);
+	parse("\n# nothing\n   \n", &c);
+	config_fini(&c);
+}
+
+Test(config, wrong_words_are_named_with_line_and_reason)
+{
+	static const struct bad bad[] = {
+	    {"\n\nfoo 1\n", 3, "foo", "not one of workers"},
+	    {"workers\n", 1, "workers", "a value must follow"},
+	    {"workers 0\n", 1, "0", "from 1 to 64"},
+	    {"workers 1x\n", 1, "1x", "not a number"},
+	    {"workers 1 2\n", 1, "2", "unexpected word"},
+	    {"packets 1\n", 1, "1", "from 256"},
+	    {"interface\n", 1, "", "name must follow"},
+	    {"interface lan\n", 1, "lan", "a driver must follow"},
+	    {"interface a/b loop\n", 1, "a/b", "no blank"},
+	    {"interface abcdefghijklmnop loop\n", 1, "abcdefghijklmnop",
+		"1 to 15 characters"},
+	    {"interface lan tap mtu 10\n", 1, "10", "from 68"},
+	    {"interface lan tap mtu\n", 1, "mtu", "must follow"},
+	    {"interface lan tap promisc maybe\n", 1, "maybe", "neither on"},
+	    {"set\n", 1, "set", "must follow"},
+	    {"set foo on\n", 1, "foo", "no such option"},
+	    {"set forwarding maybe\n", 1, "maybe", "neither on, off"},
+	    {"set forwarding on\nset forwarding off\n", 2, "forwarding",
+		"line 1"},
+	    {"table\n", 1, "table", "must follow"},
+	    {"table f foo 1\n", 1, "foo", "neither via nor dev"},
+	};
+
+	EXPECT_ERRORS(bad);
+}
+
+Test(config, wrong_addresses_are_named)
+{
+	static const struct bad bad[] = {
+	    {LINKS "address\n", 4, "", "must follow"},
+	    {LINKS "address 10.0.0.256/8 dev wan\n", 4, "10.0.0.256/8",
+		"not an IPv4 prefix"},
+	    {LINKS "address 10.0.0.1/33 dev wan\n", 4, "10.0.0.1/33",
+		"not 0 to 32"},
+	    {LINKS "address 10.0.0.1/8\n", 4, "10.0.0.1/8", "must follow"},
+	    {LINKS "address 10.0.0.1/8 on wan\n", 4, "on", "expected"},
+	    {LINKS "address 10.0.0.1/8 dev foo\n", 4, "foo", "no line"},
+	    {LINKS "address 10.0.1.1/8 dev lan\n", 4, "10.0.1.1", "line 3"},
+	    {LINKS "interface wan loop\n", 4, "wan", "line 1"},
+	    {LINKS "interface x foo\n", 4, "foo", "no such driver"},
+	    {LINKS "neighbour 10.0.1.9 dev wan\n", 4, "10.0.1.9", "lladdr"},
+	    {LINKS "neighbour 10.0.1.9 lladdr 02:00:00:00:00:9 dev wan\n", 4,
+		"02:00:00:00:00:9", "not a link address"},
+	    {LINKS "neighbour 10.0.1.9 lladdr 02:00:00:00:00:09\n", 4,
+		"10.0.1.9", "dev NAME"},
+	};
+
+	EXPECT_ERRORS(bad);
+}
+
+Test(config, wrong_routes_are_named)
+{
+	static const struct bad bad[] = {
+	    {LINKS "route\n", 4, "", "a prefix like"},
+	    {LINKS "route add 10.2.0.0/16\n", 4, "10.2.0.0/16", "via"},
+	    {LINKS "route 10.2.0.1/16 via 10.0.1.2\n", 4, "10.2.0.1/16",
+		"10.2.0.0/16?"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.1\n", 4, "10.0.1",
+		"not an IPv4 address"},
+	    {LINKS "route 10.2.0.0/16 via 0.0.0.0\n", 4, "0.0.0.0",
+		"not a gateway"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.2.2\n", 4, "10.0.2.2",
+		"no address of this file"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.1.2 dev lan\n", 4, "10.0.1.2",
+		"on lan"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.1.1\n", 4, "10.0.1.1",
+		"our own address of line 3"},
+	    {LINKS "route 10.2.0.0/16 dev foo\n", 4, "foo", "no line"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.1.2 foo\n", 4, "foo",
+		"unexpected"},
+	    {LINKS "route 10.2.0.0/16 nexthop weight 2\n", 4, "nexthop", "via"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.1.2 nexthop via 10.0.1.3\n", 4,
+		"nexthop", "either"},
+	    {LINKS "route 10.2.0.0/16 nexthop via 10.0.1.3 weight 256\n", 4,
+		"256", "from 1 to 255"},
+	    {LINKS "route blackhole 10.2.0.0/16 via 10.0.1.3\n", 4, "via",
+		"no next hop"},
+	    {LINKS "route 10.2.0.0/16 dev wan\nroute 10.2.0.0/16 dev lan\n", 5,
+		"10.2.0.0/16", "line 4"},
+	    {LINKS "route 10.2.0.0/16 dev wan proto foo\n", 4, "foo",
+		"protocol"},
+	    {LINKS "table t via 10.9.9.9\n", 4, "10.9.9.9", "no address"},
+	};
+
+	EXPECT_ERRORS(bad);
+}
+
+Test(config, a_line_has_its_bounds)
+{
+	static char text[40000];
+	static struct config_error e;
+	struct config c;
+
+	memset(text, 'x', 20000);
+	cr_assert_eq(config_parse(text, 20000, &c, &e), -EINVAL);
+	cr_assert_not_null(strstr(e.what.reason, "exceeds"));
+	for (size_t i = 0; i < 2000; i++)
+		memcpy(text + 2 * i, "a ", 2);
+	cr_assert_eq(config_parse(text, 4000, &c, &e), -EINVAL);
+	cr_assert_not_null(strstr(e.what.reason, "words on a line"));
+	cr_assert_eq(config_parse("set\0x", 5, &c, &e), -EINVAL);
+	cr_assert_not_null(strstr(e.what.reason, "NUL"));
+}
+
+Test(config, an_error_shows_file_line_word_and_reason)
+{
+	static struct config_error e = {.file = "/etc/x.conf"};
+	struct config c;
+	char text[512];
+
+	cr_assert_eq(config_parse("foo", 3, &c, &e), -EINVAL);
+	config_error_show(&e, text, sizeof(text));
+	cr_assert_eq(
+	    strncmp(text, "/etc/x.conf:1: foo: not one of", 30), 0, "%s", text);
+}
+
+Test(config, a_missing_file_is_an_error)
+{
+	static struct config_error e;
+	struct config c;
+
+	cr_assert_eq(config_load("/nonexistent/x", drivers, &c, &e), -ENOENT);
+	cr_assert_str_eq(e.file, "/nonexistent/x");
+	cr_assert_eq(e.line, 0);
+}
+
+Test(config, a_table_is_read_beside_its_file)
+{
+	static struct config_error e;
+	char dir[] = "/tmp/psnet-test-XXXXXX", path[64], list[64];
+	struct config c;
+	FILE *f;
+
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/c", dir);
+	snprintf(list, sizeof(list), "%s/t", dir);
+	f = fopen(path, "w");
+	fputs(LINKS "table t via 10.0.1.2\n", f);
+	fclose(f);
+	cr_assert_eq(config_load(path, drivers, &c, &e), -ENOENT);
+	cr_assert_eq(e.line, 4);
+	f = fopen(list, "w");
+	fputs("10.5.0.0/16\n10.6.0.0/16 10.0.1.3\n", f);
+	fclose(f);
+	cr_assert_eq(config_load(path, drivers, &c, &e), 0);
+	cr_assert_eq(c.tables[0].list.n, 2);
+	config_fini(&c);
+	f = fopen(list, "w");
+	fputs("10.5.0.0/16\n10.6.0.0/99\n", f);
+	fclose(f);
+	cr_assert_eq(config_load(path, drivers, &c, &e), -EINVAL);
+	cr_assert_str_eq(e.file, list);
+	cr_assert_eq(e.line, 2);
+	cr_assert_str_eq(e.what.word, "10.6.0.0/99");
+	remove(path);
+	remove(list);
+	remove(dir);
+}
