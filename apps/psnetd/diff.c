@@ -162,6 +162,17 @@ same_addr(const struct spec_addr *a, const struct spec_addr *b)
 	       a->plen == b->plen && strcmp(a->dev, b->dev) == 0;
 }
 
+/* Has a detachment taken the addresses of dev along, or will it? */
+static bool
+gone_before(const struct psnetd_diff *d, const char *dev, bool moved)
+{
+	const struct spec_link *old = find_link(d->old, dev);
+
+	if (link_stays(d, dev))
+		return false;
+	return !moved || old == NULL || early_detach(d, old);
+}
+
 /* moved: those that come back on another interface or with another length. */
 static int
 remove_addrs(struct psnetd_diff *d, bool moved)
@@ -172,8 +183,8 @@ remove_addrs(struct psnetd_diff *d, bool moved)
 		const struct spec_addr *a = &d->old->addrs[i];
 		const struct spec_addr *new = find_addr(d->new, a->addr);
 
-		if (!link_stays(d, a->dev) || same_addr(a, new) ||
-		    (new != NULL) != moved)
+		if (same_addr(a, new) || (new != NULL) != moved ||
+		    gone_before(d, a->dev, moved))
 			continue;
 		rc = add_op(d, (struct psnetd_diff_op){
 				   .kind = PSNETD_DIFF_ADDR_REMOVE, .addr = a});

@@ -73,7 +73,7 @@ bind_listen(int fd, const struct sockaddr_un *sun)
 {
 	if (bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0)
 		return -errno;
-	if (chmod(sun->sun_path, 0660) != 0 || listen(fd, 16) != 0) {
+	if (chmod(sun->sun_path, 0660) != 0 || listen(fd, 64) != 0) {
 		const int rc = -errno;
 
 		unlink(sun->sun_path);

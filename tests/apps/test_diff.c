@@ -136,6 +136,13 @@ Test(psnetd_diff, an_address_that_moves_is_removed_first)
 	    "~10.0.1.1 ~10.0.2.1 +10.0.1.1 +10.0.2.1 ", 0, 0);
 }
 
+Test(psnetd_diff, an_address_moves_to_a_new_interface)
+{
+	expect("interface a loop\naddress 10.0.0.1/8 dev a\n",
+	    "interface b loop\naddress 10.0.0.1/8 dev b\n",
+	    "Ab Sb ~10.0.0.1 +10.0.0.1 -a ", 0, 0);
+}
+
 Test(psnetd_diff, only_routes_that_differ_are_touched)
 {
 	expect(BASE "route 10.3.0.0/16 via 10.0.1.2\n"

@@ -1,0 +1,767 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""psnetd and psnetctl as they are, over loop and wire interfaces: no root.
+
+usage: test_psnetd.py BUILD-FOLDER
+
+A test is a function that takes a running daemon; its name is the claim.
+"""
+import array
+import gzip
+import json
+import os
+import pathlib
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+BUILD = pathlib.Path(sys.argv[1])
+BASE = """\
+workers 2
+interface lo0 loop up
+interface east wire peer=west up
+address 10.9.0.1/24 dev lo0
+address 10.8.0.1/24 dev east
+neighbour 10.8.0.9 lladdr 02:00:00:00:00:09 dev east
+route 10.2.0.0/16 via 10.9.0.2
+route blackhole 10.3.0.0/16
+set forwarding on
+"""
+
+
+class Client:
+    """One connection, speaking the protocol by hand."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(path))
+        self.sock.settimeout(60)
+        self.buf = b""
+        self.id = 0
+
+    def send(self, cmd, fd=None, **args):
+        self.id += 1
+        msg = json.dumps({"v": 1, "id": self.id, "cmd": cmd, "args": args})
+        self.raw(msg.encode() + b"\n", fd)
+        return self.id
+
+    def raw(self, data, fd=None):
+        anc = []
+        if fd is not None:
+            anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        n = self.sock.sendmsg([data], anc)
+        self.sock.sendall(data[n:])
+
+    def line(self):
+        """The next message, or None at the end."""
+        while b"\n" not in self.buf:
+            data = self.sock.recv(65536)
+            if not data:
+                return None
+            self.buf += data
+        line, self.buf = self.buf.split(b"\n", 1)
+        return json.loads(line)
+
+    def ask(self, cmd, **args):
+        """A whole answer; long ones are put together."""
+        me = self.send(cmd, **args)
+        result = []
+        while True:
+            r = self.line()
+            assert r["v"] == 1 and r["id"] == me, r
+            if not r.get("more"):
+                break
+            result += r["result"]
+        if r["ok"] and result:
+            r["result"] = result + r["result"]
+        return r
+
+    def code(self, cmd, **args):
+        r = self.ask(cmd, **args)
+        return None if r["ok"] else r["error"]["code"]
+
+    def close(self):
+        self.sock.close()
+
+
+class Daemon:
+    def __init__(self, folder, text=BASE):
+        self.dir = pathlib.Path(folder)
+        self.config = self.dir / "conf"
+        self.path = self.dir / "sock"
+        self.log = self.dir / "log"
+        self.config.write_text(text)
+        with self.log.open("w") as log:
+            self.proc = subprocess.Popen(
+                [BUILD / "apps/psnetd", "-f", self.config, "-s", self.path],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_log("READY")
+
+    def wait_log(self, what, start=0):
+        for _ in range(600):
+            if what in self.log.read_text()[start:]:
+                return
+            if self.proc.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError("no %s: %s" % (what, self.log.read_text()))
+
+    def client(self):
+        return Client(self.path)
+
+    def reload(self, text, expect="RELOADED"):
+        at = len(self.log.read_text())
+        self.config.write_text(text)
+        self.proc.send_signal(signal.SIGHUP)
+        self.wait_log(expect, at)
+        return self.log.read_text()[at:]
+
+    def ctl(self, *args, status=0, **kw):
+        r = subprocess.run([BUILD / "apps/psnetctl", "-S", self.path, *args],
+                           capture_output=True, text=True, timeout=120,
+                           check=False, **kw)
+        assert r.returncode == status, (args, r.returncode, r.stdout, r.stderr)
+        return r.stdout if status == 0 else r.stderr
+
+    def ctl_json(self, *args):
+        return json.loads(self.ctl("-j", *args))
+
+    def state(self):
+        """Everything a person configured, to compare."""
+        c = self.client()
+        try:
+            return [c.ask(cmd, **args)["result"] for cmd, args in (
+                ("link.show", {}), ("addr.show", {}),
+                ("route.show", {"table": "all"}), ("neigh.show", {}),
+                ("option.show", {}))]
+        finally:
+            c.close()
+
+    def routes(self):
+        c = self.client()
+        n = c.ask("stats.show")["result"]["routes"]
+        c.close()
+        return n
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+        return self.proc.wait(60)
+
+
+# -- the protocol ----------------------------------------------------------------
+
+def bad_requests_are_answered_by_name(d):
+    c = d.client()
+    for text, code, word in (
+            (b'{"v":2,"id":7,"cmd":"hello"}', "EPROTONOSUPPORT", "v"),
+            (b'{"id":7,"cmd":"hello"}', "EINVAL", "v"),
+            (b'{"v":1,"id":7}', "EINVAL", "cmd"),
+            (b'{"v":1,"id":7,"cmd":"hello","x":1}', "EINVAL", "x"),
+            (b'{"v":1,"id":7,"cmd":"hello","args":[]}', "EINVAL", "args"),
+            (b'{"v":1,"id":7,"cmd":"hello","args":{"y":1}}', "EINVAL", "y"),
+            (b'{"v":1,"id":7,"cmd":"frobnicate"}', "ENOSYS", "frobnicate"),
+            (b'{"v":1,"id":7,"cmd":"hello","cmd":"hello"}', "EINVAL", None),
+            (b'[1]', "EINVAL", None), (b'{', "EINVAL", None),
+            (b'\xff\xfe', "EINVAL", None)):
+        c.raw(text + b"\n")
+        r = c.line()
+        assert not r["ok"] and r["error"]["code"] == code, (text, r)
+        assert r["error"].get("word") == word, (text, r)
+        assert r["error"]["message"], r
+    assert c.ask("hello")["result"]["protocol"] == 1, "still connected"
+
+
+def wrong_arguments_are_answered_by_name(d):
+    c = d.client()
+    for cmd, args, code in (
+            ("link.show", {"dev": "nope"}, "ENODEV"),
+            ("link.set", {"dev": "lo0", "mtu": 1}, "EINVAL"),
+            ("link.set", {"dev": "lo0", "up": 1}, "EINVAL"),
+            ("link.add", {"dev": "x"}, "EINVAL"),
+            ("link.add", {"dev": "x", "driver": "nope"}, "ENOENT"),
+            ("link.add", {"dev": "lo0", "driver": "loop"}, "EEXIST"),
+            ("link.del", {"dev": "nope"}, "ENODEV"),
+            ("addr.add", {"dev": "lo0", "local": "10.9.0.1", "prefixlen": 24},
+             "EEXIST"),
+            ("addr.add", {"dev": "east", "local": "10.9.0.1"}, "EADDRINUSE"),
+            ("addr.add", {"dev": "lo0", "local": "224.0.0.1"},
+             "EADDRNOTAVAIL"),
+            ("addr.del", {"dev": "lo0", "local": "10.1.1.1"}, "EADDRNOTAVAIL"),
+            ("route.add", {"dst": "10.2.0.0/16", "gateway": "10.9.0.3"},
+             "EEXIST"),
+            ("route.add", {"dst": "10.2.0.1/16", "gateway": "10.9.0.3"},
+             "EINVAL"),
+            ("route.add", {"dst": "10.77.0.0/16"}, "EINVAL"),
+            ("route.add", {"dst": "10.77.0.0/16", "gateway": "1.1.1.1"},
+             "ENETUNREACH"),
+            ("route.add", {"dst": "10.77.0.0/16", "dev": "nope"}, "ENODEV"),
+            ("route.add", {"dst": "10.77.0.0/16", "nexthops": [{}]}, "EINVAL"),
+            ("route.change", {"dst": "10.77.0.0/16", "dev": "lo0"}, "ENOENT"),
+            ("route.del", {"dst": "10.77.0.0/16"}, "ENOENT"),
+            ("route.del", {"dst": "10.2.0.0/16", "gateway": "10.9.0.7"},
+             "ENOENT"),
+            ("route.del", {"dst": "10.9.0.0/24"}, "EPERM"),
+            ("route.get", {"dst": "99.0.0.1"}, "ENETUNREACH"),
+            ("route.load", {}, "EBADF"),
+            ("neigh.add", {"dst": "10.8.0.9", "dev": "east",
+                           "lladdr": "02:00:00:00:00:09"}, "EEXIST"),
+            ("neigh.del", {"dst": "10.8.0.77", "dev": "east"}, "ENOENT"),
+            ("neigh.add", {"dst": "10.8.0.7", "dev": "east",
+                           "lladdr": "ff:ff:ff:ff:ff:ff"}, "EINVAL"),
+            ("option.set", {"name": "nope", "value": 1}, "ENOENT"),
+            ("option.set", {"name": "default-ttl", "value": 256}, "EINVAL"),
+            ("monitor", {"kinds": ["nope"]}, "EINVAL")):
+        assert c.code(cmd, **args) == code, (cmd, args, c.code(cmd, **args))
+
+
+def requests_may_be_cut_or_joined(d):
+    c = d.client()
+    one = b'{"v":1,"id":5,"cmd":"hello"}\n'
+    for i in range(len(one)):
+        c.raw(one[i:i + 1])
+    assert c.line()["id"] == 5
+    c.raw(one * 300)
+    assert all(c.line()["ok"] for _ in range(300))
+    c.raw(b"\n  \n\r\n" + one)
+    assert c.line()["ok"], "blank lines do not count"
+
+
+def an_endless_request_is_refused(d):
+    c = d.client()
+    try:
+        c.raw(b'{"v":1,' + b" " * 200000)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    r = c.line()
+    assert r["error"]["code"] == "EMSGSIZE", r
+    d.client().ask("hello")
+
+
+def input_that_ends_is_still_answered(d):
+    c = d.client()
+    c.raw(b'{"v":1,"id":1,"cmd":"hello"}\n{"v":1,"id":2,"cmd":"route.show"}\n')
+    c.sock.shutdown(socket.SHUT_WR)
+    assert c.line()["id"] == 1 and c.line()["id"] == 2
+    assert c.line() is None, "and then the daemon closes"
+
+
+def clients_are_bounded(d):
+    many = [d.client() for _ in range(80)]
+    codes = []
+    for c in many:
+        try:
+            c.send("hello")
+        except BrokenPipeError:
+            pass
+        r = c.line()
+        codes.append("ok" if r["ok"] else r["error"]["code"])
+    assert codes.count("ok") == 64 and codes.count("EUSERS") == 16, codes
+    for c in many:
+        c.close()
+    for _ in range(100):   # until the daemon noticed
+        c = d.client()
+        try:
+            c.send("hello")
+        except BrokenPipeError:
+            pass
+        if c.line()["ok"]:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no room after all left")
+
+
+def a_client_that_never_reads_harms_nobody(d):
+    load(d, make_list(d, 20000), replace=True)
+    slow = d.client()
+    for _ in range(50):
+        slow.send("route.show", table="all")
+    monitor = d.client()
+    assert monitor.ask("monitor", kinds=["route"])["ok"]
+    c = d.client()
+    for i in range(20000):
+        c.raw(b'{"v":1,"id":1,"cmd":"route.replace","args":'
+              b'{"dst":"10.66.0.0/16","gateway":"10.9.0.%d"}}\n'
+              % (2 + i % 200))
+        assert c.line()["ok"]
+    lost = 0
+    monitor.sock.settimeout(2)
+    try:
+        while True:
+            lost += monitor.line().get("lost", 0)
+            if lost == 0:
+                # Told with the first event that fits again.
+                c.ask("route.replace", dst="10.66.0.0/16", gateway="10.9.0.2")
+    except TimeoutError:
+        pass
+    assert lost > 0, "events were lost, and the client was told"
+    slow.close()
+    assert c.ask("route.flush", protocol="boot")["ok"]
+
+
+# -- psnetctl ----------------------------------------------------------------------
+
+def links_are_shown_set_added_deleted(d):
+    assert "lo0: <LOOPBACK" in d.ctl("link", "show", "lo0")
+    assert "mtu 1500" in d.ctl("l", "s", "dev", "west")
+    d.ctl("link", "add", "x0", "type", "loop", "mtu", "1400", "up")
+    link = d.ctl_json("link", "show", "x0")[0]
+    assert link["mtu"] == 1400 and "UP" in link["flags"], link
+    assert link["driver"] == "loop" and link["operstate"] == "UP"
+    d.ctl("link", "set", "dev", "x0", "down", "mtu", "1300")
+    link = d.ctl_json("link", "show", "x0")[0]
+    assert link["mtu"] == 1300 and "UP" not in link["flags"], link
+    text = d.ctl("-s", "link", "show", "x0")
+    assert "worker 0" in text and "worker 1" in text, text
+    assert len(d.ctl_json("-s", "link", "show", "x0")[0]["worker_stats"]) == 2
+    d.ctl("link", "del", "x0")
+    assert "x0" not in d.ctl("link")
+
+
+def addresses_are_shown_added_deleted(d):
+    d.ctl("addr", "add", "10.7.0.1/24", "dev", "lo0")
+    assert "inet 10.7.0.1/24 brd 10.7.0.255 scope global lo0" in d.ctl("addr")
+    info = d.ctl_json("addr", "show", "lo0")[0]["addr_info"]
+    assert {"10.9.0.1", "10.7.0.1"} == {a["local"] for a in info}, info
+    d.ctl("a", "d", "10.7.0.1/24", "dev", "lo0")
+    assert "10.7.0.1" not in d.ctl("addr")
+
+
+def routes_are_edited_and_shown(d):
+    d.ctl("route", "add", "10.4.0.0/16", "via", "10.9.0.3", "metric", "9",
+          "src", "10.9.0.1", "proto", "bgp")
+    assert ("10.4.0.0/16 via 10.9.0.3 dev lo0 proto bgp src 10.9.0.1 metric 9\n"
+            in d.ctl("route"))
+    d.ctl("route", "change", "10.4.0.0/16", "via", "10.9.0.4")
+    assert "10.4.0.0/16 via 10.9.0.4 dev lo0\n" in d.ctl("route")
+    d.ctl("route", "replace", "10.5.0.0/16", "nexthop", "via", "10.9.0.5",
+          "weight", "3", "nexthop", "via", "10.8.0.6")
+    hops = d.ctl_json("route", "show", "10.5.0.0/16")[0]["nexthops"]
+    assert hops == [{"gateway": "10.9.0.5", "dev": "lo0", "weight": 3},
+                    {"gateway": "10.8.0.6", "dev": "east", "weight": 1}], hops
+    assert "\tnexthop via 10.9.0.5 dev lo0 weight 3\n" in d.ctl("route")
+    d.ctl("route", "add", "prohibit", "10.6.0.0/16")
+    assert "prohibit 10.6.0.0/16\n" in d.ctl("route")
+    assert d.ctl("route", "get", "10.4.1.1") == \
+        "10.4.1.1 via 10.9.0.4 dev lo0 src 10.9.0.1\n"
+    assert d.ctl_json("route", "get", "10.4.1.1")[0]["prefix"] == "10.4.0.0/16"
+    assert "local 10.9.0.1 dev lo0" in d.ctl("route", "show", "table", "local")
+    assert d.ctl("r", "s", "type", "blackhole").startswith("blackhole")
+    assert "10.4.0.0/16" in d.ctl("route", "show", "root", "10.4.0.0/14")
+    assert "10.4.0.0/16" in d.ctl("route", "show", "match", "10.4.1.0/24")
+    assert d.ctl("route", "show", "10.4.0.0/15") == ""
+    assert d.ctl("route", "flush", "proto", "boot") == "removed 3\n"
+    assert d.ctl("route", "show", "proto", "boot") == ""
+
+
+def neighbours_are_edited_and_shown(d):
+    d.ctl("neigh", "add", "10.8.0.5", "lladdr", "02:00:00:00:00:05", "dev",
+          "east")
+    line = "10.8.0.5 dev east lladdr 02:00:00:00:00:05 PERMANENT\n"
+    assert line in d.ctl("neigh"), d.ctl("neigh")
+    d.ctl("neigh", "replace", "10.8.0.5", "lladdr", "02:00:00:00:00:06", "dev",
+          "east")
+    entry = [n for n in d.ctl_json("neigh", "show", "east")
+             if n["dst"] == "10.8.0.5"]
+    assert entry == [{"dst": "10.8.0.5", "dev": "east", "state": ["PERMANENT"],
+                      "lladdr": "02:00:00:00:00:06"}], entry
+    assert "confirmed" in d.ctl("-s", "neigh")
+    d.ctl("neigh", "del", "10.8.0.5", "dev", "east")
+    assert "10.8.0.5" not in d.ctl("neigh")
+    d.ctl("neigh", "flush", "dev", "east")
+    assert "10.8.0.9" in d.ctl("neigh"), "permanent entries stay"
+    assert d.ctl("neigh", "flush", "all", "permanent") == "removed 1\n"
+    d.ctl("neigh", "add", "10.8.0.9", "lladdr", "02:00:00:00:00:09", "dev",
+          "east")
+
+
+def options_are_set_and_shown(d):
+    assert "forwarding 1\n" in d.ctl("set")
+    d.ctl("set", "default-ttl", "77")
+    assert {"name": "default-ttl", "value": 77} in d.ctl_json("set")
+    d.ctl("set", "default-ttl", "64")
+
+
+def statistics_and_drops_are_shown(d):
+    text = d.ctl("stats")
+    assert "east" in text and "tx packets" in text
+    s = d.ctl_json("stats")
+    assert {w["worker"] for w in s["workers"]} == {0, 1}
+    east = sum(i["tx_packets"] for i in s["interfaces"]
+               if i["ifname"] == "east")
+    assert east > 0, "the address was announced"
+    assert "per second" in d.ctl("stats", "-w", "1", "-c", "1")
+    assert "meaning" in d.ctl("drops")
+    for drop in d.ctl_json("drops"):
+        assert drop["count"] > 0 and drop["text"] and drop["reason"], drop
+
+
+def the_exit_status_and_the_message_say_who_refused(d):
+    assert "\"10.0.0.1/8\"" in d.ctl(
+        "route", "add", "10.0.0.1/8", "via", "10.9.0.2", status=1)
+    assert "\"frob\"" in d.ctl("frob", status=1)
+    assert "\"frob\"" in d.ctl("route", "frob", status=1)
+    assert "\"-frob\"" in d.ctl("-frob", status=1)
+    assert "psnetd answers: \"99.0.0.1\"" in d.ctl(
+        "route", "get", "99.0.0.1", status=2)
+    r = subprocess.run([BUILD / "apps/psnetctl", "-S", d.dir / "none", "link"],
+                       capture_output=True, text=True, check=False)
+    assert r.returncode == 2 and "Cannot reach psnetd" in r.stderr, r
+
+
+def every_object_has_help_with_examples(d):
+    assert "Examples:" in d.ctl("--help")
+    for o in ("link", "addr", "route", "neigh", "stats", "drops", "set",
+              "monitor"):
+        assert "Example" in d.ctl(o, "help"), o
+
+
+def events_are_told_to_a_monitor(d):
+    p = subprocess.Popen([BUILD / "apps/psnetctl", "-S", d.path, "monitor",
+                          "route", "link"], stdout=subprocess.PIPE, text=True)
+    try:
+        for _ in range(200):   # until it is subscribed
+            d.ctl("route", "replace", "10.44.0.0/16", "via", "10.9.0.2")
+            time.sleep(0.05)
+            if select_now(p.stdout):
+                break
+        assert "10.44.0.0/16 via 10.9.0.2" in p.stdout.readline()
+        d.ctl("route", "del", "10.44.0.0/16")
+        while "Deleted 10.44.0.0/16" not in p.stdout.readline():
+            pass
+        d.ctl("link", "set", "lo0", "mtu", "9000")
+        while "lo0" not in p.stdout.readline():
+            pass
+        d.ctl("link", "set", "lo0", "mtu", "65535")
+    finally:
+        p.kill()
+        p.wait()
+
+
+def a_batch_stops_at_an_error_unless_forced(d):
+    batch = d.dir / "batch"
+    batch.write_text("# comment\nroute add 10.31.0.0/16 via 10.9.0.2\n"
+                     "route add 10.31.0.0/16 via 10.9.0.2\n"
+                     "route add 10.32.0.0/16 via 10.9.0.2\n")
+    err = d.ctl("-b", batch, status=2)
+    assert "Command failed %s:3" % batch in err, err
+    assert "10.32.0.0/16" not in d.ctl("route")
+    d.ctl("route", "flush", "proto", "boot")
+    err = d.ctl("-force", "-batch", batch, status=2)
+    assert "Command failed %s:3" % batch in err, err
+    assert "10.32.0.0/16" in d.ctl("route")
+    d.ctl("route", "flush", "proto", "boot")
+    out = d.ctl("-force", "-rate", "1000", "-b", "-",
+                input="route replace 10.31.0.0/16 via 10.9.0.2\n" * 300)
+    assert out.startswith("300 commands, 0 failed"), out
+    d.ctl("route", "flush", "proto", "boot")
+
+
+# -- loads -------------------------------------------------------------------------
+
+def make_list(d, n, tail=""):
+    path = d.dir / ("list%d" % n)
+    path.write_text("".join(
+        "%d.%d.%d.0/24\n" % (20 + (i >> 16), i >> 8 & 255, i & 255)
+        for i in range(n)) + tail)
+    return path
+
+
+def load(d, path, **args):
+    """By hand: every message of the answer."""
+    c = d.client()
+    with path.open("rb") as f:
+        c.send("route.load", fd=f.fileno(), gateway="10.9.0.2", **args)
+    msgs = []
+    while not msgs or "ok" not in msgs[-1]:
+        msgs.append(c.line())
+    c.close()
+    return msgs
+
+
+def a_hundred_thousand_routes_are_one_commit(d):
+    before = d.routes()
+    msgs = load(d, make_list(d, 100000))
+    assert msgs[-1]["ok"] and msgs[-1]["result"]["routes"] == 100000, msgs[-1]
+    phases = [m["progress"]["phase"] for m in msgs[:-1]]
+    assert "parse" in phases and "commit" in phases, phases
+    assert d.routes() == before + 100000
+    assert "21.3.7.0/24 via 10.9.0.2 dev lo0\n" == d.ctl(
+        "route", "show", "21.3.7.0/24")
+    assert len(d.ctl("route").splitlines()) == len(d.ctl_json("route"))
+    assert d.ctl("route", "flush", "root", "20.0.0.0/6", "proto",
+                 "boot") == "removed 100000\n"
+    assert d.routes() == before
+
+
+def a_bad_line_loads_nothing_and_is_named(d):
+    before = d.routes()
+    path = make_list(d, 5000, "10.0.0.1/8\n")
+    assert "%s:5001: \"10.0.0.1/8\"" % path in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    path = make_list(d, 5000, "10.2.0.0/16\n")
+    assert "%s:5001: \"10.2.0.0/16\": there is a route" % path in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    path = make_list(d, 5000, "10.66.0.0/16 1.1.1.1\n")
+    assert "%s:5001: \"1.1.1.1\": no connected" % path in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    assert d.routes() == before
+    assert "\"/none\"" in d.ctl("route", "load", "/none", status=1)
+
+
+def a_list_may_come_packed_or_by_a_pipe(d):
+    path = make_list(d, 1000)
+    packed = d.dir / "list.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    out = d.ctl("route", "load", packed, "via", "10.9.0.2")
+    assert out.startswith("loaded 1000 routes in "), out
+    out = d.ctl("-j", "route", "load", "-", "via", "10.9.0.3", "replace",
+                input=path.read_text())
+    assert json.loads(out)["routes"] == 1000, out
+    assert "via 10.9.0.3" in d.ctl("route", "show", "20.0.5.0/24")
+    d.ctl("route", "flush", "proto", "boot")
+
+
+def others_are_served_while_a_list_is_loaded(d):
+    path = make_list(d, 300000)
+    loader, c = d.client(), d.client()
+    with path.open("rb") as f:
+        loader.send("route.load", fd=f.fileno(), gateway="10.9.0.2")
+    answered, done = 0, False
+    while not done:
+        assert c.ask("route.get", dst="10.2.3.4")["ok"]
+        answered += 1
+        while loader.buf or select_now(loader.sock):
+            if "ok" in loader.line():
+                done = True
+                break
+    assert answered > 10, answered
+    # What changes the stack waits for the commit and is done then.
+    with path.open("rb") as f:
+        loader.send("route.load", fd=f.fileno(), gateway="10.9.0.3",
+                    replace=True)
+    assert c.ask("route.add", dst="10.67.0.0/16", gateway="10.9.0.2")["ok"]
+    while "ok" not in loader.line():
+        pass
+    d.ctl("route", "flush", "proto", "boot")
+
+
+def a_client_killed_in_the_middle_of_a_load_harms_nobody(d):
+    before = d.routes()
+    path = make_list(d, 300000)
+    for delay in (0.0, 0.05, 0.2, 0.5):
+        p = subprocess.Popen([BUILD / "apps/psnetctl", "-S", d.path, "route",
+                              "load", path, "via", "10.9.0.2"],
+                             stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        p.kill()
+        p.wait()
+        c = d.client()
+        # A change waits for the commit: after it the load is over.
+        assert c.ask("route.replace", dst="10.67.0.0/16",
+                     gateway="10.9.0.2")["ok"]
+        assert d.routes() - before in (1, 300001), d.routes()
+        c.ask("route.flush", protocol="boot")
+        c.close()
+    assert d.routes() == before
+
+
+# -- reloads -------------------------------------------------------------------------
+
+def a_reload_touches_only_what_differs(d):
+    before = d.ctl_json("-s", "link")
+    d.ctl("route", "add", "10.55.0.0/16", "via", "10.9.0.2")
+    d.reload(BASE + "interface x loop up\naddress 10.6.0.1/24 dev x\n"
+             "route 10.61.0.0/16 via 10.6.0.2\n")
+    after = d.ctl_json("-s", "link")
+    names = {i["ifname"]: i for i in after}
+    for link in before:
+        same = names[link["ifname"]]
+        assert same["id"] == link["id"], "the same interface"
+        assert same["stats"]["tx"]["packets"] >= \
+            link["stats"]["tx"]["packets"], "and its counters"
+    assert "10.61.0.0/16 via 10.6.0.2 dev x proto static" in d.ctl("route")
+    assert "10.55.0.0/16" in d.ctl("route"), "not the file's business"
+    d.reload(BASE)
+    assert "10.61.0.0/16" not in d.ctl("route")
+    assert "x:" not in d.ctl("link")
+    d.ctl("route", "del", "10.55.0.0/16")
+
+
+def a_failed_reload_changes_nothing(d):
+    before = d.state()
+    for text, what in (
+            (BASE + "frob\n", ":10: frob: not one of"),
+            (BASE + "route 10.2.0.0/16 via 10.9.0.3\n", "line 7"),
+            (BASE + "route 10.66.0.0/16 via 1.1.1.1\n", ":10: 1.1.1.1: no"),
+            (BASE.replace("workers 2", "workers 1"), "workers: cannot"),
+            (BASE + "table /none via 10.9.0.2\n", ":10: /none: No such"),
+            # These fail while they are applied, after other changes.
+            (BASE.replace("dev lo0\n", "dev lo0\naddress 10.6.0.1/24 dev "
+                          "lo0\n").replace("lo0 loop", "lo0 loop mtu 9000") +
+             "interface x loop up\nroute 10.9.0.0/24 via 10.9.0.2\n",
+             ":12: 10.9.0.0/24: this route follows"),
+            (BASE.replace("interface lo0 loop", "interface lo0 loop x=1") +
+             "set default-ttl 0\n", "nothing is changed"),
+            (BASE.replace("interface lo0 loop", "interface l1 loop")
+             .replace("dev lo0", "dev l1") +
+             "route 10.9.0.0/24 via 10.9.0.2\n", "this route follows"),
+            (BASE.replace("set forwarding on", "set forwarding off") +
+             "set default-ttl 256\n", ":10: default-ttl: the value 256")):
+        said = d.reload(text, "nothing is changed")
+        assert what in said, said
+        now = d.state()
+        for a, b in zip(before, now):
+            drop_ids(a)
+            drop_ids(b)
+            assert a == b, (text, a, b)
+    d.reload(BASE)
+
+
+def a_device_that_changes_is_made_anew_with_what_hangs_on_it(d):
+    d.reload(BASE.replace("east wire peer=west", "east wire peer=north"))
+    assert "north" in d.ctl("link")
+    d.ctl("link", "del", "west")   # the other end lives on its own
+    assert "10.8.0.9 dev east lladdr 02:00:00:00:00:09" in d.ctl("neigh")
+    assert "inet 10.8.0.1/24" in d.ctl("addr", "show", "east")
+    d.reload(BASE)
+    d.ctl("link", "del", "north")
+
+
+def what_was_lost_is_made_again(d):
+    d.ctl("link", "del", "lo0")
+    assert "10.2.0.0/16" not in d.ctl("route")
+    d.reload(BASE)
+    assert "10.2.0.0/16 via 10.9.0.2 dev lo0 proto static" in d.ctl("route")
+    d.ctl("route", "del", "10.2.0.0/16")
+    d.ctl("addr", "del", "10.8.0.1/24", "dev", "east")
+    d.reload(BASE)
+    assert "10.2.0.0/16" in d.ctl("route")
+    assert "10.8.0.1/24" in d.ctl("addr")
+
+
+def a_table_of_the_file_is_loaded_and_changed(d):
+    table = make_list(d, 20000)
+    text = BASE + "table %s via 10.9.0.2\n" % table.name
+    before = d.routes()
+    d.reload(text)
+    assert d.routes() == before + 20000
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(lines[1:] + ["9.0.0.0/8 10.9.0.3"]) + "\n")
+    d.reload(text)
+    assert d.routes() == before + 20000
+    assert d.ctl("route", "show", "20.0.0.0/24") == ""
+    assert "via 10.9.0.3" in d.ctl("route", "show", "9.0.0.0/8")
+    table.write_text("\n".join(lines[:100]) + "\n9.0.0.0/99\n")
+    assert "%s:101: 9.0.0.0/99" % table in d.reload(text, "nothing is changed")
+    assert d.routes() == before + 20000
+    d.reload(BASE)
+    assert d.routes() == before
+
+
+# -- the process ---------------------------------------------------------------------
+
+def the_socket_is_private_and_has_one_owner(d):
+    assert d.path.stat().st_mode & 0o777 == 0o660
+    r = subprocess.run([BUILD / "apps/psnetd", "-f", d.config, "-s", d.path],
+                       capture_output=True, text=True, timeout=60, check=False)
+    assert r.returncode == 1 and "in use" in r.stderr, r
+    assert d.ctl("link"), "the first one lives on"
+
+
+def the_exit_status_of_the_daemon_means_something(d):
+    def run(*args):
+        return subprocess.run([BUILD / "apps/psnetd", *args], text=True,
+                              capture_output=True, timeout=60, check=False)
+    bad = d.dir / "bad"
+    bad.write_text("interface lo0 loop\nfrob\n")
+    assert run("-t", "-f", d.config).returncode == 0
+    r = run("-t", "-f", bad)
+    assert r.returncode == 3 and "%s:2: frob: " % bad in r.stderr, r
+    assert run("-f", bad).returncode == 3
+    assert run("-t", "-f", d.dir / "none").returncode == 3
+    assert run("-x").returncode == 2
+    assert run("-w", "0").returncode == 2
+    assert "Example" in run("--help").stdout
+    assert run("--version").stdout.startswith("psnetd ")
+
+
+def a_signal_ends_it_cleanly_with_clients_connected(d):
+    c = d.client()
+    c.ask("monitor")
+    with make_list(d, 300000).open("rb") as f:
+        d.client().send("route.load", fd=f.fileno(), gateway="10.9.0.2")
+    assert d.stop() == 0, d.log.read_text()
+    assert not d.path.exists()
+
+
+def drop_ids(objects):
+    """An interface that had to be restored has a new index."""
+    for o in objects:
+        o.pop("ifindex", None)
+        o.pop("id", None)
+        if o.get("driver") == "wire":
+            o.pop("address", None)
+    objects.sort(key=json.dumps)
+
+
+def select_now(f):
+    """Can f be read without waiting?"""
+    return select.select([f], [], [], 0)[0]
+
+
+TESTS = [
+    bad_requests_are_answered_by_name, wrong_arguments_are_answered_by_name,
+    requests_may_be_cut_or_joined, an_endless_request_is_refused,
+    input_that_ends_is_still_answered, clients_are_bounded,
+    a_client_that_never_reads_harms_nobody, links_are_shown_set_added_deleted,
+    addresses_are_shown_added_deleted, routes_are_edited_and_shown,
+    neighbours_are_edited_and_shown, options_are_set_and_shown,
+    statistics_and_drops_are_shown,
+    the_exit_status_and_the_message_say_who_refused,
+    every_object_has_help_with_examples, events_are_told_to_a_monitor,
+    a_batch_stops_at_an_error_unless_forced,
+    a_hundred_thousand_routes_are_one_commit,
+    a_bad_line_loads_nothing_and_is_named, a_list_may_come_packed_or_by_a_pipe,
+    others_are_served_while_a_list_is_loaded,
+    a_client_killed_in_the_middle_of_a_load_harms_nobody,
+    a_reload_touches_only_what_differs, a_failed_reload_changes_nothing,
+    a_device_that_changes_is_made_anew_with_what_hangs_on_it,
+    what_was_lost_is_made_again, a_table_of_the_file_is_loaded_and_changed,
+    the_socket_is_private_and_has_one_owner,
+    the_exit_status_of_the_daemon_means_something,
+    a_signal_ends_it_cleanly_with_clients_connected,
+]
+
+
+def main():
+    print("1..%d" % len(TESTS))
+    bad = 0
+    with tempfile.TemporaryDirectory(prefix="psnet-") as folder:
+        d = Daemon(folder)
+        try:
+            for n, test in enumerate(TESTS, 1):
+                try:
+                    test(d)
+                    verdict = "ok"
+                except Exception:
+                    print("# " + traceback.format_exc().replace("\n", "\n# "))
+                    verdict = "not ok"
+                    bad += 1
+                print("%s %d - %s" % (verdict, n, test.__name__), flush=True)
+        finally:
+            if d.proc.poll() is None:
+                d.proc.kill()
+                d.proc.wait()
+            if bad:
+                print("# psnetd: " + d.log.read_text().replace("\n", "\n# "))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
