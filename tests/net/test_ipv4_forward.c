@@ -402,3 +402,81 @@ RIG_TEST(ipv4_forward, empty_pool_is_a_counted_drop)
 	net_allow_drops(small.n, small.r, "no-buffer", UINT64_MAX);
 	rig_fini(&small);
 }
+
+/* --- Datagrams of our own ---------------------------------------------- */
+
+RIG_TEST(ipv4_output, reaches_our_own_address)
+{
+	const int h = net_host(g.n, "h");
+
+	net_wire(g.n, h, "10.5.0.2/24", g.r, "10.5.0.1/24", NULL);
+	net_udp_sink(g.n, h);
+	net_udp_send(g.n, h, 1, "10.5.0.2", 7, 100);
+	net_run(g.n, SEC(1));
+	cr_assert_eq(net_udp_received(g.n, h, 7), 1);
+	cr_assert_eq(net_addr_add(g.n, h, "lo", "127.0.0.1/8"), 0);
+	net_udp_send(g.n, h, 1, "127.0.0.1", 8, 100);
+	net_udp_send(g.n, h, 1, "127.9.9.9", 8, 100);
+	net_run(g.n, SEC(1));
+	cr_assert_eq(net_udp_received(g.n, h, 8), 2);
+}
+
+RIG_TEST(ipv4_output, broadcasts_on_its_network)
+{
+	const int h = net_host(g.n, "h"),
+		  p = net_probe(g.n, h, "10.5.0.2/24", NULL);
+
+	net_udp_send(g.n, h, 1, "10.5.0.255", 7, 100);
+	cr_assert(net_probe_expect(g.n, p,
+	    &(struct net_match){.ethertype = ETHER_TYPE_IPV4,
+		.src = "10.5.0.2",
+		.dst = "10.5.0.255"},
+	    SEC(1), &g.got));
+	cr_assert_arr_eq(g.got.data, ether_broadcast, 6);
+	cr_assert(net_frame_sums_hold(&g.got));
+}
+
+RIG_TEST(ipv4_output, is_refused_by_routes_in_silence)
+{
+	const int h = net_host(g.n, "h");
+
+	net_wire(g.n, h, "10.5.0.2/24", g.r, "10.5.0.1/24", NULL);
+	net_udp_send(g.n, h, 1, "192.0.2.1", 7, 10);
+	cr_assert_eq(net_route(g.n, h, "unreachable 192.0.3.0/24"), 0);
+	net_udp_send(g.n, h, 1, "192.0.3.1", 7, 10);
+	cr_assert_eq(net_route(g.n, h, "blackhole 192.0.4.0/24"), 0);
+	net_udp_send(g.n, h, 1, "192.0.4.1", 7, 10);
+	net_run(g.n, SEC(5)); /* announcements are over */
+	net_down(g.n, h, "eth0");
+	net_udp_send(g.n, h, 1, "10.5.0.1", 7, 10);
+	net_run(g.n, SEC(1));
+	cr_assert_eq(net_drops(g.n, h, "ipv4-no-route"), 1);
+	cr_assert_eq(net_drops(g.n, h, "ipv4-reject"), 1);
+	cr_assert_eq(net_drops(g.n, h, "ipv4-blackhole"), 1);
+	cr_assert_eq(net_drops(g.n, h, "ipv4-nexthop-down"), 1);
+	net_allow_drops(g.n, h, "ipv4-no-route", 1);
+	net_allow_drops(g.n, h, "ipv4-reject", 1);
+	net_allow_drops(g.n, h, "ipv4-blackhole", 1);
+	net_allow_drops(g.n, h, "ipv4-nexthop-down", 1);
+}
+
+/* RFC 6864: no identification twice within the lifetime of a datagram. */
+RIG_TEST(ipv4_output, identifications_do_not_repeat_soon)
+{
+	static uint8_t seen[65536 / 8];
+	unsigned int n = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		uint16_t id;
+
+		(void)rig_ipv4(&g, g.a, A_ADDR, R_A, PROTO_ICMP, 0);
+		net_frame_icmp(&g.f, ICMP_ECHO, 0, (uint32_t)i, 8);
+		net_frame_end(&g.f);
+		rig_send(&g, g.a);
+		cr_assert(rig_expect_icmp(&g, g.a, ICMP_ECHO_REPLY, 0));
+		id = net_frame_get_ipv4(&g.got)->id;
+		n += seen[id / 8] >> id % 8 & 1;
+		seen[id / 8] |= (uint8_t)(1u << id % 8);
+	}
+	cr_assert_eq(n, 0);
+}

@@ -458,9 +458,13 @@ RIG_TEST(route_nexthops, fragments_of_a_datagram_stay_together)
 
 RIG_TEST(route_config, gateway_must_be_on_a_link)
 {
-	const char *const bad[] = {"192.0.2.0/24 via 172.16.0.1",
-	    "192.0.2.0/24 via 10.0.2.2 dev eth2", ("192.0.2.0/24 via " R_A),
-	    "192.0.2.0/24 via 10.0.2.255", "192.0.2.0/24 via 192.0.2.1"};
+	const char *const bad[] = {
+	    "192.0.2.0/24 via 172.16.0.1",
+	    "192.0.2.0/24 via 10.0.2.2 dev eth2",
+	    "192.0.2.0/24 via 10.0.1.1", /* ourselves */
+	    "192.0.2.0/24 via 10.0.2.255",
+	    "192.0.2.0/24 via 192.0.2.1",
+	};
 
 	for (int i = 0; i < 5; i++)
 		cr_assert_eq(

@@ -141,7 +141,7 @@ ipv4_forward_broadcast(struct ipv4 *ip, struct worker *w, struct pkt *p,
     struct pkt_batch *local)
 {
 	const struct route_nexthop *nh;
-	struct netif *nif;
+	struct netif *nif, *rx;
 	struct pkt *copy;
 
 	if (refuse(w, p, r))
@@ -155,10 +155,13 @@ ipv4_forward_broadcast(struct ipv4 *ip, struct worker *w, struct pkt *p,
 	if (refuse_size(w, nif, p))
 		return;
 	copy = pkt_copy(w, p);
+	rx = netif_lookup(ip->stack, p->rx_if);
 	if (copy != NULL) {
 		copy->l3 = copy->data;
 		copy->l3_len = p->l3_len;
 		pkt_batch_add(local, copy);
+	} else if (rx != NULL) {
+		netif_count(w, rx, NETIF_DROPS + DROP_NO_BUFFER, 1);
 	}
 	p->tx_if = nif->id;
 	p->nexthop.ipv4 = INADDR_BROADCAST;

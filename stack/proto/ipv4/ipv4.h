@@ -63,7 +63,7 @@ enum ipv4_option {
 
 /*
  * Set and get a switch.
- * Context: control thread; never sleeps.
+ * Context: control thread, or a reader section; never sleeps.
  * Returns: 0 or -EINVAL (unknown or out of range); -EAFNOSUPPORT if the stack
  *          has no IPv4.
  */

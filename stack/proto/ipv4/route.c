@@ -130,16 +130,52 @@ remember_links(const struct route *r, struct links *out)
 			out->id[out->n++] = r->nexthops[i].netif;
 }
 
-/* Neighbours are purged with the route that made them neighbours. */
+static bool
+on_link(const struct route_config *cfg, netif_id id)
+{
+	unsigned int i;
+
+	for (i = 0; cfg != NULL && i < cfg->nnexthops; i++)
+		if (!cfg->nexthops[i].has_gateway &&
+		    cfg->nexthops[i].netif == id)
+			return true;
+	return false;
+}
+
+/* Has interface id an address inside prefix, so neighbours of its own there? */
+static bool
+connected_inside(const struct ipv4 *ip, netif_id id, const uint8_t *prefix,
+    unsigned int plen)
+{
+	const uint64_t s = pserialize_read_enter();
+	const struct netif *nif = netif_lookup(ip->stack, id);
+	const struct netif_addr *a = NULL;
+	const uint32_t net = ntohl(ipv4_get(prefix));
+
+	if (nif != NULL)
+		a = netif_addr_first(nif, NETIF_AF_INET);
+	while (a != NULL && !ipv4_within(ntohl(ipv4_get(a->addr)), net, plen))
+		a = netif_addr_next(a);
+	pserialize_read_exit(s);
+	return a != NULL;
+}
+
+/*
+ * Neighbours are purged with the route that made them neighbours, unless its
+ * successor does so too, or a connected network may: to ask for those again
+ * would cost packets of flows that nobody touched.
+ */
 static void
 flush_links(const struct ipv4 *ip, const struct links *l, const uint8_t *prefix,
-    unsigned int plen)
+    unsigned int plen, const struct route_config *successor)
 {
 	unsigned int i;
 
 	for (i = 0; i < l->n; i++)
-		(void)nexthop_flush(
-		    ip->stack, l->id[i], NETIF_AF_INET, prefix, plen, false);
+		if (!on_link(successor, l->id[i]) &&
+		    !connected_inside(ip, l->id[i], prefix, plen))
+			(void)nexthop_flush(ip->stack, l->id[i], NETIF_AF_INET,
+			    prefix, plen, false);
 }
 
 static int
@@ -162,7 +198,7 @@ add_one(struct ipv4 *ip, const struct route_config *cfg, enum route_mode mode)
 	}
 	ip->prefsrc_used |= cfg->has_prefsrc;
 	route_txn_commit(x);
-	flush_links(ip, &links, cfg->prefix, cfg->plen);
+	flush_links(ip, &links, cfg->prefix, cfg->plen, cfg);
 	return 0;
 }
 
@@ -205,7 +241,7 @@ remove_one(struct ipv4 *ip, const uint8_t *prefix, unsigned int plen)
 		return error;
 	}
 	route_txn_commit(x);
-	flush_links(ip, &links, prefix, plen);
+	flush_links(ip, &links, prefix, plen, NULL);
 	return 0;
 }
 
