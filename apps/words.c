@@ -121,7 +121,8 @@ words_prefix(
 	if (words_inet(s, &a, &len, e) != 0)
 		return -EINVAL;
 	if ((a & ~words_mask(len)) != 0)
-		return words_fail(e, s, "bits beyond the prefix are set; %s?",
+		return words_fail(e, s,
+		    "bits beyond the prefix are set, the network is %s",
 		    words_show_prefix(a & words_mask(len), len, text));
 	*addr = a;
 	*plen = len;

@@ -3,6 +3,7 @@
 #include "apps/psnetd/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -173,6 +174,19 @@ check_envelope(json_t *msg, struct psnetd_request *r, const char **cmd)
 	return 0;
 }
 
+static void
+log_request(const struct psnetd_client *c, const char *cmd,
+    const struct psnetd_request *r, int rc)
+{
+	if (!c->d->verbose || rc == -EINPROGRESS)
+		return;
+	fprintf(stderr, "psnetd: client %d: %s: %s%s%s\n", c->src.fd, cmd,
+	    rc != 0 ? r->e.word : "", rc != 0 && r->e.word[0] ? ": " : "",
+	    rc != 0    ? r->e.reason
+	    : r->later ? "started"
+		       : "done");
+}
+
 /* Returns: false if the request must wait, and stays in the buffer. */
 static bool
 handle(struct psnetd_client *c, const char *line, size_t len)
@@ -190,8 +204,10 @@ handle(struct psnetd_client *c, const char *line, size_t len)
 		rc = check_envelope(msg, &r, &cmd);
 	if (r.args == NULL)
 		r.args = none;
-	if (rc == 0)
+	if (rc == 0) {
 		rc = psnetd_cmd_run(cmd, &r);
+		log_request(c, cmd, &r, rc);
+	}
 	if (rc != -EINPROGRESS && !r.later) {
 		if (rc == 0)
 			psnetd_client_reply(c, r.id, r.result);

@@ -28,7 +28,7 @@ static const char help[] =
     "  -s SOCKET    control socket (" DEFAULT_SOCKET ")\n"
     "  -w WORKERS   worker threads (the file's number, or one per CPU)\n"
     "  -t           test the configuration and exit\n"
-    "  -v           say more\n"
+    "  -v           say what each client asks for\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 stopped by a signal, 1 run-time failure, 2 usage,\n"

@@ -180,7 +180,7 @@ Test(config, wrong_routes_are_named)
 	    {LINKS "route\n", 4, "", "a prefix like"},
 	    {LINKS "route add 10.2.0.0/16\n", 4, "10.2.0.0/16", "via"},
 	    {LINKS "route 10.2.0.1/16 via 10.0.1.2\n", 4, "10.2.0.1/16",
-		"10.2.0.0/16?"},
+		"the network is 10.2.0.0/16"},
 	    {LINKS "route 10.2.0.0/16 via 10.0.1\n", 4, "10.0.1",
 		"not an IPv4 address"},
 	    {LINKS "route 10.2.0.0/16 via 0.0.0.0\n", 4, "0.0.0.0",
