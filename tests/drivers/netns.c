@@ -6,6 +6,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -76,18 +79,6 @@ netns_peer_run(pid_t peer, const char *fmt, ...)
 	good = run(peer, fmt, ap);
 	va_end(ap);
 	cr_assert(good, "%s", fmt);
-}
-
-bool
-netns_peer_try(pid_t peer, const char *fmt, ...)
-{
-	va_list ap;
-	bool good;
-
-	va_start(ap, fmt);
-	good = run(peer, fmt, ap);
-	va_end(ap);
-	return good;
 }
 
 pid_t
@@ -234,6 +225,101 @@ netns_tcp(pid_t from, pid_t to, const char *to_addr, size_t size)
 		fprintf(stderr, "# client %#x, server %#x\n", (unsigned int)a,
 		    (unsigned int)b);
 	return a == 0 && b == 0;
+}
+
+static void
+send_segments(const struct sockaddr_in *to, unsigned int n, size_t size)
+{
+	static uint8_t buf[CHUNK];
+	const int s = socket(AF_INET, SOCK_DGRAM, 0), segment = (int)size;
+
+	for (size_t i = 0; i < n * size; i++)
+		buf[i] = pattern(i);
+	if (setsockopt(s, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)) != 0)
+		_exit(10);
+	_exit(sendto(s, buf, n * size, 0, (const struct sockaddr *)to,
+		  sizeof(*to)) == (ssize_t)(n * size)
+		  ? 0
+		  : 11);
+}
+
+/* The exit status is how many came. */
+static void
+count_segments(int s, unsigned int n, size_t size)
+{
+	const struct timeval second = {.tv_sec = 1};
+	static uint8_t buf[CHUNK];
+	unsigned int good = 0;
+
+	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	for (unsigned int k = 0; k < n; k++) {
+		const ssize_t len = recv(s, buf, sizeof(buf), 0);
+		bool same = len == (ssize_t)size;
+
+		for (size_t i = 0; same && i < size; i++)
+			same = buf[i] == pattern(k * size + i);
+		good += same;
+	}
+	_exit((int)good);
+}
+
+unsigned int
+netns_udp_segments(
+    pid_t from, pid_t to, const char *to_addr, unsigned int n, size_t size)
+{
+	struct sockaddr_in sin = {
+	    .sin_family = AF_INET, .sin_port = htons(TCP_PORT)};
+	pid_t receiver, sender;
+	int ready[2], status;
+	char byte;
+
+	inet_pton(AF_INET, to_addr, &sin.sin_addr);
+	cr_assert(pipe(ready) == 0);
+	receiver = fork();
+	if (receiver == 0) {
+		int s;
+
+		join(to);
+		s = socket(AF_INET, SOCK_DGRAM, 0);
+		if (bind(s, (const struct sockaddr *)&sin, sizeof(sin)) != 0 ||
+		    write(ready[1], "", 1) != 1)
+			_exit(0);
+		count_segments(s, n, size);
+	}
+	close(ready[1]);
+	cr_assert(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	sender = fork();
+	if (sender == 0) {
+		join(from);
+		send_segments(&sin, n, size);
+	}
+	cr_assert(waitpid(sender, &status, 0) == sender && status == 0,
+	    "the sender's status is %#x", (unsigned int)status);
+	cr_assert(waitpid(receiver, &status, 0) == receiver);
+	return WIFEXITED(status) ? (unsigned int)WEXITSTATUS(status) : 0;
+}
+
+void
+netns_send_frame(pid_t peer, const char *dev, const void *frame, size_t len)
+{
+	const pid_t pid = fork();
+	int status;
+
+	cr_assert(pid >= 0);
+	if (pid == 0) {
+		struct sockaddr_ll sll = {.sll_family = AF_PACKET};
+		int s;
+
+		join(peer);
+		s = socket(AF_PACKET, SOCK_RAW, 0);
+		sll.sll_ifindex = (int)if_nametoindex(dev);
+		_exit(sendto(s, frame, len, 0, (const struct sockaddr *)&sll,
+			  sizeof(sll)) == (ssize_t)len
+			  ? 0
+			  : 1);
+	}
+	cr_assert(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
 struct stack *

@@ -31,15 +31,23 @@ void netns_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void netns_peer_run(pid_t peer, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same, without judging.  Returns: whether the status was 0. */
-bool netns_peer_try(pid_t peer, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /*
  * Send size bytes by TCP from one peer to another and compare them.
  * Returns: whether they arrived unchanged.
  */
 bool netns_tcp(pid_t from, pid_t to, const char *to_addr, size_t size);
+
+/*
+ * Send n datagrams of size bytes by one system call, which leaves cutting them
+ * to the device (udp(7), UDP_SEGMENT).
+ * Returns: how many arrived unchanged within a second.
+ */
+unsigned int netns_udp_segments(
+    pid_t from, pid_t to, const char *to_addr, unsigned int n, size_t size);
+
+/* Send one frame as it is from a peer's interface. */
+void netns_send_frame(
+    pid_t peer, const char *dev, const void *frame, size_t len);
 
 /* A started stack with all protocols and these many workers, forwarding. */
 struct stack *netns_stack(unsigned int nworkers);

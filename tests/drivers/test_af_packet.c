@@ -23,6 +23,7 @@ make_peer(int number)
 	netns_run("ip link add v%d type veth peer name eth0 netns %d", number,
 	    (int)peer);
 	netns_run("sysctl -qw net.ipv6.conf.v%d.disable_ipv6=1", number);
+	netns_peer_run(peer, "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1");
 	netns_peer_run(peer, "ip addr add 10.%d.0.2/24 dev eth0", number);
 	netns_peer_run(peer, "ip link set eth0 up");
 	netns_peer_run(peer, "ip route add default via 10.%d.0.1", number);
@@ -125,6 +126,50 @@ Test(af_packet, carries_tcp_between_linux_hosts)
 Test(af_packet, carries_tcp_with_two_workers)
 {
 	carry_tcp(2);
+}
+
+Test(af_packet, carries_udp_that_the_device_was_to_cut)
+{
+	struct stack *st;
+	pid_t a, b;
+
+	netns_enter();
+	a = make_peer(1);
+	b = make_peer(2);
+	st = netns_stack(1);
+	attach(st, 1, NULL);
+	attach(st, 2, NULL);
+	/* Both neighbours known: a hold queue would drop a burst. */
+	netns_peer_run(a, "ping -qc 2 -i 0.01 -W 2 10.2.0.2 >/dev/null");
+	cr_assert_eq(netns_udp_segments(a, b, "10.2.0.2", 40, 1400), 40);
+	cr_assert_eq(netns_udp_segments(b, a, "10.1.0.2", 33, 1001), 33);
+	stack_destroy(st);
+	netns_peer_end(a);
+	netns_peer_end(b);
+}
+
+/* The kernel takes the tag off; without it the frame would be another's. */
+Test(af_packet, keeps_vlans_apart)
+{
+	/* Who has 10.1.0.1, in VLAN 5? */
+	static const uint8_t frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,
+	    0, 0, 0, 0, 5, 0x81, 0, 0, 5, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0,
+	    0, 0, 5, 10, 1, 0, 3, 0, 0, 0, 0, 0, 0, 10, 1, 0, 1};
+	struct stack *st;
+	pid_t peer;
+	netif_id id;
+
+	netns_enter();
+	peer = make_peer(1);
+	st = netns_stack(1);
+	id = attach(st, 1, NULL);
+	cr_assert_eq(drops(st, id, DROP_NO_PROTO), 0);
+	netns_send_frame(peer, "eth0", frame, sizeof(frame));
+	/* Whatever came first has been worked off when this is answered. */
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	cr_assert_eq(drops(st, id, DROP_NO_PROTO), 1);
+	stack_destroy(st);
+	netns_peer_end(peer);
 }
 
 Test(af_packet, follows_the_carrier)
