@@ -20,9 +20,12 @@
 const uint8_t ether_broadcast[ETHER_ADDR_LEN] = {
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/* Is the frame for us?  Notes how it was addressed. */
+/*
+ * Is the frame for us?  Notes how it was addressed.  A promiscuous device hands
+ * up what is for other stations, which is to be seen, not routed a second time.
+ */
 static bool
-accept_destination(struct pkt *p, const struct netif *nif, bool promiscuous)
+accept_destination(struct pkt *p, const struct netif *nif)
 {
 	const uint8_t *dst = p->data;
 
@@ -32,7 +35,7 @@ accept_destination(struct pkt *p, const struct netif *nif, bool promiscuous)
 				: PKT_L2_MULTICAST;
 		return true;
 	}
-	return promiscuous || memcmp(dst, nif->hwaddr, ETHER_ADDR_LEN) == 0;
+	return memcmp(dst, nif->hwaddr, ETHER_ADDR_LEN) == 0;
 }
 
 static void
@@ -49,7 +52,6 @@ ether_input(void *state, struct worker *w, struct pkt_batch *in)
 	const netif_id id = in->n == 0 ? 0 : in->pkt[0]->rx_if;
 	const struct netif *nif = netif_lookup(w->stack, id);
 	unsigned int kept = 0;
-	bool promiscuous;
 
 	(void)state;
 	SYNC_ASSERT(pserialize_in_read_section());
@@ -57,8 +59,6 @@ ether_input(void *state, struct worker *w, struct pkt_batch *in)
 		pkt_drop_batch(w, in, id, DROP_NETIF_GONE);
 		return;
 	}
-	/* relaxed: one word; a frame may see it a moment late. */
-	promiscuous = (sync_load_relaxed(&nif->flags) & NETIF_PROMISC) != 0;
 	for (unsigned int i = 0; i < in->n; i++) {
 		struct pkt *p = in->pkt[i];
 
@@ -67,7 +67,7 @@ ether_input(void *state, struct worker *w, struct pkt_batch *in)
 			pkt_drop(w, p, id, DROP_ETHER_SHORT);
 		} else if (ether_is_group(p->data + ETHER_ADDR_LEN)) {
 			pkt_drop(w, p, id, DROP_ETHER_SRC_GROUP);
-		} else if (!accept_destination(p, nif, promiscuous)) {
+		} else if (!accept_destination(p, nif)) {
 			pkt_drop(w, p, id, DROP_ETHER_NOT_OURS);
 		} else {
 			strip(p);
