@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """clang-tidy finds nothing in the C files of the product that this build
 compiles.  Tests are left out: Criterion's macros end a test in ways that the
-analyzer does not follow."""
+analyzer does not follow.
+
+A file that was clean is not looked at again until its preprocessed text, or
+the configuration, is another; the build folder remembers."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -17,33 +22,61 @@ PRODUCT = ("libsync", "stack", "drivers", "apps")
 
 
 def files(build, top):
-    """Each C file once; a library's file is compiled for each library."""
-    commands = json.loads(pathlib.Path(build, "compile_commands.json")
-                          .read_text())
-    found = {pathlib.Path(c["directory"], c["file"]).resolve()
-             for c in commands}
-    return sorted(p for p in found
-                  if p.suffix == ".c" and p.is_relative_to(top)
-                  and p.relative_to(top).parts[0] in PRODUCT)
+    """{path: compile command}; a library's file is compiled for each library"""
+    found = {}
+    for c in json.loads((build / "compile_commands.json").read_text()):
+        path = pathlib.Path(c["directory"], c["file"]).resolve()
+        if path.suffix == ".c" and path.is_relative_to(top) and \
+                path.relative_to(top).parts[0] in PRODUCT:
+            found.setdefault(path, c["command"])
+    return sorted(found.items())
 
 
-def tidy(build, path):
-    cmd = ["clang-tidy", "--quiet", "-p", build, str(path)]
-    run = subprocess.run(cmd, capture_output=True, text=True, check=False)
-    return run.returncode, run.stdout + re.sub(
+def fingerprint(build, command, config):
+    """Of all that clang-tidy will see, comments included."""
+    words = [w for w in shlex.split(command)[1:] if w not in ("-c", "-MD")]
+    for option in "-o", "-MF", "-MQ":
+        if option in words:
+            at = words.index(option)
+            del words[at:at + 2]
+    text = subprocess.run(["clang", "-w", "-E", "-C"] + words, cwd=build,
+                          capture_output=True, check=False)
+    if text.returncode != 0:
+        return None
+    return hashlib.sha256(config + text.stdout).hexdigest()
+
+
+def tidy(build, path, command, config):
+    """What clang-tidy says, or an empty string."""
+    known = fingerprint(build, command, config)
+    clean = build / "tidy-clean" / (known or "none")
+    if known and clean.exists():
+        return ""
+    run = subprocess.run(["clang-tidy", "--quiet", "-p", str(build), str(path)],
+                         capture_output=True, text=True, check=False)
+    said = run.stdout + re.sub(
         r"^\d+ warnings? (?:and \d+ errors? )?generated\.\n", "", run.stderr,
         flags=re.M)
+    if run.returncode != 0 or said.strip():
+        return said or f"status {run.returncode}"
+    if known:
+        clean.touch()
+    return ""
 
 
 def main():
-    top, build, report = tree.root(), sys.argv[2], tree.Report()
-    paths = files(build, top)
+    top, report = tree.root(), tree.Report()
+    build = pathlib.Path(sys.argv[2]).resolve()
+    (build / "tidy-clean").mkdir(exist_ok=True)
+    config = b"".join(p.read_bytes() for p in sorted(top.glob(".clang-tidy"))
+                      + sorted(top.glob("*/.clang-tidy")))
+    work = files(build, top)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda p: tidy(build, p), paths)
-        for path, (status, said) in zip(paths, results):
-            if status != 0 or said.strip():
+        results = pool.map(lambda w: tidy(build, *w, config), work)
+        for (path, _), said in zip(work, results):
+            if said:
                 report(path.relative_to(top), said)
-    report.end(len(paths))
+    report.end(len(work))
 
 
 main()
