@@ -4,7 +4,8 @@
 
 usage: testlog.py TESTLOG.JSON CONFIG STATUS COUNTS
 
-A program that reports in TAP counts once per case, any other once.  Skipped
+A program that reports in TAP counts once per case, any other once, as does one
+that is meant to fail.  Skipped
 cases are listed with the reason.  STATUS is that of "meson test": a run that
 failed although no test did counts as one failure.  Appends the line
 "CONFIG passed failed skipped" to the file COUNTS."""
@@ -38,10 +39,14 @@ def cases(test):
             else:
                 failed |= bool(m.group(1))
                 found.append((case, "failed" if m.group(1) else "passed", ""))
+    if result == "EXPECTEDFAIL":    # a negative control, which failed well
+        return [(name, "passed", "")]
+    if result == "UNEXPECTEDPASS":
+        return [(name, "failed", result)]
     if found and (failed or result in ("OK", "SKIP")):
         return found
-    if result in ("OK", "EXPECTEDFAIL"):
-        return found or [(name, "passed", "")]
+    if result == "OK":
+        return [(name, "passed", "")]
     if result == "SKIP":
         said = [line for line in out if line.strip()]
         return [(name, "skipped", said[-1].strip() if said else "no reason")]
