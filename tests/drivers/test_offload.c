@@ -396,8 +396,18 @@ Test(offload_segment, refuses_a_header_that_does_not_fit)
 	vh = good;
 	for (size_t len = 0; len < f->len; len++)
 		REFUSED(len);
-	vh = good;
-	vh.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+	free(f);
+}
+
+Test(offload_segment, refuses_a_partial_checksum_outside_the_frame)
+{
+	const struct model m = {.version = 4, .tcp_flags = 0x10, .len = 3000};
+	struct frame *f = malloc(sizeof(*f));
+	struct virtio_net_hdr vh;
+	struct offload_segment s;
+
+	write_frame(f, &m, true);
+	vh = header(f, &m, VIRTIO_NET_HDR_GSO_NONE, 0);
 	vh.csum_start = 13;
 	REFUSED(100);
 	vh.csum_start = 34;
