@@ -25,7 +25,7 @@ declare -A CONFIG_ARGS=(
 	[gcc]=''
 	[gcc-tsan]='-Db_sanitize=thread'
 	[clang-tsan]='-Db_sanitize=thread'
-	[asan]='-Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all,-fsanitize=fuzzer-no-link'
+	[asan]="-Db_sanitize=address,undefined -Dc_args=['-fno-sanitize-recover=all','-fsanitize=fuzzer-no-link']"
 	[release]='-Dbuildtype=release -Dchecks=false -Dtests=false -Dbenchmarks=true'
 )
 
