@@ -3,6 +3,7 @@
 #include "apps/psnetctl/client.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -90,13 +91,13 @@ psnetctl_client_queue(
 }
 
 static ssize_t
-send_with(int fd, char *buf, size_t len, int passed)
+send_with(int fd, const char *buf, size_t len, int passed)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {.bytes = {0}};
-	struct iovec iov = {.iov_base = buf, .iov_len = len};
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct cmsghdr *cm;
 

@@ -101,7 +101,7 @@ psnetd_args_name(const json_t *args, const char *key, bool required,
 static int
 link_driver(const json_t *args, struct spec_link *l, struct words_error *e)
 {
-	const char *driver = NULL, *words = "";
+	const char *driver = "", *words = "";
 
 	if (psnetd_args_string(args, "driver", true, &driver, e) != 0 ||
 	    psnetd_args_string(args, "args", false, &words, e) != 0)

@@ -74,7 +74,6 @@ main(int argc, char **argv)
 	struct words_error we;
 	int c, rc;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread exists yet */
 	while ((c = getopt_long(argc, argv, "f:s:w:tvh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'f':

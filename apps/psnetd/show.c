@@ -163,23 +163,21 @@ psnetd_show_route(const struct spec_route *r)
 	return o;
 }
 
-static char
-upper_case(char c)
-{
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
+/* As ip-neighbour(8) shows them. */
 static json_t *
 state_list(uint8_t state)
 {
-	const char *name = nexthop_state_name((enum nexthop_state)state);
-	char upper[32];
-	size_t i;
+	static const char *const names[NEXTHOP_STATE_COUNT] = {
+	    [NEXTHOP_INCOMPLETE] = "INCOMPLETE",
+	    [NEXTHOP_REACHABLE] = "REACHABLE",
+	    [NEXTHOP_STALE] = "STALE",
+	    [NEXTHOP_PROBE] = "PROBE",
+	    [NEXTHOP_FAILED] = "FAILED",
+	    [NEXTHOP_PERMANENT] = "PERMANENT",
+	};
 
-	for (i = 0; name[i] != '\0' && i + 1 < sizeof(upper); i++)
-		upper[i] = upper_case(name[i]);
-	upper[i] = '\0';
-	return json_pack("[s]", upper);
+	return json_pack(
+	    "[s]", state < NEXTHOP_STATE_COUNT ? names[state] : "NONE");
 }
 
 static void
