@@ -135,6 +135,24 @@ input_ack(struct bulk *b, struct worker *w, uint32_t seq)
 	send_window(w, b);
 }
 
+/* Returns: whom to acknowledge to, network order; 0: nobody. */
+static uint32_t
+input_one(struct bulk *b, struct worker *w, const struct pkt *p)
+{
+	const struct ipv4_hdr *ip = (const void *)p->l3;
+	struct bulk_hdr h;
+
+	if (p->len < sizeof(h))
+		return 0;
+	memcpy(&h, p->data, sizeof(h));
+	if (h.kind == BULK_ACK)
+		input_ack(b, w, h.seq);
+	if (h.kind != BULK_DATA)
+		return 0;
+	input_data(b, p, &h);
+	return ip->src;
+}
+
 static void
 bulk_input(void *state, struct worker *w, struct pkt_batch *in)
 {
@@ -142,19 +160,10 @@ bulk_input(void *state, struct worker *w, struct pkt_batch *in)
 	uint32_t ack_to = 0;
 
 	for (unsigned int i = 0; i < in->n; i++) {
-		const struct pkt *p = in->pkt[i];
-		const struct ipv4_hdr *ip = (const void *)p->l3;
-		struct bulk_hdr h;
+		const uint32_t from = input_one(b, w, in->pkt[i]);
 
-		if (p->len >= sizeof(h)) {
-			memcpy(&h, p->data, sizeof(h));
-			if (h.kind == BULK_DATA) {
-				input_data(b, p, &h);
-				ack_to = ip->src;
-			} else if (h.kind == BULK_ACK) {
-				input_ack(b, w, h.seq);
-			}
-		}
+		if (from != 0)
+			ack_to = from;
 		pkt_free(w, in->pkt[i]);
 	}
 	in->n = 0;

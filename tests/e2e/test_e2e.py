@@ -230,8 +230,8 @@ def ether(payload, kind):
 
 
 def arp_frame(i):
-    """A request by a host that is different each time."""
-    sender = socket.inet_aton("10.1.%d.%d" % (i >> 8 & 255, i & 255 or 3))
+    """A request by a host that is different each time, and none of ours."""
+    sender = socket.inet_aton("10.1.%d.%d" % (i // 200, 10 + i % 200))
     return b"\xff" * 6 + HOST_MAC + struct.pack(
         "!HHHBBH", 0x806, 1, 0x800, 6, 4, 1) + HOST_MAC + sender + \
         b"\0" * 6 + socket.inet_aton(LAN)
