@@ -225,34 +225,28 @@ carry_out(struct worker *w, void *arg)
 }
 
 static void
-order_bulk(struct stack *st, const uint8_t *src, uint8_t *dst, size_t size,
-    uint32_t peer)
+give_order(struct stack *st, struct order o)
 {
-	struct order o = {.b = proto_state(st, &run_proto_bulk),
-	    .src = src,
-	    .dst = dst,
-	    .size = size,
-	    .peer = peer};
-
+	o.b = proto_state(st, &run_proto_bulk);
 	worker_call(stack_worker(st, 0), carry_out, &o);
 }
 
 void
 run_bulk_send(struct stack *st, uint32_t dst, const uint8_t *src, size_t size)
 {
-	order_bulk(st, src, NULL, size, dst);
+	give_order(st, (struct order){.src = src, .size = size, .peer = dst});
 }
 
 void
 run_bulk_receive(struct stack *st, uint8_t *dst, size_t size)
 {
-	order_bulk(st, NULL, dst, size, 0);
+	give_order(st, (struct order){.dst = dst, .size = size});
 }
 
 void
 run_bulk_stop(struct stack *st)
 {
-	order_bulk(st, NULL, NULL, 0, 0);
+	give_order(st, (struct order){.size = 0});
 }
 
 size_t

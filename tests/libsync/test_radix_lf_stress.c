@@ -179,6 +179,7 @@ write_all(void)
 	/* relaxed: statistics only. */
 	while (n < wanted || n % COMMITS != 0 ||
 	       sync_load_relaxed(&lookups) < 1000 ||
+	       sync_load_relaxed(&overlaps) == 0 ||
 	       sync_load_relaxed(&walks) < 10) {
 		/*
 		 * relaxed: the commit's own release covers it.  A stronger one
