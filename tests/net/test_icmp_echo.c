@@ -157,8 +157,9 @@ RIG_TEST(icmp_redirect, is_not_sent_unasked)
 	detour();
 	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
 	rig_send(&g, g.a);
+	cr_assert_eq(rig_count(&g, g.a), 1); /* the packet itself, alone */
+	rig_send(&g, g.a);
 	cr_assert(rig_expect(&g, g.a, "192.0.2.1"));
-	cr_assert_eq(rig_count(&g, g.a), 0);
 }
 
 /* RFC 1812 5.2.7.2: for the host, naming the gateway; the packet goes on. */
@@ -188,8 +189,9 @@ RIG_TEST(icmp_redirect, only_to_hosts_on_the_gateways_network)
 	cr_assert_eq(net_route(g.n, g.r, "198.51.100.0/24 via " A_ADDR), 0);
 	(void)rig_udp(&g, "198.51.100.7", "192.0.2.1", 0, 8);
 	rig_send(&g, g.a);
+	cr_assert_eq(rig_count(&g, g.a), 1); /* the packet itself, alone */
+	rig_send(&g, g.a);
 	cr_assert(rig_expect(&g, g.a, "192.0.2.1"));
-	cr_assert_eq(rig_count(&g, g.a), 0);
 }
 
 RIG_TEST(icmp_redirect, not_when_it_leaves_by_another_interface)
