@@ -9,6 +9,7 @@
 
 #include "apps/array.h"
 #include "apps/psnetd/ops.h"
+#include "drivers/args/args.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
@@ -285,24 +286,58 @@ present_state(struct stack *st, netif_id id, struct spec_link *l)
 	return nif != NULL ? 0 : -ENODEV;
 }
 
+/* What is configured on the interface. */
+static int
+note_uses(struct psnetd_journal *j, netif_id id, const char *dev)
+{
+	struct on_link o = {.j = j, .dev = dev};
+	int rc = note_routes_via(j, id);
+
+	if (rc != 0)
+		return rc;
+	rc = nexthop_walk(j->st, id, NETIF_AF_INET, note_permanent, &o);
+	if (rc != 0 && rc != -EAFNOSUPPORT)
+		return rc;
+	return note_addrs(j, id, dev);
+}
+
+/* A wire takes its other end along, and that makes both again. */
+static int
+note_peer(struct psnetd_journal *j, const struct spec_link *l)
+{
+	const char *args = l->args;
+	struct spec_link peer = {.line = 0};
+	struct args_word word = {.key = ""};
+	struct words_error e;
+	netif_id id;
+	int rc;
+
+	if (strcmp(l->driver, "wire") != 0)
+		return 0;
+	while (strcmp(word.key, "peer") != 0) {
+		if (!args_next(&args, &word))
+			return 0;
+	}
+	if (words_name(word.value, peer.name, &e) != 0 ||
+	    psnetd_ops_dev(j->st, peer.name, &id, &e) != 0)
+		return 0;
+	rc = note_uses(j, id, peer.name);
+	return rc != 0 ? rc : psnetd_journal_link_set(j, &peer);
+}
+
 /* Undoing runs backwards: what needs the interface is noted before it. */
 int
 psnetd_journal_detach(struct psnetd_journal *j, const struct spec_link *l)
 {
 	struct psnetd_journal_entry u = {.kind = UNDO_ATTACH, .u.link = *l};
-	struct on_link o = {.j = j, .dev = l->name};
 	struct words_error e;
 	netif_id id;
 	int rc = psnetd_ops_dev(j->st, l->name, &id, &e);
 
 	if (rc != 0)
 		return rc;
-	if ((rc = note_routes_via(j, id)) != 0)
-		return rc;
-	rc = nexthop_walk(j->st, id, NETIF_AF_INET, note_permanent, &o);
-	if (rc != 0 && rc != -EAFNOSUPPORT)
-		return rc;
-	if ((rc = note_addrs(j, id, l->name)) != 0 ||
+	if ((rc = note_uses(j, id, l->name)) != 0 ||
+	    (rc = note_peer(j, l)) != 0 ||
 	    (rc = present_state(j->st, id, &u.u.link)) != 0)
 		return rc;
 	return note(j, &u);

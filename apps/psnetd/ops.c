@@ -123,6 +123,16 @@ psnetd_ops_link_set(
 	return rc;
 }
 
+/* What loses its device by this, as the other end of a wire, goes along. */
+static int
+detach(struct stack *st, netif_id id)
+{
+	const int rc = netif_detach(st, id);
+
+	stack_housekeep(st);
+	return rc;
+}
+
 int
 psnetd_ops_link_add(
     struct stack *st, const struct spec_link *l, struct words_error *e)
@@ -145,7 +155,7 @@ psnetd_ops_link_add(
 	if (rc == 0)
 		rc = set_flags(st, id, l, e);
 	if (rc != 0)
-		netif_detach(st, id);
+		detach(st, id);
 	return rc;
 }
 
@@ -157,7 +167,7 @@ psnetd_ops_link_del(struct stack *st, const char *name, struct words_error *e)
 
 	if (rc != 0)
 		return rc;
-	rc = netif_detach(st, id);
+	rc = detach(st, id);
 	return rc == 0 ? 0 : fail(e, rc, name, NULL);
 }
 

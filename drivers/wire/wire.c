@@ -60,6 +60,7 @@ struct wire {
 	SYNC_ATOMIC(bool) whole;                   /* [a] not cut */
 	SYNC_ATOMIC(struct wire_pcapng *) capture; /* [a] NULL: none */
 	pthread_mutex_t lock;
+	bool paired;       /* [c] the ends go together */
 	bool attached[2];  /* [w] taken, perhaps not published yet */
 	unsigned int refs; /* [w] ends and the creator */
 };
@@ -241,6 +242,18 @@ tell_carrier(struct wire *w)
 			netif_set_running(port[i]->stack, port[i]->id, carrier);
 }
 
+/* The other end loses its device; its stack detaches it. */
+static void
+take_along(const struct wire_port *peer)
+{
+	const uint64_t cookie = pserialize_read_enter();
+	struct netif *nif = netif_lookup(peer->stack, peer->id);
+
+	if (nif != NULL)
+		netif_device_gone(nif);
+	pserialize_read_exit(cookie);
+}
+
 static void
 wire_detach(struct netif *nif)
 {
@@ -256,6 +269,8 @@ wire_detach(struct netif *nif)
 	for (unsigned int i = 0; peer != NULL && i < peer->nrings; i++)
 		wire_ring_flush(peer->ring[i]);
 	tell_carrier(w);
+	if (peer != NULL && w->paired)
+		take_along(peer);
 	w->attached[port->end] = false;
 	unlock_and_put(w);
 	port_free(port);
@@ -501,9 +516,13 @@ wire_driver_attach(struct stack *st, const char *ifname, const char *args,
 		    err, errlen, -EINVAL, "needs peer=NAME, the other end");
 	error = wire_create(&cfg, &w);
 	if (error == 0) {
+		w->paired = true;
 		error = attach_both(w, st, ifname, peer, out);
 		wire_destroy(w);
 	}
+	if (error == -EEXIST)
+		return args_fail(err, errlen, error,
+		    "there is an interface %s already", peer);
 	if (error != 0)
 		return args_fail(err, errlen, error, "%s", args_reason(error));
 	return 0;

@@ -44,7 +44,10 @@ struct wire_config {
 /* The most that overtaking holds a frame back when no other follows, ns. */
 #define WIRE_LATE_MAX UINT64_C(10000000)
 
-/* "wire NAME peer=NAME [...]": both ends in the same stack. */
+/*
+ * "wire NAME peer=NAME [...]": both ends in the same stack.  When one of them
+ * is detached, the next stack_housekeep() detaches the other.
+ */
 extern const struct driver wire_driver;
 
 /*

@@ -408,8 +408,45 @@ Test(wire_stacks, the_driver_makes_both_ends)
 			 a, "w2", "peer=w3 rate=fast", &id, err, sizeof(err)),
 	    -EINVAL);
 	cr_assert_str_eq(err, "bad word \"rate=fast\"");
+	cr_assert_eq(
+	    wire_driver.attach(a, "w2", "peer=w2", &id, err, sizeof(err)),
+	    -EEXIST);
+	cr_assert_str_eq(err, "there is an interface w2 already");
 	cr_assert_eq(loop_driver.attach(a, "lo", "", &id, err, sizeof(err)), 0);
 	cr_assert_eq(
 	    loop_driver.attach(a, "l1", "x", &id, err, sizeof(err)), -EINVAL);
+	stack_destroy(a);
+}
+
+static bool
+has_netif(struct stack *st, const char *name)
+{
+	bool found;
+
+	stack_control_enter(st);
+	found = netif_lookup_name(st, name) != NULL;
+	stack_control_exit(st);
+	return found;
+}
+
+Test(wire_stacks, an_end_of_the_driver_takes_the_other_along)
+{
+	static const char *const ends[] = {"w0", "w1"};
+	struct stack *a = make_stack("a", 1);
+	char err[64];
+	netif_id id;
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(wire_driver.attach(
+				 a, "w0", "peer=w1", &id, err, sizeof(err)),
+		    0);
+		stack_control_enter(a);
+		id = netif_lookup_name(a, ends[i])->id;
+		stack_control_exit(a);
+		cr_assert_eq(netif_detach(a, id), 0);
+		cr_assert_not(has_netif(a, ends[i]));
+		cr_assert_eq(stack_housekeep(a), 1);
+		cr_assert_not(has_netif(a, ends[1 - i]));
+	}
 	stack_destroy(a);
 }
