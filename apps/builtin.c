@@ -26,7 +26,6 @@ const struct driver *const builtin_drivers[] = {
     &af_packet_driver,
     &loop_driver,
     &tap_driver,
-    &af_packet_driver,
     &wire_driver,
     NULL,
 };

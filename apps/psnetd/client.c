@@ -147,10 +147,13 @@ check_envelope(json_t *msg, struct psnetd_request *r, const char **cmd)
 	const char *key;
 	json_t *value;
 	json_t *v = json_object_get(msg, "v");
+	json_t *id = json_object_get(msg, "id");
 
 	if (!json_is_object(msg))
 		return words_fail(&r->e, NULL, "a request is a JSON object");
-	r->id = json_integer_value(json_object_get(msg, "id"));
+	if (id != NULL && !json_is_integer(id))
+		return words_fail(&r->e, "id", "not an integer");
+	r->id = json_integer_value(id);
 	if (!json_is_integer(v))
 		return words_fail(
 		    &r->e, "v", "the protocol version is missing");

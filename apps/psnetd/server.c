@@ -54,7 +54,7 @@ alive(const struct sockaddr_un *sun)
 }
 
 /* The folder of the default path is ours to make. */
-static void
+static int
 make_folder(const char *path)
 {
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -62,10 +62,23 @@ make_folder(const char *path)
 
 	snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
-	if (slash != NULL && slash != dir) {
-		*slash = '\0';
-		mkdir(dir, 0755);
-	}
+	if (slash == NULL || slash == dir)
+		return 0;
+	*slash = '\0';
+	return mkdir(dir, 0755) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+/* Remove what a daemon that was killed left there, and nothing else. */
+static int
+remove_stale(const char *path)
+{
+	struct stat sb;
+
+	if (lstat(path, &sb) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(sb.st_mode))
+		return -EEXIST;
+	return unlink(path) == 0 ? 0 : -errno;
 }
 
 static int
@@ -94,8 +107,11 @@ psnetd_server_start(struct psnetd *d)
 	memcpy(sun.sun_path, d->socket_path, strlen(d->socket_path) + 1);
 	if (alive(&sun))
 		return -EADDRINUSE;
-	make_folder(d->socket_path);
-	unlink(d->socket_path);
+	rc = make_folder(d->socket_path);
+	if (rc == 0)
+		rc = remove_stale(d->socket_path);
+	if (rc != 0)
+		return rc;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;

@@ -164,6 +164,7 @@ def bad_requests_are_answered_by_name(d):
             (b'{"v":1,"id":7}', "EINVAL", "cmd"),
             (b'{"v":1,"id":7,"cmd":"hello","x":1}', "EINVAL", "x"),
             (b'{"v":1,"id":7,"cmd":"hello","args":[]}', "EINVAL", "args"),
+            (b'{"v":1,"id":"7","cmd":"hello"}', "EINVAL", "id"),
             (b'{"v":1,"id":7,"cmd":"hello","args":{"y":1}}', "EINVAL", "y"),
             (b'{"v":1,"id":7,"cmd":"frobnicate"}', "ENOSYS", "frobnicate"),
             (b'{"v":1,"id":7,"cmd":"hello","cmd":"hello"}', "EINVAL", None),
@@ -174,7 +175,10 @@ def bad_requests_are_answered_by_name(d):
         assert not r["ok"] and r["error"]["code"] == code, (text, r)
         assert r["error"].get("word") == word, (text, r)
         assert r["error"]["message"], r
-    assert c.ask("hello")["result"]["protocol"] == 1, "still connected"
+    hello = c.ask("hello")["result"]
+    assert hello["protocol"] == 1, "still connected"
+    drivers = [d["name"] for d in hello["drivers"]]
+    assert sorted(drivers) == ["af_packet", "loop", "tap", "wire"], drivers
 
 
 def wrong_arguments_are_answered_by_name(d):
@@ -615,8 +619,7 @@ def a_failed_reload_changes_nothing(d):
              "set default-ttl 256\n", ":10: default-ttl: the value 256")):
         said = d.reload(text, "nothing is changed")
         assert what in said, said
-        now = d.state()
-        for a, b in zip(before, now):
+        for a, b in zip(before, d.state()):
             drop_ids(a)
             drop_ids(b)
             assert a == b, (text, a, b)
@@ -626,11 +629,33 @@ def a_failed_reload_changes_nothing(d):
 def a_device_that_changes_is_made_anew_with_what_hangs_on_it(d):
     d.reload(BASE.replace("east wire peer=west", "east wire peer=north"))
     assert "north" in d.ctl("link")
-    d.ctl("link", "del", "west")   # the other end lives on its own
+    assert "west" not in d.ctl("link"), "the other end went along"
     assert "10.8.0.9 dev east lladdr 02:00:00:00:00:09" in d.ctl("neigh")
     assert "inet 10.8.0.1/24" in d.ctl("addr", "show", "east")
     d.reload(BASE)
-    d.ctl("link", "del", "north")
+    assert "north" not in d.ctl("link")
+
+
+def both_ends_of_a_wire_are_restored_when_a_reload_fails(d):
+    wrong = "interface x loop nonsense=1\n"
+    links = d.ctl("link").count("driver")
+    d.reload(BASE + "interface a wire peer=b\n" + wrong, "nothing is changed")
+    assert d.ctl("link").count("driver") == links
+    d.ctl("link", "set", "west", "up", "mtu", "1400")
+    d.ctl("addr", "add", "10.7.0.1/24", "dev", "west")
+    d.ctl("route", "add", "10.77.0.0/16", "via", "10.7.0.2")
+    before = d.state()
+    for text in (BASE.replace("peer=west", "peer=north"),
+                 "".join(l for l in BASE.splitlines(True) if "east" not in l)):
+        d.reload(text + wrong, "nothing is changed")
+        for a, b in zip(before, d.state()):
+            drop_ids(a)
+            drop_ids(b)
+            assert a == b, (text, a, b)
+    d.ctl("link", "del", "west")
+    assert "east" not in d.ctl("link"), "the first end went along"
+    d.reload(BASE)
+    assert d.ctl("link").count("driver") == links
 
 
 def what_was_lost_is_made_again(d):
@@ -672,6 +697,12 @@ def the_socket_is_private_and_has_one_owner(d):
                        capture_output=True, text=True, timeout=60, check=False)
     assert r.returncode == 1 and "in use" in r.stderr, r
     assert d.ctl("link"), "the first one lives on"
+    file = d.dir / "file"
+    file.write_text("precious")
+    r = subprocess.run([BUILD / "apps/psnetd", "-f", d.config, "-s", file],
+                       capture_output=True, text=True, timeout=60, check=False)
+    assert r.returncode == 1 and "%s: File exists" % file in r.stderr, r
+    assert file.read_text() == "precious"
 
 
 def the_exit_status_of_the_daemon_means_something(d):
@@ -733,6 +764,7 @@ TESTS = [
     a_reload_touches_only_what_differs, a_failed_reload_changes_nothing,
     a_device_that_changes_is_made_anew_with_what_hangs_on_it,
     what_was_lost_is_made_again, a_table_of_the_file_is_loaded_and_changed,
+    both_ends_of_a_wire_are_restored_when_a_reload_fails,
     the_socket_is_private_and_has_one_owner,
     the_exit_status_of_the_daemon_means_something,
     a_signal_ends_it_cleanly_with_clients_connected,
