@@ -140,7 +140,7 @@ Test(arp_input, sender_hardware_address_must_be_another_station)
 Test(arp_input, sender_protocol_address_must_be_a_host)
 {
 	static const char *const bad[] = {"224.0.0.1", "255.255.255.255",
-	    "127.0.0.1", "10.0.0.255", "0.0.0.9", "240.0.0.1"};
+	    "127.0.0.1", "10.0.0.255", "10.0.0.0", "0.0.0.9", "240.0.0.1"};
 	struct rig r = rig_create(NULL);
 	struct net_frame f;
 
@@ -154,6 +154,41 @@ Test(arp_input, sender_protocol_address_must_be_a_host)
 	net_frame_get_arp(&f)->op = htons(2);
 	net_frame_get_arp(&f)->spa = 0;
 	expect_refused(&r, &f, "arp-bad-sender");
+	rig_destroy(&r);
+}
+
+/* Each of two overlapping networks has its ends. */
+Test(arp_input, ends_of_each_network_are_no_senders)
+{
+	static const char *const bad[] = {
+	    "10.0.0.255", "10.0.0.0", "10.0.255.255"};
+	struct rig r = rig_create(NULL);
+	struct net_frame f;
+
+	cr_assert_eq(net_addr_add(r.n, r.node, "eth0", "10.0.3.1/16"), 0);
+	net_run(r.n, SEC(5));
+	net_probe_clear(r.n, r.probe);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		f = request(&r);
+		net_frame_get_arp(&f)->spa = net_ip(bad[i]);
+		expect_refused(&r, &f, "arp-bad-sender");
+	}
+	/* Both addresses of a link of two are stations (RFC 3021). */
+	cr_assert_eq(net_addr_add(r.n, r.node, "eth0", "10.9.0.1/31"), 0);
+	net_run(r.n, SEC(5));
+	rig_say(&r, NULL, 1, r.hw, "10.9.0.0", NULL, "10.9.0.1");
+	cr_assert_eq(rig_state(&r, "10.9.0.0"), NEXTHOP_STALE);
+	rig_destroy(&r);
+}
+
+Test(arp_input, reply_from_another_network_is_refused)
+{
+	struct rig r = rig_create(NULL);
+
+	rig_say(&r, r.ours, 2, r.hw, "192.0.2.5", r.ours, "10.0.0.1");
+	cr_assert_eq(net_drops(r.n, r.node, "arp-bad-sender"), 1);
+	cr_assert_eq(rig_search(&r, "192.0.2.5").total, 0);
+	net_allow_drops(r.n, r.node, "arp-bad-sender", 1);
 	rig_destroy(&r);
 }
 

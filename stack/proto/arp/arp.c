@@ -6,8 +6,12 @@
  *   1. form and sender are checked (DROP_ARP_SHORT, _FORMAT, _BAD_SENDER);
  *   2. a sender that uses one of our addresses is a conflict (RFC 5227 2.4);
  *   3. what is not for us updates an entry that exists, and makes none;
- *   4. a request for our address is answered, and its sender, if on the link,
- *      remembered; a reply settles what we asked for.
+ *   4. a request for our address is answered, and its sender, if on one of
+ *      our networks, remembered; a reply settles what we asked for.
+ *
+ * Nothing is learned of a sender that is on no link of the interface, neither
+ * by a network of its addresses nor by a route: a router has no use for it,
+ * and only forgers and neighbours of other networks send it.
  *
  * An address is ours if the receiving interface has it: a router does not
  * answer for its other links.
@@ -26,6 +30,7 @@
 #include "stack/proto/arp/arp_impl.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
+#include "stack/proto/ipv4/ipv4.h"
 
 #define HTYPE_ETHER 1
 
@@ -73,17 +78,53 @@ on_link(const struct netif *nif, uint32_t addr)
 	return NULL;
 }
 
-/* Can no station have this address?  The network's broadcast included. */
+/*
+ * Is addr on the link, and so a possible neighbour?  Besides the networks of
+ * the interface there are routes without a gateway.
+ */
+static bool
+is_neighbour(const struct netif *nif, uint32_t addr)
+{
+	const struct route_table *t = ipv4_routes(nif->stack);
+	const struct route *r;
+	unsigned int i;
+
+	if (on_link(nif, addr) != NULL)
+		return true;
+	r = t == NULL ? NULL : route_table_lookup(t, (const uint8_t *)&addr);
+	if (r == NULL || r->type != ROUTE_UNICAST)
+		return false;
+	for (i = 0; i < r->nnexthops; i++)
+		if (r->nexthops[i].netif == nif->id &&
+		    !r->nexthops[i].has_gateway)
+			return true;
+	return false;
+}
+
+/* Is addr the network's or the broadcast address of one of our networks? */
+static bool
+is_network_end(const struct netif *nif, uint32_t addr)
+{
+	const struct netif_addr *a = netif_addr_first(nif, NETIF_AF_INET);
+	uint32_t mask;
+
+	for (; a != NULL; a = netif_addr_next(a)) {
+		mask = mask_word(a->plen);
+		if (a->plen < 31 && ((addr_word(a) ^ addr) & mask) == 0 &&
+		    ((addr & ~mask) == 0 || (addr | mask) == UINT32_MAX))
+			return true;
+	}
+	return false;
+}
+
+/* Can no station have this address?  0 is a probe's. */
 static bool
 is_no_host(const struct netif *nif, uint32_t addr)
 {
 	const uint32_t host = ntohl(addr);
-	const struct netif_addr *a = on_link(nif, addr);
 
-	return host >> 28 >= 0xe || host >> 24 == 127 ||
-	       (host >> 24 == 0 && host != 0) ||
-	       (a != NULL && a->plen < 31 &&
-		   (addr | mask_word(a->plen)) == UINT32_MAX);
+	return host != 0 && (host >> 28 >= 0xe || host >> 24 == 127 ||
+				host >> 24 == 0 || is_network_end(nif, addr));
 }
 
 void
@@ -204,7 +245,7 @@ input_for_us(struct worker *w, struct netif *nif, struct pkt *p)
 
 	if (h->op == htons(ARP_OP_REPLY)) {
 		/* A reply comes to the asker alone. */
-		if ((p->flags & PKT_L2_BROADCAST) == 0 &&
+		if ((p->flags & (PKT_L2_BROADCAST | PKT_L2_MULTICAST)) == 0 &&
 		    memcmp(h->tha, nif->hwaddr, ETHER_ADDR_LEN) == 0)
 			said.claim = NEXTHOP_CLAIM_ANSWER;
 	} else {
@@ -221,8 +262,12 @@ input_for_us(struct worker *w, struct netif *nif, struct pkt *p)
 	}
 	if (h->spa == 0)
 		pass_claim(w, nif, p);
-	else
+	else if (is_neighbour(nif, h->spa))
 		nexthop_learn(w, nif, NETIF_AF_INET, &said, p);
+	else if (h->op == htons(ARP_OP_REQUEST))
+		pkt_free(w, p);
+	else
+		pkt_drop(w, p, p->rx_if, DROP_ARP_BAD_SENDER);
 }
 
 static void
@@ -238,7 +283,8 @@ input_one(struct worker *w, struct netif *nif, struct pkt *p)
 		pass_claim(w, nif, p);
 	else if (is_ours(nif, h->tpa))
 		input_for_us(w, nif, p);
-	else if (h->spa != 0 && nexthop_known(nif, NETIF_AF_INET, said.addr))
+	else if (h->spa != 0 && is_neighbour(nif, h->spa) &&
+		 nexthop_known(nif, NETIF_AF_INET, said.addr))
 		nexthop_learn(w, nif, NETIF_AF_INET, &said, p);
 	else
 		pkt_drop(w, p, p->rx_if, DROP_ARP_NOT_OURS);
