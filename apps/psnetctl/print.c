@@ -67,6 +67,18 @@ psnetctl_print_links(struct psnetctl *ctl, json_t *list)
 		print_link(json_array_get(list, i));
 }
 
+/* What address conflict detection found. */
+static void
+print_claim(const json_t *a)
+{
+	static const char *const words[] = {
+	    "tentative", "defended", "dadfailed"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (json_is_true(json_object_get(a, words[i])))
+			printf(" %s", words[i]);
+}
+
 static void
 print_addr(const json_t *a)
 {
@@ -74,8 +86,9 @@ print_addr(const json_t *a)
 	    (long long)psnetctl_number(a, "prefixlen"));
 	if (json_object_get(a, "broadcast") != NULL)
 		printf(" brd %s", psnetctl_text(a, "broadcast", "?"));
-	printf(" scope %s %s\n", psnetctl_text(a, "scope", "?"),
-	    psnetctl_text(a, "label", ""));
+	printf(" scope %s", psnetctl_text(a, "scope", "?"));
+	print_claim(a);
+	printf(" %s\n", psnetctl_text(a, "label", ""));
 }
 
 void
@@ -215,6 +228,18 @@ print_event_link(const json_t *o)
 	    psnetctl_text(o, "address", "?"));
 }
 
+static void
+print_event_addr(const json_t *o)
+{
+	printf("%s inet %s/%lld", psnetctl_text(o, "ifname", "?"),
+	    psnetctl_text(o, "local", "?"),
+	    (long long)psnetctl_number(o, "prefixlen"));
+	print_claim(o);
+	if (json_object_get(o, "lladdr") != NULL)
+		printf(" conflicts with %s", psnetctl_text(o, "lladdr", "?"));
+	putchar('\n');
+}
+
 void
 psnetctl_print_event(struct psnetctl *ctl, json_t *o)
 {
@@ -227,9 +252,7 @@ psnetctl_print_event(struct psnetctl *ctl, json_t *o)
 	if (strcmp(kind, "link") == 0)
 		print_event_link(o);
 	else if (strcmp(kind, "addr") == 0)
-		printf("%s inet %s/%lld\n", psnetctl_text(o, "ifname", "?"),
-		    psnetctl_text(o, "local", "?"),
-		    (long long)psnetctl_number(o, "prefixlen"));
+		print_event_addr(o);
 	else if (strcmp(kind, "neigh") == 0)
 		print_neigh(o);
 	else if (json_is_true(json_object_get(o, "bulk")))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -86,10 +87,36 @@ psnetd_cmd_link_show(struct psnetd_request *r)
 	return show_links(r, psnetd_show_link);
 }
 
+/* ACD's verdicts, which only the workers know: asked for in no section. */
+static void
+add_claims(struct stack *st, json_t *link)
+{
+	const netif_id id =
+	    (netif_id)json_integer_value(json_object_get(link, "id"));
+	json_t *addr, *list = json_object_get(link, "addr_info");
+	uint32_t word;
+	size_t i;
+
+	json_array_foreach(list, i, addr)
+	{
+		if (inet_pton(AF_INET,
+			json_string_value(json_object_get(addr, "local")),
+			&word) == 1)
+			psnetd_show_claim(addr, arp_claim(st, id, word));
+	}
+}
+
 int
 psnetd_cmd_addr_show(struct psnetd_request *r)
 {
-	return show_links(r, psnetd_show_addrs);
+	const int error = show_links(r, psnetd_show_addrs);
+	json_t *link;
+	size_t i;
+
+	if (error != 0)
+		return error;
+	json_array_foreach(r->result, i, link) add_claims(r->d->st, link);
+	return 0;
 }
 
 int

@@ -102,6 +102,17 @@ show_addr(const struct netif *nif, const struct netif_addr *a)
 	return o;
 }
 
+void
+psnetd_show_claim(json_t *o, enum arp_claim_state state)
+{
+	if (state == ARP_CLAIM_PROBING)
+		json_object_set_new(o, "tentative", json_true());
+	else if (state == ARP_CLAIM_DEFENDED)
+		json_object_set_new(o, "defended", json_true());
+	else if (state == ARP_CLAIM_CONFLICT)
+		json_object_set_new(o, "dadfailed", json_true());
+}
+
 json_t *
 psnetd_show_addrs(const struct netif *nif)
 {
@@ -251,6 +262,11 @@ event_other(json_t *o, const struct event *ev)
 	if (ev->kind == EVENT_ADDR) {
 		json_object_set_new(o, "local", ipv4_string(addr));
 		json_object_set_new(o, "prefixlen", json_integer(ev->plen));
+		/* A change is a conflict: with whom, and how it ended. */
+		if (ev->action == EVENT_CHANGE) {
+			psnetd_show_claim(o, (enum arp_claim_state)ev->state);
+			set_lladdr(o, ev->hwaddr);
+		}
 		return;
 	}
 	json_object_set_new(o, "dst", ipv4_string(addr));

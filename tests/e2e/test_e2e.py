@@ -123,6 +123,25 @@ def scan_of_the_subnet_disturbs_nobody(lab):
     assert lab.ping(count=10, interval=0.1) == 0
 
 
+def conflict_about_the_routers_address_is_shown(lab):
+    """RFC 5227: a defence, then, too soon for another, the verdict."""
+    def flag(name):
+        info = [a for link in lab.ctl_json("addr", "show", "dev", "lan")
+                for a in link["addr_info"] if a["local"] == LAN]
+        return info[0].get(name, False)
+
+    claim = b"\xff" * 6 + HOST_MAC + struct.pack(
+        "!HHHBBH", 0x806, 1, 0x800, 6, 4, 1) + HOST_MAC + \
+        socket.inet_aton(LAN) + b"\0" * 6 + socket.inet_aton(LAN)
+    assert not flag("defended") and not flag("dadfailed")
+    send_frames(lab, [claim])
+    eventually(lambda: flag("defended"))
+    send_frames(lab, [claim])
+    eventually(lambda: flag("dadfailed"))
+    assert "dadfailed" in lab.ctl("addr", "show", "dev", "lan").stdout
+    assert lab.ping(count=3) == 0
+
+
 def malformed_frames_are_counted_by_name(lab):
     before = drops(lab)
     frames = malformed_frames()
@@ -189,6 +208,7 @@ TESTS = [
     closed_udp_port_of_the_router_is_unreachable,
     arp_storm_disturbs_nobody,
     scan_of_the_subnet_disturbs_nobody,
+    conflict_about_the_routers_address_is_shown,
     malformed_frames_are_counted_by_name,
     address_added_by_sighup_answers_and_no_ping_is_lost,
     broken_configuration_changes_nothing,
