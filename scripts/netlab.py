@@ -85,6 +85,9 @@ class Lab:
     def _build_hosts(self):
         for ns in self.ns.values():
             run("ip", "netns", "add", ns)
+            # No solicitations of IPv6 among the packets that are counted.
+            run("ip", "netns", "exec", ns, "sysctl", "-qw",
+                "net.ipv6.conf.default.disable_ipv6=1", check=False)
             run("ip", "-n", ns, "link", "set", "lo", "up")
         if self.driver == "af_packet":
             for host, port in (("client", "lan"), ("server", "wan")):
