@@ -175,8 +175,9 @@ spec_link_parse(struct words *w, enum spec_link_form form,
 	const char *s;
 	int rc;
 
-	if (form != SPEC_LINK_FILE)
-		words_accept(w, "dev");
+	if (form != SPEC_LINK_FILE && !words_accept(w, "dev") &&
+	    form == SPEC_LINK_ADD)
+		words_accept(w, "name");
 	s = words_next(w);
 	if (s == NULL)
 		return words_fail(e, NULL, "an interface name must follow");
@@ -368,6 +369,8 @@ spec_route_parse(struct words *w, bool need_target, struct spec_route *out,
 	int rc;
 
 	if (s != NULL && spec_type_parse(s, &r.type))
+		s = words_next(w);
+	if (s != NULL && strcmp(s, "to") == 0)
 		s = words_next(w);
 	if (s == NULL)
 		return words_fail(

@@ -368,8 +368,22 @@ psnetctl_neigh_show(struct psnetctl *ctl, struct words *w,
 {
 	int rc =
 	    request(out, "neigh.show", json_object(), psnetctl_print_neighs);
+	struct words_error none;
+	unsigned int plen;
+	const char *s = words_peek(w);
+	uint32_t addr;
 
-	return rc != 0 ? rc : show_dev(ctl, w, out->args, e);
+	if (rc != 0)
+		return rc;
+	/* No interface is called like a prefix. */
+	if (words_accept(w, "to") ||
+	    (s != NULL && words_inet(s, &addr, &plen, &none) == 0)) {
+		s = words_value(w, "to", e);
+		if (s == NULL || words_prefix(s, &addr, &plen, e) != 0)
+			return -EINVAL;
+		json_object_set_new(out->args, "dst", json_string(s));
+	}
+	return show_dev(ctl, w, out->args, e);
 }
 
 static int

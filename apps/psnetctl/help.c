@@ -9,8 +9,8 @@ static const char general[] =
     "Usage: psnetctl [OPTIONS] OBJECT [COMMAND ...]\n"
     "       psnetctl [OPTIONS] [-force] [-rate N] -batch FILE\n"
     "\n"
-    "Configure and watch a running psnetd with the grammar of ip(8).  Words\n"
-    "may be abbreviated.\n"
+    "Configure and watch a running psnetd with the grammar of ip(8).\n"
+    "Objects, commands and options may be abbreviated.\n"
     "\n"
     "OBJECT   link addr route neigh stats drops set monitor\n"
     "OPTIONS  -j[son]  -p[retty]  -s[tats]  -S SOCKET  -V[ersion]  -h[elp]\n"
@@ -68,7 +68,7 @@ static const struct {
 	"  psnetctl route load table.txt.gz via 10.1.0.254 replace\n"
 	"  psnetctl route get 8.8.8.8\n"},
     {"neighbour",
-	"neigh [show [DEV]]\n"
+	"neigh [show [PREFIX] [DEV]]\n"
 	"neigh {add|replace} ADDRESS lladdr LLADDR dev DEV\n"
 	"neigh delete ADDRESS dev DEV\n"
 	"neigh flush {all | [dev DEV] [PREFIX]} [permanent]\n"
@@ -101,6 +101,8 @@ static const struct {
 void
 psnetctl_help(const char *object)
 {
+	if (object != NULL && strcmp(object, "neighbor") == 0)
+		object = "neighbour";
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
 		if (object != NULL && object[0] != '\0' &&
 		    strncmp(objects[i].object, object, strlen(object)) == 0) {

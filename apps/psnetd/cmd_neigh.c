@@ -60,6 +60,7 @@ select_devs(struct psnetd_request *r, struct devs *d)
 
 struct show {
 	struct stack *st;
+	uint32_t prefix, mask; /* network byte order */
 	json_t *list;
 	int stats;
 };
@@ -69,7 +70,11 @@ show_one(void *arg, const struct nexthop_entry *n)
 {
 	struct show *s = arg;
 	char dev[WORDS_NAME_MAX];
+	uint32_t addr;
 
+	memcpy(&addr, n->addr, sizeof(addr));
+	if ((addr & s->mask) != s->prefix)
+		return 0;
 	psnetd_ops_name(s->st, n->netif, dev);
 	return json_array_append_new(
 		   s->list, psnetd_show_neigh(n, dev, s->stats)) == 0
@@ -80,15 +85,20 @@ show_one(void *arg, const struct nexthop_entry *n)
 int
 psnetd_cmd_neigh_show(struct psnetd_request *r)
 {
-	static const char *const keys[] = {"dev", "stats", NULL};
+	static const char *const keys[] = {"dev", "dst", "stats", NULL};
 	struct show s = {.st = r->d->st};
 	struct devs d = {.n = 0};
+	const char *dst = "default";
 	bool stats = false;
+	unsigned int plen;
 	int rc;
 
 	if (psnetd_args_known(r->args, keys, &r->e) != 0 ||
+	    psnetd_args_string(r->args, "dst", false, &dst, &r->e) != 0 ||
+	    words_prefix(dst, &s.prefix, &plen, &r->e) != 0 ||
 	    psnetd_args_bool(r->args, "stats", &stats, &r->e) != 0)
 		return -EINVAL;
+	s.mask = words_mask(plen);
 	rc = select_devs(r, &d);
 	s.list = json_array();
 	s.stats = stats;

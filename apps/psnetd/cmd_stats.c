@@ -6,6 +6,7 @@
 #include "apps/psnetd/args.h"
 #include "apps/psnetd/cmd.h"
 #include "apps/psnetd/daemon.h"
+#include "apps/psnetd/ops.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
@@ -104,12 +105,18 @@ psnetd_cmd_drops_show(struct psnetd_request *r)
 	static const char *const keys[] = {"dev", NULL};
 	struct stack *st = r->d->st;
 	char dev[WORDS_NAME_MAX] = "";
+	netif_id id;
 	json_t *list;
 	uint64_t s;
+	int rc = 0;
 
 	if (psnetd_args_known(r->args, keys, &r->e) != 0 ||
 	    psnetd_args_name(r->args, "dev", false, dev, &r->e) != 0)
 		return -EINVAL;
+	if (dev[0] != '\0')
+		rc = psnetd_ops_dev(st, dev, &id, &r->e);
+	if (rc != 0)
+		return rc;
 	list = json_array();
 	s = pserialize_read_enter();
 	for (struct netif *nif = netif_first(st); nif != NULL;

@@ -313,7 +313,7 @@ def a_client_that_never_reads_harms_nobody(d):
 def links_are_shown_set_added_deleted(d):
     assert "lo0: <LOOPBACK" in d.ctl("link", "show", "lo0")
     assert "mtu 1500" in d.ctl("l", "s", "dev", "west")
-    d.ctl("link", "add", "x0", "type", "loop", "mtu", "1400", "up")
+    d.ctl("link", "add", "name", "x0", "type", "loop", "mtu", "1400", "up")
     link = d.ctl_json("link", "show", "x0")[0]
     assert link["mtu"] == 1400 and "UP" in link["flags"], link
     assert link["driver"] == "loop" and link["operstate"] == "UP"
@@ -337,7 +337,7 @@ def addresses_are_shown_added_deleted(d):
 
 
 def routes_are_edited_and_shown(d):
-    d.ctl("route", "add", "10.4.0.0/16", "via", "10.9.0.3", "metric", "9",
+    d.ctl("route", "add", "to", "10.4.0.0/16", "via", "10.9.0.3", "metric", "9",
           "src", "10.9.0.1", "proto", "bgp")
     assert ("10.4.0.0/16 via 10.9.0.3 dev lo0 proto bgp src 10.9.0.1 metric 9\n"
             in d.ctl("route"))
@@ -370,8 +370,7 @@ def neighbours_are_edited_and_shown(d):
     assert line in d.ctl("neigh"), d.ctl("neigh")
     d.ctl("neigh", "replace", "10.8.0.5", "lladdr", "02:00:00:00:00:06", "dev",
           "east")
-    entry = [n for n in d.ctl_json("neigh", "show", "east")
-             if n["dst"] == "10.8.0.5"]
+    entry = d.ctl_json("neigh", "show", "10.8.0.0/29", "dev", "east")
     assert entry == [{"dst": "10.8.0.5", "dev": "east", "state": ["PERMANENT"],
                       "lladdr": "02:00:00:00:00:06"}], entry
     assert "confirmed" in d.ctl("-s", "neigh")
@@ -401,6 +400,7 @@ def statistics_and_drops_are_shown(d):
     assert east > 0, "the address was announced"
     assert "per second" in d.ctl("stats", "-w", "1", "-c", "1")
     assert "meaning" in d.ctl("drops")
+    assert "no such interface" in d.ctl("drops", "nope", status=2)
     for drop in d.ctl_json("drops"):
         assert drop["count"] > 0 and drop["text"] and drop["reason"], drop
 
@@ -421,8 +421,8 @@ def the_exit_status_and_the_message_say_who_refused(d):
 def every_object_has_help_with_examples(d):
     assert "Examples:" in d.ctl("--help")
     for o in ("link", "addr", "route", "neigh", "stats", "drops", "set",
-              "monitor"):
-        assert "Example" in d.ctl(o, "help"), o
+              "monitor", "neighbor"):
+        assert o[:4] in d.ctl("help", o) and "Example" in d.ctl(o, "help"), o
 
 
 def events_are_told_to_a_monitor(d):
