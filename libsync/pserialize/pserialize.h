@@ -78,7 +78,8 @@ struct pserialize_thread {
 
 	struct pserialize_list calls
 	    __attribute__((aligned(SYNC_CACHELINE))); /* [a] */
-	uint64_t snap; /* [r] word at the scan; 0: not waited for */
+	uint64_t snap;  /* [r] word at the scan; 0: not waited for */
+	uint64_t batch; /* [r] of deferred calls, the last that took ours */
 	struct pserialize_thread *next;   /* [r] */
 	struct pserialize_thread **prevp; /* [r] */
 } __attribute__((aligned(SYNC_CACHELINE)));

@@ -16,6 +16,8 @@
  *       orphans before it joins and after it leaves, both of which take the
  *       mutex, so its calls keep their order.
  *   I3  Only the reclaimer changes todo, but for a forked child.
+ *   I4  A batch takes each thread's list once.  Threads that call without end
+ *       can neither hold a batch up nor keep the others out of it.
  *
  * Ordering pairs
  *   CALL   call pushes (release) -> collect takes the list (acquire): what was
@@ -26,11 +28,14 @@
  *   DONE   the reclaimer stores done (release) -> barrier loads it (acquire):
  *          callbacks happen before the return of the barrier.
  * The reclaimer goes to sleep by store state, heavy fence, look at the lists;
- * a call pushes, light fence, looks at state: one of them sees the other.
+ * a call pushes, light fence, looks at state: one of them sees the other.  The
+ * threads' lists are looked at before the orphans, as a thread that ends moves
+ * its calls from there to here.
  */
 
 #include "libsync/pserialize/pserialize_impl.h"
 
+#include "libsync/base/point.h"
 #include "libsync/port/port.h"
 
 #define NAP_NS   1000000u
@@ -50,6 +55,7 @@ static struct {
 	struct port_mutex collect;                  /* fork waits for it */
 	struct pserialize_list orphans;             /* [a] */
 	SYNC_ATOMIC(struct pserialize_head *) todo; /* [a][k] oldest first */
+	uint64_t batch;                             /* [k] I4 */
 	struct port_event state;                    /* [a] AWAKE, ... */
 	SYNC_ATOMIC(uint32_t) asked;                /* [a] barriers begun */
 	struct port_event done;                     /* [a] barriers answered */
@@ -61,6 +67,7 @@ static __thread bool is_reclaimer __attribute__((tls_model("initial-exec")));
 struct harvest {
 	struct pserialize_head *lists[LISTS];
 	int n;
+	uint64_t batch;
 };
 
 static void
@@ -105,8 +112,9 @@ harvest_one(struct pserialize_thread *t, void *arg)
 
 	if (h->n == 0) /* first thread: I2 */
 		h->lists[h->n++] = take(&rc.orphans);
-	if (h->n == LISTS)
+	if (h->n == LISTS || t->batch == h->batch)
 		return;
+	t->batch = h->batch;
 	h->lists[h->n] = take(&t->calls);
 	if (h->lists[h->n] != NULL)
 		h->n++;
@@ -133,7 +141,7 @@ static void
 collect(void)
 {
 	struct pserialize_head *batch = NULL, **tail = &batch;
-	struct harvest h;
+	struct harvest h = {.batch = ++rc.batch};
 
 	port_mutex_lock(&rc.collect);
 	do {
@@ -142,6 +150,7 @@ collect(void)
 		pserialize_registry_each(harvest_one, &h);
 		for (int i = 0; i < h.n; i++)
 			tail = append(tail, h.lists[i]);
+		SYNC_POINT("reclaim_pass");
 	} while (h.n == LISTS);
 	/* relaxed: ours; a child sees a copy of the whole memory. */
 	sync_store_relaxed(&rc.todo, batch);
@@ -195,11 +204,13 @@ pending_one(struct pserialize_thread *t, void *arg)
 static bool
 pending(uint32_t asked)
 {
-	bool any;
+	bool any = false;
 
-	/* relaxed: only whether there is something. */
-	any = sync_load_relaxed(&rc.orphans.first) != NULL;
 	pserialize_registry_each(pending_one, &any);
+	SYNC_POINT("reclaim_looked");
+	/* relaxed: who moved calls here had the mutex before us, or we saw
+	 * them just now. */
+	any |= sync_load_relaxed(&rc.orphans.first) != NULL;
 	/* relaxed: the loop loads it again. */
 	return any || sync_load_relaxed(&rc.asked) != asked;
 }
@@ -219,11 +230,14 @@ nap(uint32_t asked)
 static void
 sleep_until_called(uint32_t asked)
 {
+	SYNC_POINT("reclaim_tired");
 	/* relaxed: the heavy fence orders it before the look at the lists. */
 	sync_store_relaxed(&rc.state.word, ASLEEP);
 	sync_fence_heavy();
-	if (!pending(asked))
+	if (!pending(asked)) {
+		SYNC_POINT("reclaim_sleeps");
 		port_event_wait(&rc.state, ASLEEP, 0);
+	}
 	/* relaxed: the lists are looked at next in any case. */
 	sync_store_relaxed(&rc.state.word, AWAKE);
 }
