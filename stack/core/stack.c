@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,12 @@ const char *
 stack_name(const struct stack *st)
 {
 	return st->name;
+}
+
+uint64_t
+stack_seed(const struct stack *st)
+{
+	return st->seed;
 }
 
 unsigned int
@@ -214,6 +221,9 @@ stack_create(const struct stack_config *cfg, struct stack **out)
 	st->clock = cfg->clock != NULL ? cfg->clock : monotonic;
 	st->clock_arg = cfg->clock_arg;
 	st->seed = cfg->seed;
+	/* A failure leaves 0, which only makes hashes predictable. */
+	if (st->seed == 0 && !st->stepped)
+		(void)!getrandom(&st->seed, sizeof(st->seed), GRND_NONBLOCK);
 	st->gone_fd = -1;
 	locks_init(st);
 	event_init(st);

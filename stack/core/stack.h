@@ -48,7 +48,7 @@ struct stack_config {
 	bool stepped;                        /* no threads; stack_step() */
 	uint64_t (*clock)(void *arg);        /* ns; NULL: CLOCK_MONOTONIC */
 	void *clock_arg;
-	uint64_t seed; /* of the workers' generators */
+	uint64_t seed; /* of generators, hashes; 0: random unless stepped */
 };
 
 /*
@@ -121,6 +121,9 @@ bool stack_control_held(struct stack *st); /* for assertions only */
 
 /* Constants of the stack.  Context: any thread. */
 const char *stack_name(const struct stack *st);
+
+/* A number of this stack's own, to seed hashes.  Context: any thread. */
+uint64_t stack_seed(const struct stack *st);
 unsigned int stack_nworkers(const struct stack *st);
 struct worker *stack_worker(struct stack *st, unsigned int id);
 const struct driver *stack_driver(struct stack *st, const char *name);

@@ -30,6 +30,24 @@ Test(stack, too_many_workers_are_refused)
 	cr_assert_null(st);
 }
 
+/* Routers in a row must not all hash alike; a stepped run must be repeatable. */
+Test(stack, seed_is_random_unless_given_or_stepped)
+{
+	const struct stack_config given = {.seed = 7};
+	struct stack *st[5];
+
+	st[0] = testdev_stack(false, 1, 8, NULL);
+	st[1] = testdev_stack(false, 1, 8, NULL);
+	st[2] = testdev_stack(true, 1, 8, NULL);
+	st[3] = testdev_stack(true, 1, 8, NULL);
+	cr_assert_eq(stack_create(&given, &st[4]), 0);
+	cr_assert_neq(stack_seed(st[0]), stack_seed(st[1]));
+	cr_assert_eq(stack_seed(st[2]), stack_seed(st[3]));
+	cr_assert_eq(stack_seed(st[4]), 7);
+	for (int i = 0; i < 5; i++)
+		stack_destroy(st[i]);
+}
+
 Test(stack, starts_and_stops_again_and_again)
 {
 	struct stack *st = testdev_stack(false, 2, 64, NULL);

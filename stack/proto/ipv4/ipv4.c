@@ -25,11 +25,13 @@ static const struct {
     [IPV4_OPT_ICMP_ECHO_BROADCAST] = {"icmp-echo-broadcast", 0, 0, 1},
 };
 
-/* Not secret, but another one in each stack, and the same in each run. */
+/* Another one in each stack; the same in each run of a stepped one. */
 static uint32_t
-seed_of(const char *name)
+seed_of(const struct stack *st)
 {
-	uint32_t h = 2166136261U;
+	const uint64_t seed = stack_seed(st);
+	const char *name = stack_name(st);
+	uint32_t h = 2166136261U ^ (uint32_t)(seed ^ seed >> 32);
 
 	while (*name != '\0')
 		h = (h ^ (uint8_t)*name++) * 16777619U;
@@ -81,7 +83,7 @@ init(struct stack *st, void **state)
 		return -ENOMEM;
 	ip->stack = st;
 	ip->nworkers = n;
-	ip->seed = seed_of(stack_name(st));
+	ip->seed = seed_of(st);
 	for (i = 0; i < IPV4_OPT_COUNT; i++)
 		sync_init(&ip->option[i], options[i].initial);
 	error = route_table_create(st, NETIF_AF_INET, &ip->routes);
