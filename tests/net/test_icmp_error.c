@@ -368,6 +368,58 @@ RIG_TEST(icmp_error, limited_per_destination_by_the_option)
 	rig_dropped(&g, "icmp-rate-limit", 6);
 }
 
+/* Hosts of one network do not use up each other's share. */
+RIG_TEST(icmp_error, each_host_has_its_own_limit)
+{
+	unsigned int n;
+
+	limits();
+	net_option(g.n, g.r, IPV4_OPT_ICMP_RATE, 0);
+	n = burst(200, 20, 1);
+	/* Two of them may share one of the 1024 buckets. */
+	cr_assert(n >= 190, "%u", n);
+	net_allow_drops(g.n, g.r, "icmp-rate-limit", UINT64_MAX);
+}
+
+/* The bucket of addr, network order, if the hash had no seed. */
+static uint32_t
+bucket(uint32_t addr)
+{
+	uint32_t h = addr;
+
+	h ^= h >> 16;
+	h *= 0x85ebca6bU;
+	h ^= h >> 13;
+	h *= 0xc2b2ae35U;
+	return (h ^ h >> 16) % 1024;
+}
+
+/* Who knows the source cannot choose addresses that share a victim's bucket. */
+RIG_TEST(icmp_error, destinations_that_share_a_bucket_cannot_be_foreseen)
+{
+	const uint32_t victim = bucket(net_ip("10.8.0.1"));
+	unsigned int found = 0;
+	char src[32];
+
+	limits();
+	net_option(g.n, g.r, IPV4_OPT_ICMP_RATE, 0);
+	for (unsigned int i = 0; i < 60000 && found < 4; i++) {
+		(void)snprintf(
+		    src, sizeof(src), "10.8.%u.%u", i / 250 + 1, i % 250 + 1);
+		if (bucket(net_ip(src)) != victim)
+			continue;
+		found++;
+		for (unsigned int k = 0; k < 10; k++) {
+			(void)rig_udp(&g, src, B_ADDR, 1, 8);
+			rig_send(&g, g.a);
+		}
+	}
+	cr_assert_eq(found, 4);
+	net_run(g.n, MS(1));
+	net_probe_clear(g.n, g.a);
+	cr_assert_eq(burst(10, 1, 1), 10);
+}
+
 RIG_TEST(icmp_error, limited_per_type)
 {
 	unsigned int first, other;

@@ -62,6 +62,7 @@ init(struct stack *st, void **state)
 	const size_t size =
 	    SYNC_ROUNDUP(sizeof(struct icmp_limit), SYNC_CACHELINE);
 	const unsigned int n = stack_nworkers(st);
+	const uint64_t seed = stack_seed(st);
 	struct icmp *ic;
 	unsigned int i;
 
@@ -77,6 +78,7 @@ init(struct stack *st, void **state)
 			return -ENOMEM;
 		}
 		memset(ic->limit[i], 0, size);
+		ic->limit[i]->seed = (uint32_t)(seed ^ seed >> 32);
 	}
 	*state = ic;
 	return 0;

@@ -26,7 +26,7 @@ struct icmp_limit_bucket {
 
 /* One worker's. */
 struct icmp_limit {
-	uint32_t seed;
+	uint32_t seed; /* nobody outside can tell who shares a bucket */
 	struct icmp_limit_bucket type[ICMP_LIMIT_TYPES];
 	struct icmp_limit_bucket destination[ICMP_LIMIT_DESTINATIONS];
 };

@@ -46,9 +46,14 @@ refill(struct icmp_limit_bucket *b, uint64_t now, uint32_t rate, uint64_t size)
 static struct icmp_limit_bucket *
 destination(struct icmp_limit *l, uint32_t dst)
 {
-	uint32_t h = (dst ^ l->seed) * 0x9e3779b1U;
+	uint32_t h = dst ^ l->seed;
 
-	h ^= h >> 15;
+	/* MurmurHash3's last step: each bit reaches each other. */
+	h ^= h >> 16;
+	h *= 0x85ebca6bU;
+	h ^= h >> 13;
+	h *= 0xc2b2ae35U;
+	h ^= h >> 16;
 	return &l->destination[h % ICMP_LIMIT_DESTINATIONS];
 }
 
