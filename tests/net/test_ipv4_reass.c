@@ -346,6 +346,40 @@ RIG_TEST(ipv4_reass, the_oldest_gives_way_when_too_many_are_open)
 	rig_dropped(&g, "ipv4-reassembly-timeout", 1);
 }
 
+/* One host that begins datagrams pushes out its own only. */
+RIG_TEST(ipv4_reass, one_source_does_not_push_out_others)
+{
+	net_probe_arp(g.n, g.a, "10.0.1.3");
+	make_request(1000);
+	piece_of("10.0.1.3", 5, 0, 800, true);
+	for (uint16_t id = 0; id < 100; id++) {
+		net_run(g.n, MS(1));
+		piece_of(A_ADDR, id, 0, 800, true);
+	}
+	piece_of("10.0.1.3", 5, 800, total, false);
+	cr_assert(rig_expect(&g, g.a, "10.0.1.3"));
+	net_run(g.n, 2 * TIMEOUT_NS);
+	net_allow_drops(g.n, g.r, "ipv4-reassembly-full", 100);
+	net_allow_drops(g.n, g.r, "ipv4-reassembly-timeout", 8);
+}
+
+/* Nor do datagrams that are refused already. */
+RIG_TEST(ipv4_reass, condemned_datagrams_of_one_source_push_out_no_other)
+{
+	net_probe_arp(g.n, g.a, "10.0.1.3");
+	make_request(1000);
+	piece_of("10.0.1.3", 5, 0, 800, true);
+	for (uint16_t id = 0; id < 100; id++) {
+		net_run(g.n, MS(1));
+		piece_of(A_ADDR, id, 0, 800, true);
+		piece_of(A_ADDR, id, 400, 808, true);
+	}
+	piece_of("10.0.1.3", 5, 800, total, false);
+	cr_assert(rig_expect(&g, g.a, "10.0.1.3"));
+	net_run(g.n, 2 * TIMEOUT_NS);
+	net_allow_drops(g.n, g.r, "ipv4-reassembly-overlap", 200);
+}
+
 RIG_TEST(ipv4_reass, pieces_meet_whichever_worker_they_come_to)
 {
 	struct net *n = net_create();

@@ -148,62 +148,69 @@ expire(struct worker *w, struct timer *t)
 	icmp_error(w, p, ICMP_TIME_EXCEEDED, 1, 0, DROP_IPV4_REASM_TIMEOUT);
 }
 
-/* The slot of h's datagram, else a free one, else the one longest open. */
+/* The slot of h's datagram, else a free one, else NULL. */
 static struct datagram *
 find(struct ipv4_reass *re, const struct ipv4_hdr *h)
 {
-	struct datagram *d, *best = &re->slot[0];
+	struct datagram *d, *unused = NULL;
 	unsigned int i;
 
 	for (i = 0; i < REASS_SLOTS; i++) {
 		d = &re->slot[i];
-		if (!timer_armed(&d->timer)) {
-			best = d;
-			continue;
-		}
-		if (d->src == h->src && d->dst == h->dst && d->id == h->id &&
-		    d->proto == h->proto)
+		if (!timer_armed(&d->timer))
+			unused = d;
+		else if (d->src == h->src && d->dst == h->dst &&
+			 d->id == h->id && d->proto == h->proto)
 			return d;
-		if (timer_armed(&best->timer) &&
-		    d->timer.deadline < best->timer.deadline)
-			best = d;
 	}
-	return best;
+	return unused;
 }
 
-/* Give up the datagram longest open, for its packet.  False if none is. */
-static bool
-evict(struct ipv4_reass *re, struct worker *w)
+/*
+ * Give up a datagram for its slot, or for its packet: of the source that has
+ * most of them, so that nobody pushes out what others send, the one longest
+ * open.  Returns: its slot, or NULL if there is none.
+ */
+static struct datagram *
+evict(struct ipv4_reass *re, struct worker *w, bool for_packet)
 {
-	struct datagram *d, *oldest = NULL;
-	unsigned int i;
+	struct datagram *in_use[REASS_SLOTS], *d, *worst = NULL;
+	unsigned int i, k, n = 0, same, most = 0;
 
 	for (i = 0; i < REASS_SLOTS; i++) {
 		d = &re->slot[i];
-		if (timer_armed(&d->timer) && d->p != NULL &&
-		    (oldest == NULL ||
-			d->timer.deadline < oldest->timer.deadline))
-			oldest = d;
+		if (timer_armed(&d->timer) && (!for_packet || d->p != NULL))
+			in_use[n++] = d;
 	}
-	if (oldest == NULL)
-		return false;
-	release(w, oldest, DROP_IPV4_REASM_FULL);
-	return true;
+	for (i = 0; i < n; i++) {
+		d = in_use[i];
+		for (k = same = 0; k < n; k++)
+			same += in_use[k]->src == d->src;
+		if (same < most || (same == most && d->timer.deadline >=
+							worst->timer.deadline))
+			continue;
+		worst = d;
+		most = same;
+	}
+	if (worst != NULL)
+		release(w, worst, DROP_IPV4_REASM_FULL);
+	return worst;
 }
 
-static bool
+/* A slot for h's datagram, which has none; d is free, or NULL. */
+static struct datagram *
 open_slot(struct ipv4_reass *re, struct worker *w, struct datagram *d,
     const struct ipv4_hdr *h)
 {
 	struct pkt *p;
 
-	if (timer_armed(&d->timer))
-		release(w, d, DROP_IPV4_REASM_FULL);
+	if (d == NULL)
+		d = evict(re, w, false);
 	p = pkt_alloc_jumbo(w);
-	if (p == NULL && evict(re, w))
+	if (p == NULL && evict(re, w, true) != NULL)
 		p = pkt_alloc_jumbo(w);
 	if (p == NULL)
-		return false;
+		return NULL;
 	d->p = p;
 	d->src = h->src;
 	d->dst = h->dst;
@@ -213,7 +220,7 @@ open_slot(struct ipv4_reass *re, struct worker *w, struct datagram *d,
 	d->first_len = d->total = d->high = d->got = d->nfrags = 0;
 	memset(d->map, 0, sizeof(d->map));
 	timer_arm(w, &d->timer, w->now + REASS_TIMEOUT);
-	return true;
+	return d;
 }
 
 /* RFC 791: lengths and offsets that no datagram of 65535 bytes can have. */
@@ -338,7 +345,6 @@ ipv4_reass_input(struct ipv4_reass *re, struct worker *w, struct pkt *p)
 	struct datagram *d;
 	struct piece f;
 	enum fit how;
-	bool mine;
 
 	SYNC_ASSERT(pserialize_in_read_section());
 	if (!measure(p, &f)) {
@@ -346,9 +352,9 @@ ipv4_reass_input(struct ipv4_reass *re, struct worker *w, struct pkt *p)
 		return NULL;
 	}
 	d = find(re, f.h);
-	mine = timer_armed(&d->timer) && d->src == f.h->src &&
-	       d->dst == f.h->dst && d->id == f.h->id && d->proto == f.h->proto;
-	if (!mine && !open_slot(re, w, d, f.h)) {
+	if (d == NULL || !timer_armed(&d->timer))
+		d = open_slot(re, w, d, f.h);
+	if (d == NULL) {
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_REASM_FULL);
 		return NULL;
 	}
