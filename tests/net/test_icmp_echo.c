@@ -110,6 +110,16 @@ RIG_TEST(icmp_echo, broadcast_is_answered_only_when_allowed)
 	}
 }
 
+/* RFC 1122 3.2.1.3 (a): nothing is sent to 0.0.0.0, by whatever route. */
+RIG_TEST(icmp_echo, host_without_an_address_is_not_answered)
+{
+	net_option(g.n, g.r, IPV4_OPT_ICMP_ECHO_BROADCAST, 1);
+	cr_assert_eq(net_route(g.n, g.r, "default via " B_ADDR), 0);
+	request("0.0.0.0", "255.255.255.255", ICMP_ECHO, 8);
+	memset(g.f.data, 0xff, 6);
+	ignored("icmp-type");
+}
+
 RIG_TEST(icmp_echo, short_and_corrupt_messages_are_dropped)
 {
 	for (size_t len = 0; len < 8; len++) {

@@ -262,6 +262,10 @@ echo(struct worker *w, struct pkt *p)
 	uint32_t from = h->dst;
 	uint16_t before, after;
 
+	if (to == 0) { /* a host that does not know its address yet */
+		pkt_drop(w, p, p->rx_if, DROP_ICMP_TYPE);
+		return;
+	}
 	if (!ipv4_is_local(w->stack, from)) {
 		if (option(w->stack, IPV4_OPT_ICMP_ECHO_BROADCAST) == 0) {
 			pkt_drop(w, p, p->rx_if, DROP_ICMP_TYPE);
