@@ -332,6 +332,18 @@ Test(arp_cache, interface_down_purges_dynamic_entries_only)
 	rig_destroy(&r);
 }
 
+Test(arp_cache, address_that_becomes_ours_is_no_neighbour)
+{
+	struct rig r = rig_create(NULL);
+
+	rig_resolve(&r, "10.0.0.2");
+	rig_resolve(&r, "10.0.0.3");
+	cr_assert_eq(net_addr_add(r.n, r.node, "eth0", "10.0.0.2/24"), 0);
+	cr_assert_not(rig_known(&r, "10.0.0.2"));
+	cr_assert(rig_known(&r, "10.0.0.3"));
+	rig_destroy(&r);
+}
+
 Test(arp_cache, address_removal_purges_its_network)
 {
 	struct rig r = rig_create(NULL);

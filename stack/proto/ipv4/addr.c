@@ -447,6 +447,9 @@ add(struct ipv4 *ip, const struct item *i)
 	}
 	netif_addr_publish(i->nif, a);
 	publish_event(i, EVENT_ADD);
+	/* Whoever had it has not any more, or is a conflict. */
+	(void)nexthop_flush(
+	    ip->stack, i->nif->id, NETIF_AF_INET, a->addr, 32, false);
 	/* An interface without ARP says so, and needs none. */
 	(void)arp_claim_add(ip->stack, i->nif->id, htonl(i->addr), false);
 	return 0;
