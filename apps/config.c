@@ -173,6 +173,9 @@ parse_set(
 		return words_fail(e, s, "neither on, off nor a number");
 	if (words_end(w, e) != 0)
 		return -EINVAL;
+	if (!ipv4_option_valid(opt, value))
+		return words_fail(e, name, "the value %u is out of range",
+		    (unsigned int)value);
 	c->options[opt] = (struct config_option){line, value};
 	return 0;
 }

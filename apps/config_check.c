@@ -58,6 +58,18 @@ check_dev(const struct config *c, const char *dev, unsigned int line,
 	return words_fail(&e->what, dev, "no line defines this interface");
 }
 
+/* No group, and neither the name of its network nor its broadcast address. */
+static bool
+is_host(const struct spec_addr *a)
+{
+	const uint32_t addr = ntohl(a->addr);
+	const uint32_t host = ~ntohl(words_mask(a->plen));
+
+	if (addr >> 24 == 0 || addr >> 28 >= 0xe)
+		return false;
+	return a->plen >= 31 || ((addr & host) != 0 && (addr & host) != host);
+}
+
 static int
 check_addrs(const struct config *c, struct config_error *e)
 {
@@ -68,6 +80,10 @@ check_addrs(const struct config *c, struct config_error *e)
 
 		if (check_dev(c, a->dev, a->line, e) != 0)
 			return -EINVAL;
+		if (!is_host(a))
+			return words_fail(&e->what,
+			    words_show_prefix(a->addr, a->plen, text),
+			    "not an address of one host");
 		for (size_t j = 0; j < i; j++) {
 			if (c->addrs[j].addr == a->addr)
 				return words_fail(&e->what,

@@ -605,18 +605,18 @@ def a_failed_reload_changes_nothing(d):
             (BASE + "route 10.66.0.0/16 via 1.1.1.1\n", ":10: 1.1.1.1: no"),
             (BASE.replace("workers 2", "workers 1"), "workers: cannot"),
             (BASE + "table /none via 10.9.0.2\n", ":10: /none: No such"),
+            (BASE.replace("set forwarding on", "set forwarding off") +
+             "set default-ttl 256\n", ":10: default-ttl: the value 256"),
             # These fail while they are applied, after other changes.
             (BASE.replace("dev lo0\n", "dev lo0\naddress 10.6.0.1/24 dev "
                           "lo0\n").replace("lo0 loop", "lo0 loop mtu 9000") +
              "interface x loop up\nroute 10.9.0.0/24 via 10.9.0.2\n",
              ":12: 10.9.0.0/24: this route follows"),
             (BASE.replace("interface lo0 loop", "interface lo0 loop x=1") +
-             "set default-ttl 0\n", "nothing is changed"),
+             "set default-ttl 9\n", "nothing is changed"),
             (BASE.replace("interface lo0 loop", "interface l1 loop")
              .replace("dev lo0", "dev l1") +
-             "route 10.9.0.0/24 via 10.9.0.2\n", "this route follows"),
-            (BASE.replace("set forwarding on", "set forwarding off") +
-             "set default-ttl 256\n", ":10: default-ttl: the value 256")):
+             "route 10.9.0.0/24 via 10.9.0.2\n", "this route follows")):
         said = d.reload(text, "nothing is changed")
         assert what in said, said
         for a, b in zip(before, d.state()):

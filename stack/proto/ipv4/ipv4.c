@@ -201,6 +201,13 @@ ipv4_routes(struct stack *st)
 	return ip != NULL ? ip->routes : NULL;
 }
 
+bool
+ipv4_option_valid(enum ipv4_option opt, uint32_t value)
+{
+	return opt < IPV4_OPT_COUNT && value >= options[opt].min &&
+	       value <= options[opt].max;
+}
+
 int
 ipv4_option_set(struct stack *st, enum ipv4_option opt, uint32_t value)
 {
@@ -208,8 +215,7 @@ ipv4_option_set(struct stack *st, enum ipv4_option opt, uint32_t value)
 
 	if (ip == NULL)
 		return -EAFNOSUPPORT;
-	if (opt >= IPV4_OPT_COUNT || value < options[opt].min ||
-	    value > options[opt].max)
+	if (!ipv4_option_valid(opt, value))
 		return -EINVAL;
 	/* relaxed: a packet may see the setting of a moment ago. */
 	sync_store_relaxed(&ip->option[opt], value);

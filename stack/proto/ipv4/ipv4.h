@@ -71,6 +71,9 @@ int ipv4_option_set(struct stack *st, enum ipv4_option opt, uint32_t value);
 int ipv4_option_get(struct stack *st, enum ipv4_option opt, uint32_t *out);
 const char *ipv4_option_name(enum ipv4_option opt); /* "forwarding" */
 
+/* May the switch have this value?  Context: any thread; never sleeps. */
+bool ipv4_option_valid(enum ipv4_option opt, uint32_t value);
+
 /* The routing table.  NULL without IPv4.  Context: any thread. */
 struct route_table *ipv4_routes(struct stack *st);
 
