@@ -185,14 +185,29 @@ reload(struct psnetd *d)
 	announce(d, "RELOADED");
 }
 
+/* Detach what lost its device, and say so: nobody asked for it. */
+static void
+tidy(struct psnetd *d)
+{
+	d->tidy = false;
+	stack_control_enter(d->st);
+	for (struct netif *i = netif_first(d->st); i != NULL;
+	     i = netif_next(d->st, i)) {
+		/* relaxed: the flag was set before the descriptor rang. */
+		if ((sync_load_relaxed(&i->flags) & NETIF_GONE) != 0)
+			fprintf(stderr, "psnetd: %s: its device is gone\n",
+			    i->name);
+	}
+	stack_control_exit(d->st);
+	stack_housekeep(d->st);
+}
+
 static void
 turn(struct psnetd *d)
 {
 	psnetd_loop_turn(&d->loop, d->load != NULL ? 0 : -1);
-	if (d->tidy) {
-		d->tidy = false;
-		stack_housekeep(d->st);
-	}
+	if (d->tidy)
+		tidy(d);
 	if (d->reload)
 		reload(d);
 	if (d->load != NULL)

@@ -189,6 +189,7 @@ def device_deleted_under_it_is_detached(lab):
     eventually(lambda: [i["ifname"] for i in lab.ctl_json("link", "show")] ==
                ["lan"])
     assert lab.ping(LAN, count=2) == 0
+    assert "wan: its device is gone" in lab.log.read_text()
 
 
 def sigterm_ends_it_cleanly(lab):
