@@ -56,31 +56,38 @@ config_option_find(const char *name, enum ipv4_option *out)
 	return false;
 }
 
+/* "KEYWORD N", once in a file. */
 static int
 number_line(struct words *w, const char *keyword, uint32_t min, uint32_t max,
-    uint32_t *out, struct words_error *e)
+    uint32_t *out, unsigned int *out_line, unsigned int line,
+    struct words_error *e)
 {
 	const char *s = words_value(w, keyword, e);
 
-	if (s == NULL || words_u32(s, min, max, out, e) != 0)
+	if (s == NULL || words_u32(s, min, max, out, e) != 0 ||
+	    words_end(w, e) != 0)
 		return -EINVAL;
-	return words_end(w, e);
+	if (*out_line != 0)
+		return words_fail(
+		    e, keyword, "set on line %u already", *out_line);
+	*out_line = line;
+	return 0;
 }
 
 static int
 parse_workers(
     struct config *c, struct words *w, unsigned int line, struct words_error *e)
 {
-	(void)line;
-	return number_line(w, "workers", 1, STACK_WORKERS_MAX, &c->workers, e);
+	return number_line(w, "workers", 1, STACK_WORKERS_MAX, &c->workers,
+	    &c->workers_line, line, e);
 }
 
 static int
 parse_packets(
     struct config *c, struct words *w, unsigned int line, struct words_error *e)
 {
-	(void)line;
-	return number_line(w, "packets", 256, 1u << 20, &c->packets, e);
+	return number_line(w, "packets", 256, 1u << 20, &c->packets,
+	    &c->packets_line, line, e);
 }
 
 static int

@@ -42,7 +42,8 @@ struct config_option {
 };
 
 struct config {
-	uint32_t workers, packets; /* 0: unsaid */
+	uint32_t workers, packets;               /* 0: unsaid */
+	unsigned int workers_line, packets_line; /* 0: unsaid */
 	struct config_option options[IPV4_OPT_COUNT];
 	struct spec_link *links;
 	struct spec_addr *addrs;

@@ -147,10 +147,11 @@ static int
 check_fixed(
     const struct psnetd *d, const struct config *c, struct config_error *e)
 {
-	e->line = 0;
+	e->line = c->workers_line;
 	if (d->workers == 0 && c->workers != d->running.workers)
 		return words_fail(
 		    &e->what, "workers", "cannot change while the daemon runs");
+	e->line = c->packets_line;
 	if (c->packets != d->running.packets)
 		return words_fail(
 		    &e->what, "packets", "cannot change while the daemon runs");

@@ -129,6 +129,7 @@ Test(config, wrong_words_are_named_with_line_and_reason)
 	    {"workers 0\n", 1, "0", "from 1 to 64"},
 	    {"workers 1x\n", 1, "1x", "not a number"},
 	    {"workers 1 2\n", 1, "2", "unexpected word"},
+	    {"workers 1\n\nworkers 2\n", 3, "workers", "on line 1"},
 	    {"packets 1\n", 1, "1", "from 256"},
 	    {"interface\n", 1, "", "name must follow"},
 	    {"interface lan\n", 1, "lan", "a driver must follow"},

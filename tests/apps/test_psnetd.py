@@ -603,7 +603,7 @@ def a_failed_reload_changes_nothing(d):
             (BASE + "frob\n", ":10: frob: not one of"),
             (BASE + "route 10.2.0.0/16 via 10.9.0.3\n", "line 7"),
             (BASE + "route 10.66.0.0/16 via 1.1.1.1\n", ":10: 1.1.1.1: no"),
-            (BASE.replace("workers 2", "workers 1"), "workers: cannot"),
+            (BASE.replace("workers 2", "workers 1"), "conf:1: workers: cannot"),
             (BASE + "table /none via 10.9.0.2\n", ":10: /none: No such"),
             (BASE.replace("set forwarding on", "set forwarding off") +
              "set default-ttl 256\n", ":10: default-ttl: the value 256"),
