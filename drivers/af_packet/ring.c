@@ -14,7 +14,7 @@
  *       looks at SEND_REQUEST slots only inside our own sendto().
  *
  * Ordering pairs
- *   BLOCK  the kernel stores a block's status (release) -> open_block loads it
+ *   BLOCK  the kernel stores a block's status (release) -> block_status loads it
  *          (acquire): the frames lie there; close_block stores it (release) ->
  *          the kernel loads it: we have read them.
  *   SLOT   fill stores a slot's status (release) -> the kernel loads it: the
@@ -290,21 +290,37 @@ block_at(const struct af_packet_ring *r, unsigned int i)
 	return (struct tpacket_block_desc *)(r->map + i * RX_BLOCK_SIZE);
 }
 
-static bool
-block_ready(struct tpacket_block_desc *b)
+static uint32_t
+block_status(struct tpacket_block_desc *b)
 {
 	/* BLOCK acquire: pairs with the kernel's release. */
-	return (sync_load_acquire(&status_of(&b->hdr.bh1.block_status)->v) &
-		   TP_STATUS_USER) != 0;
+	return sync_load_acquire(&status_of(&b->hdr.bh1.block_status)->v);
+}
+
+/* The kernel marks blocks after it had no room for frames. */
+static void
+count_overrun(struct af_packet_ring *r, struct netif *nif, struct worker *w)
+{
+	struct tpacket_stats_v3 stats;
+	socklen_t len = sizeof(stats);
+
+	if (getsockopt(r->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) ==
+		0 &&
+	    stats.tp_drops != 0)
+		netif_count(
+		    w, nif, NETIF_DROPS + DROP_RX_OVERRUN, stats.tp_drops);
 }
 
 static bool
-open_block(struct af_packet_ring *r)
+open_block(struct af_packet_ring *r, struct netif *nif, struct worker *w)
 {
 	struct tpacket_block_desc *b = block_at(r, r->rx_block);
+	const uint32_t status = block_status(b);
 
-	if (!block_ready(b))
+	if ((status & TP_STATUS_USER) == 0)
 		return false;
+	if ((status & TP_STATUS_LOSING) != 0)
+		count_overrun(r, nif, w);
 	r->rx_open = true;
 	r->rx_left = b->hdr.bh1.num_pkts;
 	r->rx_frame = (const uint8_t *)b + b->hdr.bh1.offset_to_first_pkt;
@@ -321,20 +337,6 @@ close_block(struct af_packet_ring *r)
 	    &status_of(&b->hdr.bh1.block_status)->v, TP_STATUS_KERNEL);
 	r->rx_open = false;
 	r->rx_block = (r->rx_block + 1) % RX_BLOCKS;
-}
-
-/* The kernel marks frames after it had no room for others. */
-static void
-count_overrun(struct af_packet_ring *r, struct netif *nif, struct worker *w)
-{
-	struct tpacket_stats_v3 stats;
-	socklen_t len = sizeof(stats);
-
-	if (getsockopt(r->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) ==
-		0 &&
-	    stats.tp_drops != 0)
-		netif_count(
-		    w, nif, NETIF_DROPS + DROP_RX_OVERRUN, stats.tp_drops);
 }
 
 /* A tag that the kernel took off goes on again: it is part of the frame. */
@@ -364,8 +366,6 @@ begin_frame(struct af_packet_ring *r, struct netif *nif, struct worker *w)
 
 	r->rx_left--;
 	r->rx_frame += h->tp_next_offset;
-	if ((h->tp_status & TP_STATUS_LOSING) != 0)
-		count_overrun(r, nif, w);
 	if (h->tp_snaplen < h->tp_len) {
 		netif_count(w, nif, NETIF_DROPS + DROP_RX_TOO_LONG, 1);
 		return;
@@ -423,7 +423,7 @@ af_packet_ring_receive(struct af_packet_ring *r, struct netif *nif,
 			begin_frame(r, nif, w);
 		else if (r->rx_open)
 			close_block(r);
-		else if (!open_block(r))
+		else if (!open_block(r, nif, w))
 			break;
 	}
 	/* All that was read is given back at once, not in the next turn. */
@@ -443,7 +443,7 @@ af_packet_ring_arm(struct af_packet_ring *r, int *fd)
 	(void)getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	*fd = r->fd;
 	return r->rx_open || r->tx_waiting ||
-	       block_ready(block_at(r, r->rx_block));
+	       (block_status(block_at(r, r->rx_block)) & TP_STATUS_USER) != 0;
 }
 
 /* -------------------------------------------------------------- transmit */

@@ -172,6 +172,50 @@ Test(af_packet, keeps_vlans_apart)
 	netns_peer_end(peer);
 }
 
+Test(af_packet, drops_frames_too_long_for_a_packet)
+{
+	static const uint8_t frame[3000] = {
+	    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 5, 8};
+	struct stack *st;
+	pid_t peer;
+	netif_id id;
+
+	netns_enter();
+	peer = make_peer(1);
+	st = netns_stack(1);
+	id = attach(st, 1, NULL);
+	netns_run("ip link set v1 mtu 9000");
+	netns_peer_run(peer, "ip link set eth0 mtu 9000");
+	netns_send_frame(peer, "eth0", frame, sizeof(frame));
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	cr_assert_eq(drops(st, id, DROP_RX_TOO_LONG), 1);
+	stack_destroy(st);
+	netns_peer_end(peer);
+}
+
+/* What the kernel could not put into the ring is counted afterwards. */
+Test(af_packet, counts_what_its_ring_had_no_room_for)
+{
+	struct stack *st;
+	pid_t peer;
+	netif_id id;
+
+	netns_enter();
+	peer = make_peer(1);
+	st = netns_stack(1);
+	id = attach(st, 1, NULL);
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	cr_assert_eq(drops(st, id, DROP_RX_OVERRUN), 0);
+	stack_stop(st);
+	netns_peer_run(peer, "ping -q -l 9000 -c 9000 -w 1 -s 1400 10.1.0.1 "
+			     ">/dev/null || true");
+	cr_assert_eq(stack_start(st), 0);
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	cr_assert(drops(st, id, DROP_RX_OVERRUN) > 0);
+	stack_destroy(st);
+	netns_peer_end(peer);
+}
+
 Test(af_packet, follows_the_carrier)
 {
 	struct stack *st;

@@ -4,9 +4,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "drivers/tap/tap.h"
+#include "libsync/pserialize/pserialize.h"
 #include "tests/drivers/netns.h"
 
 #define MEGA (1024u * 1024)
@@ -72,6 +74,30 @@ Test(tap, carries_tcp_between_linux_hosts)
 Test(tap, carries_tcp_with_two_workers)
 {
 	carry_tcp(2);
+}
+
+Test(tap, drops_frames_too_long_for_a_packet)
+{
+	static const uint8_t frame[3000] = {
+	    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 5, 8};
+	struct stack *st;
+	uint64_t s, n = 0;
+	netif_id id;
+	pid_t peer;
+
+	netns_enter();
+	st = netns_stack(1);
+	peer = attach(st, 1, &id);
+	netns_peer_run(peer, "ip link set eth0 mtu 9000");
+	netns_send_frame(peer, "eth0", frame, sizeof(frame));
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	s = pserialize_read_enter();
+	n = netif_counter_read(
+	    netif_lookup(st, id), UINT_MAX, NETIF_DROPS + DROP_RX_TOO_LONG);
+	pserialize_read_exit(s);
+	cr_assert_eq(n, 1);
+	stack_destroy(st);
+	netns_peer_end(peer);
 }
 
 Test(tap, shows_linux_a_carrier_while_it_is_up)
