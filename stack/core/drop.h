@@ -21,7 +21,6 @@
 	X(RX_OVERRUN, "rx-overrun", "the device's receive ring was full")      \
 	X(RX_OFFLOAD, "rx-offload", "the offload header made no sense")        \
 	X(NO_PROTO, "no-proto", "no protocol claims its type")                 \
-	X(MAILBOX_FULL, "mailbox-full", "the target worker is too far behind") \
 	X(WIRE_LOSS, "wire-loss", "the wire's generator lost it")              \
 	X(ETHER_SHORT, "ether-short", "shorter than an Ethernet header")       \
 	X(ETHER_NOT_OURS, "ether-not-ours", "unicast to another station")      \

@@ -460,6 +460,27 @@ RIG_TEST(ipv4_output, is_refused_by_routes_in_silence)
 	net_allow_drops(g.n, h, "ipv4-nexthop-down", 1);
 }
 
+/* RFC 1122 3.3.4.3: without any address there is nothing to send from. */
+RIG_TEST(ipv4_output, needs_an_address_to_send_from)
+{
+	const int h = net_host(g.n, "h"), p = net_probe(g.n, h, NULL, NULL);
+
+	net_up(g.n, h, "eth0");
+	cr_assert_eq(net_route(g.n, h, "10.5.0.0/24 dev eth0"), 0);
+	net_udp_send(g.n, h, 1, "10.5.0.1", 7, 10);
+	cr_assert_eq(
+	    net_probe_count(g.n, p, &(struct net_match){0}, SEC(1)), 0);
+	cr_assert_eq(net_drops(g.n, h, "ipv4-no-source"), 1);
+	net_allow_drops(g.n, h, "ipv4-no-source", 1);
+	/* Any other of the router will do (RFC 1812 2.2.7). */
+	(void)net_probe(g.n, h, "10.6.0.1/24", NULL);
+	net_udp_send(g.n, h, 1, "10.5.0.1", 7, 10);
+	net_run(g.n, SEC(1));
+	cr_assert_eq(net_drops(g.n, h, "ipv4-no-source"), 1);
+	/* It waits for its neighbour, whom ARP has no address to ask from. */
+	net_allow_drops(g.n, h, "neigh-unresolved", 1);
+}
+
 /* RFC 6864: no identification twice within the lifetime of a datagram. */
 RIG_TEST(ipv4_output, identifications_do_not_repeat_soon)
 {
