@@ -14,8 +14,8 @@
  *       looks at SEND_REQUEST slots only inside our own sendto().
  *
  * Ordering pairs
- *   BLOCK  the kernel stores a block's status (release) -> block_status loads it
- *          (acquire): the frames lie there; close_block stores it (release) ->
+ *   BLOCK  the kernel stores a block's status (release) -> block_status loads
+ *          it (acquire): the frames lie there; close_block stores it (release) ->
  *          the kernel loads it: we have read them.
  *   SLOT   fill stores a slot's status (release) -> the kernel loads it: the
  *          frame lies there; the kernel stores it (release) -> fill loads it
