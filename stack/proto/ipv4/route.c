@@ -142,27 +142,56 @@ on_link(const struct route_config *cfg, netif_id id)
 	return false;
 }
 
-/* Has interface id an address inside prefix, so neighbours of its own there? */
-static bool
-connected_inside(const struct ipv4 *ip, netif_id id, const uint8_t *prefix,
-    unsigned int plen)
+/* How a network of interface id overlaps net/plen. */
+enum overlap {
+	OVERLAP_NONE,
+	OVERLAP_PART, /* some of it is inside */
+	OVERLAP_ALL,  /* it is net/plen, or around it */
+};
+
+static enum overlap
+overlap(const struct ipv4 *ip, netif_id id, uint32_t net, unsigned int plen)
 {
 	const uint64_t s = pserialize_read_enter();
 	const struct netif *nif = netif_lookup(ip->stack, id);
 	const struct netif_addr *a = NULL;
-	const uint32_t net = ntohl(ipv4_get(prefix));
+	enum overlap found = OVERLAP_NONE;
+	uint32_t addr;
 
 	if (nif != NULL)
 		a = netif_addr_first(nif, NETIF_AF_INET);
-	while (a != NULL && !ipv4_within(ntohl(ipv4_get(a->addr)), net, plen))
-		a = netif_addr_next(a);
+	for (; a != NULL && found != OVERLAP_ALL; a = netif_addr_next(a)) {
+		addr = ntohl(ipv4_get(a->addr));
+		if (a->plen <= plen && ipv4_within(net, addr, a->plen))
+			found = OVERLAP_ALL;
+		else if (ipv4_within(addr, net, plen))
+			found = OVERLAP_PART;
+	}
 	pserialize_read_exit(s);
-	return a != NULL;
+	return found;
+}
+
+/* Purge net/plen on interface id, but what its networks contain. */
+static void
+flush_unconnected(
+    const struct ipv4 *ip, netif_id id, uint32_t net, unsigned int plen)
+{
+	const enum overlap how = overlap(ip, id, net, plen);
+	uint8_t prefix[4];
+
+	if (how == OVERLAP_NONE) {
+		ipv4_put(prefix, htonl(net));
+		(void)nexthop_flush(
+		    ip->stack, id, NETIF_AF_INET, prefix, plen, false);
+	} else if (how == OVERLAP_PART) {
+		flush_unconnected(ip, id, net, plen + 1);
+		flush_unconnected(ip, id, net | 1U << (31 - plen), plen + 1);
+	}
 }
 
 /*
  * Neighbours are purged with the route that made them neighbours, unless its
- * successor does so too, or a connected network may: to ask for those again
+ * successor does so too, or a connected network does: to ask for those again
  * would cost packets of flows that nobody touched.
  */
 static void
@@ -172,10 +201,9 @@ flush_links(const struct ipv4 *ip, const struct links *l, const uint8_t *prefix,
 	unsigned int i;
 
 	for (i = 0; i < l->n; i++)
-		if (!on_link(successor, l->id[i]) &&
-		    !connected_inside(ip, l->id[i], prefix, plen))
-			(void)nexthop_flush(ip->stack, l->id[i], NETIF_AF_INET,
-			    prefix, plen, false);
+		if (!on_link(successor, l->id[i]))
+			flush_unconnected(
+			    ip, l->id[i], ntohl(ipv4_get(prefix)), plen);
 }
 
 static int
