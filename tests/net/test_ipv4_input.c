@@ -140,6 +140,26 @@ RIG_TEST(ipv4_input, drops_martian_sources)
 	}
 }
 
+/* RFC 1812 4.2.3.1 (2); links of two have no such address (RFC 3021). */
+RIG_TEST(ipv4_input, drops_what_is_for_a_network_itself)
+{
+	const int p = net_probe(g.n, g.r, "10.7.0.1/31", NULL);
+
+	(void)rig_udp(&g, A_ADDR, "10.0.2.0", 0, 8);
+	refused("ipv4-martian-destination");
+	(void)rig_udp(&g, A_ADDR, "10.0.1.0", 0, 8);
+	refused("ipv4-martian-destination");
+	net_probe_arp(g.n, p, "10.7.0.0");
+	(void)rig_udp(&g, A_ADDR, "10.7.0.0", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, p, "10.7.0.0"));
+	/* Nor has the far end of a route a network that we know. */
+	cr_assert_eq(net_route(g.n, g.r, "10.9.0.0/16 via " B_ADDR), 0);
+	(void)rig_udp(&g, A_ADDR, "10.9.0.0", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "10.9.0.0"));
+}
+
 RIG_TEST(ipv4_input, drops_martian_destinations)
 {
 	static const char *const dst[] = {"0.0.0.0", "0.255.0.1", "127.0.0.1",

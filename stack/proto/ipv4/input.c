@@ -95,6 +95,17 @@ check_addresses(struct input *in, const struct pkt *p)
 	return VALID;
 }
 
+/*
+ * The network's own address, r being the route of that network: RFC 1812
+ * 4.2.3.1 (2), not even hosts that mean a broadcast by it shall get it.
+ */
+static bool
+is_network_address(const struct route *r, uint32_t dst)
+{
+	return r->protocol == ROUTE_PROTO_KERNEL && r->type == ROUTE_UNICAST &&
+	       r->plen < 31 && ipv4_get(r->key) == dst;
+}
+
 /* Returns: false if p was refused for its options, and is gone. */
 static bool
 options_pass(struct input *in, struct pkt *p, struct ipv4_options *o)
@@ -175,6 +186,9 @@ unicast(struct input *in, struct pkt *p, const struct route *r)
 		to_us(in, p);
 	else if (ipv4_option(in->ip, IPV4_OPT_FORWARDING) == 0)
 		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_NOT_FORWARDING);
+	else if (r != NULL &&
+		 is_network_address(r, ((const struct ipv4_hdr *)p->l3)->dst))
+		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_MARTIAN_DST);
 	else if (!options_pass(in, p, &o))
 		return;
 	else if (r == NULL)
