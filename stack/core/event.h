@@ -34,7 +34,12 @@ enum event_action {
 struct event {
 	enum event_kind kind;
 	enum event_action action;
-	uint64_t seq; /* commit order within the stack, from 1 */
+	/*
+	 * From 1.  Changes made under the control mutex have it in the order
+	 * of their commits, and so has each neighbour.  Events of several
+	 * workers may come in another order than that of their numbers.
+	 */
+	uint64_t seq;
 	netif_id netif;
 	char ifname[NETIF_NAME_MAX];
 	uint32_t flags;      /* LINK: enum netif_flags */

@@ -11,8 +11,9 @@
  *   I2  An interface in a slot has that slot and its generation as its id, so
  *       a reader need only compare ids.
  *   I3  A slot is free again, with the next generation, only after detaching
- *       has made sure that no packet, message or table holds its last id; and
- *       slots are handed out in rotation.
+ *       has made sure that no table holds its last id.  A packet that waits
+ *       somewhere may still, as where it came in; slots are handed out in
+ *       rotation, so it would have to wait for 65535 turns of them.
  *
  * Ordering pairs
  *   INDEX  grow stores index (release) -> netif_lookup loads it (acquire):

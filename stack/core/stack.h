@@ -103,8 +103,10 @@ unsigned int stack_housekeep(struct stack *st);
 int stack_housekeep_fd(struct stack *st);
 
 /*
- * Wait until every packet, message and read section that existed at the call
- * has been worked off by its worker.
+ * Wait until every worker has run the messages sent to it before the call, has
+ * ended the turn in which it did, and with it every read section and collected
+ * frame that existed at the call.  What such a message in turn sent to another
+ * worker may still be under way: messages name what may vanish by ids.
  * Context: control thread, not in a read section; sleeps.  May hold the
  *          control mutex: workers never take it.
  */
@@ -112,7 +114,8 @@ void stack_barrier(struct stack *st);
 
 /*
  * The control mutex: all configuration of the stack is serialised by it.
- * Lock order: control mutex, then libsync's own; workers never take it.
+ * Lock order: a driver's mutex, control mutex, libsync's own; workers never take
+ * it (docs/concurrency.md).
  * Context: control thread.
  */
 void stack_control_enter(struct stack *st);
