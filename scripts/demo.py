@@ -164,11 +164,15 @@ def demonstrate(build, driver, folder, source, table, updates):
 def main():
     build, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    print("making a file of %d MB and a table of %d prefixes" %
-          (FILE_MB, ROUTES), flush=True)
+    print("making a file of %d MB and route changes for %s" % (
+        FILE_MB, os.environ.get("PSNET_TABLE") or
+        "a table of %d prefixes" % ROUTES), flush=True)
     source = folder / "file"
     make_file(source)
-    table, updates = make_tables(folder)
+    try:
+        table, updates = make_tables(folder)
+    except subprocess.CalledProcessError:
+        sys.exit(1)     # it said why
     try:
         for driver in ("af_packet", "tap"):
             demonstrate(build, driver, folder, source, table, updates)
