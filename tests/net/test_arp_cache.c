@@ -244,6 +244,26 @@ Test(arp_cache, reply_nobody_asked_for_does_not_make_reachable)
 	rig_destroy(&r);
 }
 
+/* A reply comes to the asker alone; what all may hear proves less. */
+Test(arp_cache, reply_in_a_group_frame_does_not_make_reachable)
+{
+	static const uint8_t group[2][6] = {
+	    {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {1, 0, 0x5e, 0, 0, 1}};
+	static const char *const addr[] = {"10.0.0.2", "10.0.0.3"};
+	struct rig r = rig_create(NULL);
+
+	for (int i = 0; i < 2; i++) {
+		rig_send(&r, addr[i]);
+		net_run(r.n, MS(1));
+		cr_assert_eq(rig_state(&r, addr[i]), NEXTHOP_INCOMPLETE);
+		rig_say(&r, group[i], 2, r.hw, addr[i], r.ours, "10.0.0.1");
+		cr_assert_neq(rig_state(&r, addr[i]), NEXTHOP_REACHABLE);
+		cr_assert(rig_left(&r, addr[i], r.hw));
+	}
+	net_probe_clear(r.n, r.probe);
+	rig_destroy(&r);
+}
+
 Test(arp_cache, whoever_asks_us_is_remembered_as_stale)
 {
 	struct rig r = rig_create(NULL);

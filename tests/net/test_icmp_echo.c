@@ -184,6 +184,34 @@ RIG_TEST(icmp_redirect, names_the_gateway_and_forwards)
 	cr_assert_eq(net_frame_get_ipv4(&g.got)->ttl, 8);
 }
 
+/* What is held back is the redirect, never the datagram. */
+RIG_TEST(icmp_redirect, is_limited_per_destination)
+{
+	const struct net_match redirect = {.ethertype = ETHER_TYPE_IPV4,
+	    .icmp = true,
+	    .icmp_type = ICMP_REDIRECT,
+	    .icmp_code = 1};
+
+	detour();
+	net_option(g.n, g.r, IPV4_OPT_SEND_REDIRECTS, 1);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 9, 8);
+	rig_send(&g, g.a); /* the gateway is asked for */
+	net_run(g.n, SEC(2));
+	net_probe_clear(g.n, g.a);
+	for (int i = 0; i < 25; i++)
+		rig_send(&g, g.a);
+	cr_assert_eq(net_probe_count(g.n, g.a, &redirect, MS(1)), 10);
+	cr_assert_eq(net_drops(g.n, g.r, "icmp-rate-limit"), 15);
+	net_allow_drops(g.n, g.r, "icmp-rate-limit", 25);
+	for (int i = 0; i < 5; i++)
+		rig_send(&g, g.a);
+	cr_assert_eq(
+	    net_probe_count(g.n, g.a,
+		&(struct net_match){.proto = PROTO_UDP, .dst = "192.0.2.1"},
+		MS(1)),
+	    5);
+}
+
 RIG_TEST(icmp_redirect, names_the_destination_on_the_link)
 {
 	net_probe_arp(g.n, g.a, "10.0.1.9");

@@ -181,6 +181,43 @@ RIG_TEST(route_change, interface)
 	goes_to("192.0.2.1", c);
 }
 
+/* A datagram of the router's own to 192.0.2.1 leaves to probe from src. */
+static void
+sends_from(const char *src, int probe)
+{
+	net_udp_send(g.n, g.r, 1, "192.0.2.1", 2, 10);
+	cr_assert(rig_expect(&g, probe, "192.0.2.1"));
+	cr_assert(
+	    net_frame_get_ipv4(&g.got)->src == net_ip(src), "not from %s", src);
+}
+
+RIG_TEST(route_change, source)
+{
+	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 via " B_ADDR), 0);
+	sends_from(R_B, g.b);
+	cr_assert_eq(
+	    net_route_change(g.n, g.r, "192.0.2.0/24 via " B_ADDR " src " R_A),
+	    0);
+	sends_from(R_A, g.b);
+	cr_assert_eq(net_route_change(
+			 g.n, g.r, "192.0.2.0/24 via " B_ADDR " src 10.0.9.9"),
+	    -EINVAL);
+	sends_from(R_A, g.b);
+}
+
+RIG_TEST(route_change, interface_and_source)
+{
+	cr_assert_eq(
+	    net_route(g.n, g.r, "192.0.2.0/24 via " B_ADDR " src " R_B), 0);
+	sends_from(R_B, g.b);
+	cr_assert_eq(
+	    net_route_change(g.n, g.r, "192.0.2.0/24 via " C_ADDR " src " R_A),
+	    0);
+	sends_from(R_A, c);
+	cr_assert_eq(net_route_change(g.n, g.r, "192.0.2.0/24 via " C_ADDR), 0);
+	sends_from("10.0.3.1", c);
+}
+
 RIG_TEST(route_change, on_link_interface)
 {
 	net_probe_arp(g.n, g.b, "192.0.2.9");
