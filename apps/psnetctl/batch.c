@@ -180,7 +180,7 @@ summarize(const struct batch *b)
 {
 	const double s = (double)(now_ns() - b->started) / 1e9;
 
-	if (b->ctl->rate == 0 && !b->stop)
+	if (b->ctl->rate == 0)
 		return;
 	printf("%llu commands, %llu failed, %.1f s, %.0f per second%s\n",
 	    (unsigned long long)b->answered, (unsigned long long)b->failed, s,
