@@ -2,6 +2,7 @@
 
 /* Forwarding: time to live, options, broadcasts, fragments, MTU. */
 
+#include "stack/nexthop/neigh.h"
 #include "tests/net/ipv4_rig.h"
 
 static struct rig g;
@@ -189,6 +190,31 @@ RIG_TEST(ipv4_forward, record_route_gains_the_address_it_leaves_by)
 	o = g.got.data + ETHER_HDR_LEN + 20;
 	memcpy(&addr, o + 3, sizeof(addr));
 	cr_assert(o[2] == 8 && addr == net_ip(R_B));
+}
+
+RIG_TEST(ipv4_forward, record_route_of_an_unnumbered_interface_borrows)
+{
+	static const uint8_t opt[8] = {7, 7, 4};
+	const uint32_t host = net_ip("192.0.2.9");
+	uint32_t addr;
+
+	cr_assert_eq(net_route(g.n, g.r, "192.0.2.0/24 dev eth1"), 0);
+	cr_assert_eq(net_addr_del(g.n, g.r, "eth1", R_B "/24"), 0);
+	/* ARP has no address to ask from. */
+	cr_assert_eq(
+	    nexthop_static_add(net_stack(g.n, g.r), net_netif(g.n, g.r, "eth1"),
+		NETIF_AF_INET, (const uint8_t *)&host,
+		net_probe_hwaddr(g.n, g.b), false),
+	    0);
+	(void)rig_ipv4(&g, g.a, A_ADDR, "192.0.2.9", PROTO_UDP, 0);
+	net_frame_ipv4_options(&g.f, opt, sizeof(opt));
+	net_frame_udp(&g.f, 1, 2, 8);
+	net_frame_end(&g.f);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.9"));
+	cr_assert(net_frame_sums_hold(&g.got));
+	memcpy(&addr, g.got.data + ETHER_HDR_LEN + 23, sizeof(addr));
+	cr_assert_eq(addr, net_ip(R_A));
 }
 
 RIG_TEST(ipv4_forward, full_record_route_is_left_alone)

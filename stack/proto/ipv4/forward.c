@@ -76,6 +76,16 @@ redirect(struct ipv4 *ip, struct worker *w, struct netif *nif, struct pkt *p)
 	}
 }
 
+/* RFC 1812 2.2.7: an unnumbered interface borrows the router's address. */
+static uint32_t
+own_address(struct ipv4 *ip, const struct netif *nif, const struct pkt *p)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->l3;
+	const uint32_t addr = ipv4_addr_primary(nif, p->nexthop.ipv4);
+
+	return addr != 0 ? addr : ipv4_source(ip->stack, h->dst);
+}
+
 /* The header's changes, and out. */
 static void
 transmit(struct ipv4 *ip, struct worker *w, struct netif *nif, struct pkt *p,
@@ -85,8 +95,8 @@ transmit(struct ipv4 *ip, struct worker *w, struct netif *nif, struct pkt *p,
 
 	decrement_ttl(h);
 	if (p->l3_len > IPV4_HDR_MIN)
-		ipv4_options_update(ip, p->l3, o,
-		    ipv4_addr_primary(nif, p->nexthop.ipv4), w->now);
+		ipv4_options_update(
+		    ip, p->l3, o, own_address(ip, nif, p), w->now);
 	p->flags |= PKT_FORWARDED;
 	ipv4_output_nif(w, nif, p);
 }
