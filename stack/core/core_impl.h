@@ -71,8 +71,9 @@ struct worker_wait {
  * [s] stack_start() and stack_stop()
  */
 struct worker_impl {
-	struct lfqueue_mpsc mailbox;              /* [a] */
+	/* Beside the mailbox's tail: who posts looks here next. */
 	SYNC_ATOMIC(int) armed;                   /* [a] going to sleep */
+	struct lfqueue_mpsc mailbox;              /* [a] */
 	SYNC_ATOMIC(bool) stop;                   /* [a] */
 	SYNC_ATOMIC(struct worker_polls *) polls; /* [a] what to poll */
 	struct worker_polls *polls_spare;         /* [w] readers have left it */
@@ -109,6 +110,10 @@ struct stack {
 	struct percpu_counters *orphans;     /* [c] enum drop_reason */
 	struct psref_class *netif_class;     /* [c] */
 	int gone_fd;                         /* [c] eventfd */
+	/* The last of what every packet reads; the rest is written to. */
+	SYNC_ATOMIC(struct netif_index *) index;  /* [a] */
+	SYNC_ATOMIC(struct proto_table *) protos; /* [a] */
+	char pad[SYNC_CACHELINE];
 
 	/* Threads come and go under the writer's side. */
 	pthread_rwlock_t run_lock;
@@ -117,13 +122,11 @@ struct stack {
 	pthread_mutex_t inline_lock;
 
 	pthread_mutex_t control_lock;
-	SYNC_ATOMIC(uintptr_t) control_owner;     /* [a] for assertions */
-	SYNC_ATOMIC(struct netif_index *) index;  /* [a] */
-	struct netif_slot *slots;                 /* [w] beside the index */
-	uint32_t slot_next;                       /* [w] */
-	struct pslist_head netifs;                /* [w] */
-	SYNC_ATOMIC(struct proto_table *) protos; /* [a] */
-	struct proto_table *protos_spare;         /* [w] readers have left it */
+	SYNC_ATOMIC(uintptr_t) control_owner; /* [a] for assertions */
+	struct netif_slot *slots;             /* [w] beside the index */
+	uint32_t slot_next;                   /* [w] */
+	struct pslist_head netifs;            /* [w] */
+	struct proto_table *protos_spare;     /* [w] readers have left it */
 
 	pthread_mutex_t events_lock;
 	struct pslist_head events;          /* [e] subscribers */

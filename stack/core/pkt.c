@@ -57,9 +57,11 @@ enum check {
 
 /* [o] the worker  [a] atomic  [c] constant */
 struct pkt_pool {
-	struct pkt *free[KINDS];  /* [o] */
-	size_t nfree[KINDS];      /* [o] */
-	unsigned int worker;      /* [c] whose it is */
+	unsigned int worker;       /* [c] whose it is: all who free read it */
+	char pad1[SYNC_CACHELINE]; /* three lines: [c], [o], [a] */
+	struct pkt *free[KINDS];   /* [o] */
+	size_t nfree[KINDS];       /* [o] */
+	char pad2[SYNC_CACHELINE];
 	struct lfqueue_mpsc home; /* [a] chains freed by other workers */
 };
 

@@ -98,10 +98,17 @@ worker_random(struct worker *w)
 	return mix(w->random);
 }
 
+/* Without a look at *w: its worker writes that line in each turn. */
+static struct worker_impl *
+impl_of(struct worker *w)
+{
+	return CORE_CONTAINER(w, struct worker_impl, worker);
+}
+
 void
 worker_wake(struct worker *w)
 {
-	struct worker_impl *wi = w->impl;
+	struct worker_impl *wi = impl_of(w);
 	const uint64_t one = 1;
 
 	sync_fence_light();
@@ -120,7 +127,7 @@ void
 worker_post(struct worker *w, struct worker_msg *msg)
 {
 	SYNC_ASSERT(msg->fn != NULL);
-	lfqueue_mpsc_push(&w->impl->mailbox, &msg->node);
+	lfqueue_mpsc_push(&impl_of(w)->mailbox, &msg->node);
 	worker_wake(w);
 }
 
