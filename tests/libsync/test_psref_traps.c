@@ -129,11 +129,11 @@ Test(psref_traps, walk_is_not_resumed_from_a_removed_element)
 	uint64_t s = pserialize_read_enter();
 	struct item *it = PSLIST_READER_FIRST(&list, struct item, entry);
 	struct psref ref;
-	bool linked;
+	bool linked, gone;
 
-	cr_assert_eq(it, &a);
 	psref_acquire(&ref, &it->target, cl);
 	pserialize_read_exit(s);
+	cr_assert_eq(it, &a);
 
 	pslist_writer_remove(&a.entry);
 	retire(&b);
@@ -147,9 +147,10 @@ Test(psref_traps, walk_is_not_resumed_from_a_removed_element)
 	psref_release(&ref, &it->target, cl);
 	it = linked ? PSLIST_READER_NEXT(it, struct item, entry)
 		    : PSLIST_READER_FIRST(&list, struct item, entry);
-	cr_assert_not(it->gone);
-	cr_assert_eq(it, &c);
+	gone = it->gone;
 	pserialize_read_exit(s);
+	cr_assert_not(gone);
+	cr_assert_eq(it, &c);
 }
 
 static void *
