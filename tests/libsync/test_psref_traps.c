@@ -101,8 +101,7 @@ Test(psref_traps, element_stays_until_the_section_of_its_release_ends)
 	pserialize_read_exit(s);
 
 	cr_assert_eq(pthread_create(&t, NULL, retirer, &a), 0);
-	while (pslist_entry_linked(&a.entry))
-		sched_yield();
+	gate_wait(&scans, 1); /* past the grace period, which we would stop */
 	s = pserialize_read_enter();
 	psref_release(&ref, &it->target, cl);
 	gate_wait(&drained, 1);
