@@ -217,6 +217,9 @@ carry_out(struct worker *w, void *arg)
 	b->progress = w->now;
 	/* relaxed: the caller waits for this function. */
 	sync_store_relaxed(&b->arrived, 0);
+	if (b->src != NULL || b->dst != NULL)
+		/* relaxed: as above. */
+		sync_store_relaxed(&b->resent, 0);
 	if (b->src != NULL) {
 		send_window(w, b);
 		timer_arm(w, &b->timer, w->now + BULK_STALL / 4);
