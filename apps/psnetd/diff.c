@@ -245,8 +245,18 @@ diff_neighs(struct psnetd_diff *d, bool set)
 	return rc;
 }
 
+/*
+ * Addresses are added as address-probe says by then; a router forwards once
+ * its routes are there.
+ */
+static bool
+precedes_addrs(unsigned int option)
+{
+	return option == IPV4_OPT_ADDRESS_PROBE;
+}
+
 static int
-diff_options(struct psnetd_diff *d)
+diff_options(struct psnetd_diff *d, bool before_addrs)
 {
 	int rc = 0;
 
@@ -254,7 +264,8 @@ diff_options(struct psnetd_diff *d)
 		const struct config_option *a = &d->old->options[i];
 		const struct config_option *b = &d->new->options[i];
 
-		if ((a->line != 0) == (b->line != 0) && a->value == b->value)
+		if (precedes_addrs(i) != before_addrs ||
+		    ((a->line != 0) == (b->line != 0) && a->value == b->value))
 			continue;
 		rc = add_op(
 		    d, (struct psnetd_diff_op){.kind = PSNETD_DIFF_OPTION,
@@ -428,9 +439,11 @@ diff_all(struct psnetd_diff *d)
 	if ((rc = attach_links(d, false)) != 0 ||
 	    (rc = detach_links(d, true)) != 0 ||
 	    (rc = attach_links(d, true)) != 0 || (rc = set_links(d)) != 0 ||
+	    (rc = diff_options(d, true)) != 0 ||
 	    (rc = remove_addrs(d, true)) != 0 || (rc = add_addrs(d)) != 0 ||
 	    (rc = diff_routes(d)) != 0 || (rc = add_op(d, set)) != 0 ||
-	    (rc = diff_neighs(d, true)) != 0 || (rc = diff_options(d)) != 0 ||
+	    (rc = diff_neighs(d, true)) != 0 ||
+	    (rc = diff_options(d, false)) != 0 ||
 	    (rc = diff_neighs(d, false)) != 0)
 		return rc;
 	if (d->ndel > 0 && (rc = add_op(d, del)) != 0)

@@ -86,6 +86,14 @@ Test(psnetd_diff, the_first_configuration_makes_everything)
 	    "Awan Alan Swan Slan +10.0.1.1 +10.0.2.1 R N10.0.1.9 o ", 1, 0);
 }
 
+Test(psnetd_diff, address_probe_holds_for_the_addresses_beside_it)
+{
+	expect("interface a loop\n",
+	    "interface a loop\naddress 10.0.1.1/24 dev a\n"
+	    "set forwarding on\nset address-probe on\n",
+	    "o +10.0.1.1 o ", 0, 0);
+}
+
 Test(psnetd_diff, an_empty_configuration_removes_in_reverse)
 {
 	expect(BASE "route default via 10.0.1.2\nset forwarding on\n", "",

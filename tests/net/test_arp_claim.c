@@ -242,6 +242,24 @@ Test(arp_claim, duplicate_found_by_probing_is_reported)
 	rig_destroy(&r);
 }
 
+Test(arp_claim, added_address_is_probed_for_when_the_option_says_so)
+{
+	const struct net_match m = {.ethertype = ETHER_TYPE_ARP,
+	    .arp_op = 1,
+	    .arp_spa = "0.0.0.0",
+	    .arp_tpa = "10.0.0.7"};
+	struct rig r = rig_create(NULL);
+
+	net_option(r.n, r.node, IPV4_OPT_ADDRESS_PROBE, 1);
+	cr_assert_eq(net_addr_add(r.n, r.node, "eth0", "10.0.0.7/24"), 0);
+	cr_assert_eq(
+	    arp_claim(r.st, r.nif, net_ip("10.0.0.7")), ARP_CLAIM_PROBING);
+	cr_assert_eq(net_probe_count(r.n, r.probe, &m, SEC(10)), 3);
+	cr_assert_eq(
+	    arp_claim(r.st, r.nif, net_ip("10.0.0.7")), ARP_CLAIM_ANNOUNCED);
+	rig_destroy(&r);
+}
+
 Test(arp_claim, two_that_probe_at_once_both_lose)
 {
 	struct rig r = rig_create(NULL);

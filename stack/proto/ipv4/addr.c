@@ -451,7 +451,8 @@ add(struct ipv4 *ip, const struct item *i)
 	(void)nexthop_flush(
 	    ip->stack, i->nif->id, NETIF_AF_INET, a->addr, 32, false);
 	/* An interface without ARP says so, and needs none. */
-	(void)arp_claim_add(ip->stack, i->nif->id, htonl(i->addr), false);
+	(void)arp_claim_add(ip->stack, i->nif->id, htonl(i->addr),
+	    ipv4_option(ip, IPV4_OPT_ADDRESS_PROBE) != 0);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ static const struct {
     [IPV4_OPT_ICMP_RATE] = {"icmp-rate", 1000, 0, 1000000},
     [IPV4_OPT_ICMP_DST_RATE] = {"icmp-destination-rate", 10, 0, 1000000},
     [IPV4_OPT_ICMP_ECHO_BROADCAST] = {"icmp-echo-broadcast", 0, 0, 1},
+    [IPV4_OPT_ADDRESS_PROBE] = {"address-probe", 0, 0, 1},
 };
 
 /* Another one in each stack; the same in each run of a stepped one. */

@@ -58,6 +58,7 @@ enum ipv4_option {
 	IPV4_OPT_ICMP_RATE,           /* errors/s per type, 0: any (1000) */
 	IPV4_OPT_ICMP_DST_RATE,       /* and per destination, 0: any (10) */
 	IPV4_OPT_ICMP_ECHO_BROADCAST, /* answer echo to broadcast (0) */
+	IPV4_OPT_ADDRESS_PROBE,       /* for new ones, RFC 5227 2.1 (0) */
 	IPV4_OPT_COUNT
 };
 
@@ -80,7 +81,8 @@ struct route_table *ipv4_routes(struct stack *st);
 /*
  * Give an interface an address: the local, the connected and the broadcast
  * route, and the address itself, appear in one commit, so that no packet to it
- * is looped or forwarded in between.  Then it is announced by ARP.
+ * is looped or forwarded in between.  Then it is announced by ARP, or probed
+ * for first (IPV4_OPT_ADDRESS_PROBE).
  * addr in network order; plen 0..32.
  * Context: control thread without the control mutex; may sleep.
  * Returns: 0, -ENODEV, -EEXIST (this interface has it), -EADDRINUSE (another
