@@ -18,14 +18,19 @@ find_link(const struct config *c, const char *name)
 	return NULL;
 }
 
-static bool
-driver_known(const struct driver *const *drivers, const char *name)
+static int
+check_driver(const struct spec_link *l, const struct driver *const *drivers,
+    struct words_error *e)
 {
-	for (; *drivers != NULL; drivers++) {
-		if (strcmp((*drivers)->name, name) == 0)
-			return true;
-	}
-	return false;
+	char reason[128];
+	int rc;
+
+	while (*drivers != NULL && strcmp((*drivers)->name, l->driver) != 0)
+		drivers++;
+	if (*drivers == NULL)
+		return words_fail(e, l->driver, "there is no such driver");
+	rc = (*drivers)->check(l->args, reason, sizeof(reason));
+	return rc == 0 ? 0 : words_fail(e, l->driver, "%s", reason);
 }
 
 static int
@@ -40,9 +45,8 @@ check_links(const struct config *c, const struct driver *const *drivers,
 		if (first != l)
 			return words_fail(&e->what, l->name,
 			    "defined on line %u already", first->line);
-		if (!driver_known(drivers, l->driver))
-			return words_fail(
-			    &e->what, l->driver, "there is no such driver");
+		if (check_driver(l, drivers, &e->what) != 0)
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -275,18 +275,36 @@ parse_word(const struct args_word *word, struct af_packet_config *cfg,
 }
 
 static int
+parse(const char *args, struct af_packet_config *cfg, char dev[ARGS_WORD_MAX],
+    char *err, size_t errlen)
+{
+	struct args_word word;
+
+	while (args_next(&args, &word))
+		if (parse_word(&word, cfg, dev) != 0)
+			return args_bad(err, errlen, &word);
+	return 0;
+}
+
+static int
+af_packet_driver_check(const char *args, char *err, size_t errlen)
+{
+	struct af_packet_config cfg = {.dev = ""};
+	char dev[ARGS_WORD_MAX];
+
+	return parse(args, &cfg, dev, err, errlen);
+}
+
+static int
 af_packet_driver_attach(struct stack *st, const char *ifname, const char *args,
     netif_id *out, char *err, size_t errlen)
 {
 	struct af_packet_config cfg = {.dev = ifname};
-	struct args_word word;
 	char dev[ARGS_WORD_MAX];
-	int error;
+	int error = parse(args, &cfg, dev, err, errlen);
 
-	while (args_next(&args, &word))
-		if (parse_word(&word, &cfg, dev) != 0)
-			return args_fail(err, errlen, -EINVAL,
-			    "bad word \"%s=%s\"", word.key, word.value);
+	if (error != 0)
+		return error;
 	error = af_packet_attach(st, ifname, &cfg, out);
 	if (error != 0)
 		return args_fail(err, errlen, error, "interface %s: %s",
@@ -297,5 +315,6 @@ af_packet_driver_attach(struct stack *st, const char *ifname, const char *args,
 const struct driver af_packet_driver = {
     .name = "af_packet",
     .usage = "NAME [dev=LINUX-NAME] [hwaddr=MAC] [promisc=on|off]",
+    .check = af_packet_driver_check,
     .attach = af_packet_driver_attach,
 };

@@ -35,7 +35,8 @@ struct af_packet_config {
  * It has a carrier while the Linux interface is up and running, and is
  * detached when that is deleted or leaves the network namespace.
  * Context: control thread without the control mutex; may sleep.
- * Owner:   the stack owns the interface; netif_detach() closes the sockets.
+ * Owner:   the stack owns the interface; netif_detach() closes the sockets, and
+ *          must not be called by another thread before this returns.
  * Returns: 0, -ENODEV (no such interface), -EINVAL (name, or no Ethernet),
  *          -EPERM, another negative errno of packet(7), or what netif_attach()
  *          returned.

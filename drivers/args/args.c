@@ -158,6 +158,13 @@ args_fail(char *err, size_t errlen, int error, const char *fmt, ...)
 	return error;
 }
 
+int
+args_bad(char *err, size_t errlen, const struct args_word *word)
+{
+	return args_fail(err, errlen, -EINVAL, "bad word \"%s%s%s\"", word->key,
+	    word->value[0] != '\0' ? "=" : "", word->value);
+}
+
 const char *
 args_reason(int error)
 {

@@ -49,6 +49,9 @@ int args_hwaddr(const char *value, uint8_t out[6]);
 int args_fail(char *err, size_t errlen, int error, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Explain that a word is unknown or its value bad.  Returns: -EINVAL. */
+int args_bad(char *err, size_t errlen, const struct args_word *word);
+
 /* What a negative errno means.  Returns: a static string. */
 const char *args_reason(int error);
 

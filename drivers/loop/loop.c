@@ -160,15 +160,21 @@ loop_attach(struct stack *st, const char *ifname, netif_id *out)
 }
 
 static int
+loop_driver_check(const char *args, char *err, size_t errlen)
+{
+	struct args_word word;
+
+	return args_next(&args, &word) ? args_bad(err, errlen, &word) : 0;
+}
+
+static int
 loop_driver_attach(struct stack *st, const char *ifname, const char *args,
     netif_id *out, char *err, size_t errlen)
 {
-	struct args_word word;
-	int error;
+	int error = loop_driver_check(args, err, errlen);
 
-	if (args_next(&args, &word))
-		return args_fail(
-		    err, errlen, -EINVAL, "bad word \"%s\"", word.key);
+	if (error != 0)
+		return error;
 	error = loop_attach(st, ifname, out);
 	if (error != 0)
 		return args_fail(err, errlen, error, "%s", args_reason(error));
@@ -178,5 +184,6 @@ loop_driver_attach(struct stack *st, const char *ifname, const char *args,
 const struct driver loop_driver = {
     .name = "loop",
     .usage = "NAME",
+    .check = loop_driver_check,
     .attach = loop_driver_attach,
 };

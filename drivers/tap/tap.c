@@ -254,24 +254,42 @@ tap_attach(struct stack *st, const char *ifname, const struct tap_config *cfg,
 }
 
 static int
+parse(const char *args, struct tap_config *cfg, char dev[ARGS_WORD_MAX],
+    char *err, size_t errlen)
+{
+	struct args_word word;
+
+	while (args_next(&args, &word)) {
+		if (strcmp(word.key, "dev") == 0) {
+			memcpy(dev, word.value, ARGS_WORD_MAX);
+			cfg->dev = dev;
+		} else if (strcmp(word.key, "hwaddr") != 0 ||
+			   args_hwaddr(word.value, cfg->hwaddr) != 0) {
+			return args_bad(err, errlen, &word);
+		}
+	}
+	return 0;
+}
+
+static int
+tap_driver_check(const char *args, char *err, size_t errlen)
+{
+	struct tap_config cfg = {.dev = ""};
+	char dev[ARGS_WORD_MAX];
+
+	return parse(args, &cfg, dev, err, errlen);
+}
+
+static int
 tap_driver_attach(struct stack *st, const char *ifname, const char *args,
     netif_id *out, char *err, size_t errlen)
 {
 	struct tap_config cfg = {.dev = ifname};
-	struct args_word word;
 	char dev[ARGS_WORD_MAX];
-	int error;
+	int error = parse(args, &cfg, dev, err, errlen);
 
-	while (args_next(&args, &word)) {
-		if (strcmp(word.key, "dev") == 0) {
-			memcpy(dev, word.value, sizeof(dev));
-			cfg.dev = dev;
-		} else if (strcmp(word.key, "hwaddr") != 0 ||
-			   args_hwaddr(word.value, cfg.hwaddr) != 0) {
-			return args_fail(err, errlen, -EINVAL,
-			    "bad word \"%s=%s\"", word.key, word.value);
-		}
-	}
+	if (error != 0)
+		return error;
 	error = tap_attach(st, ifname, &cfg, out);
 	if (error != 0)
 		return args_fail(err, errlen, error, "TAP device %s: %s",
@@ -282,5 +300,6 @@ tap_driver_attach(struct stack *st, const char *ifname, const char *args,
 const struct driver tap_driver = {
     .name = "tap",
     .usage = "NAME [dev=LINUX-NAME] [hwaddr=MAC]",
+    .check = tap_driver_check,
     .attach = tap_driver_attach,
 };

@@ -498,22 +498,41 @@ attach_both(struct wire *w, struct stack *st, const char *ifname,
 }
 
 static int
+parse(const char *args, struct wire_config *cfg, char peer[NETIF_NAME_MAX],
+    char *err, size_t errlen)
+{
+	struct args_word word;
+
+	peer[0] = '\0';
+	while (args_next(&args, &word))
+		if (parse_word(&word, cfg, peer) != 0)
+			return args_bad(err, errlen, &word);
+	if (peer[0] == '\0')
+		return args_fail(
+		    err, errlen, -EINVAL, "needs peer=NAME, the other end");
+	return 0;
+}
+
+static int
+wire_driver_check(const char *args, char *err, size_t errlen)
+{
+	struct wire_config cfg = {.queue_len = 0};
+	char peer[NETIF_NAME_MAX];
+
+	return parse(args, &cfg, peer, err, errlen);
+}
+
+static int
 wire_driver_attach(struct stack *st, const char *ifname, const char *args,
     netif_id *out, char *err, size_t errlen)
 {
 	struct wire_config cfg = {.queue_len = 0};
-	char peer[NETIF_NAME_MAX] = "";
-	struct args_word word;
+	char peer[NETIF_NAME_MAX];
 	struct wire *w;
-	int error;
+	int error = parse(args, &cfg, peer, err, errlen);
 
-	while (args_next(&args, &word))
-		if (parse_word(&word, &cfg, peer) != 0)
-			return args_fail(err, errlen, -EINVAL,
-			    "bad word \"%s=%s\"", word.key, word.value);
-	if (peer[0] == '\0')
-		return args_fail(
-		    err, errlen, -EINVAL, "needs peer=NAME, the other end");
+	if (error != 0)
+		return error;
 	error = wire_create(&cfg, &w);
 	if (error == 0) {
 		w->paired = true;
@@ -532,5 +551,6 @@ const struct driver wire_driver = {
     .name = "wire",
     .usage = "NAME peer=NAME [rate=BITS/S] [delay=TIME] [loss=PPM] "
 	     "[reorder=PPM] [seed=N] [queue=FRAMES]",
+    .check = wire_driver_check,
     .attach = wire_driver_attach,
 };

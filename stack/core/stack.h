@@ -25,15 +25,16 @@
 struct stack;
 
 /*
- * A device kind.  attach makes an interface from the words of its
- * configuration line; on failure it writes the reason to err (at most errlen
- * bytes with the NUL) and changes nothing.
- * Context: control thread without the control mutex; may sleep.
+ * A device kind.  check reads the words of a configuration line and attach
+ * makes an interface from them; on failure each writes the reason to err (at
+ * most errlen bytes with the NUL) and changes nothing.
+ * Context: control thread without the control mutex; attach may sleep.
  * Returns: 0 or a negative errno.
  */
 struct driver {
 	const char *name;  /* "tap" */
 	const char *usage; /* "NAME [key=value]...": the words attach takes */
+	int (*check)(const char *args, char *err, size_t errlen);
 	int (*attach)(struct stack *st, const char *ifname, const char *args,
 	    netif_id *out, char *err, size_t errlen);
 };

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "apps/config.h"
+#include "drivers/loop/loop.h"
+#include "drivers/tap/tap.h"
+#include "drivers/wire/wire.h"
 #include "stack/core/stack.h"
 
-static const struct driver loop = {.name = "loop"};
-static const struct driver tap = {.name = "tap"};
-static const struct driver *const drivers[] = {&loop, &tap, NULL};
+static const struct driver *const drivers[] = {
+    &loop_driver, &tap_driver, &wire_driver, NULL};
 
 /* What all checks start from. */
 #define LINKS                             \
@@ -71,7 +73,7 @@ Test(config, every_line_is_understood)
 	      "packets 8192  # each\n"
 	      "\n"
 	      "interface wan loop mtu 1400 up promisc on arp off\n"
-	      "interface lan tap dev=tap0 x=y down\n"
+	      "interface lan tap dev=tap0 hwaddr=02:00:00:00:00:01 down\n"
 	      "\taddress 10.0.1.1/24 dev wan\r\n"
 	      "route add default via 10.0.1.254 metric 5 src 10.0.1.1\n"
 	      "route 10.2.0.0/16 nexthop via 10.0.1.3 weight 2 "
@@ -90,7 +92,7 @@ Test(config, every_line_is_understood)
 	cr_assert_eq(c.links[0].up, SPEC_ON);
 	cr_assert_eq(c.links[0].promisc, SPEC_ON);
 	cr_assert_eq(c.links[0].arp, SPEC_OFF);
-	cr_assert_str_eq(c.links[1].args, "dev=tap0 x=y");
+	cr_assert_str_eq(c.links[1].args, "dev=tap0 hwaddr=02:00:00:00:00:01");
 	cr_assert_eq(c.links[1].up, SPEC_OFF);
 	cr_assert_eq(c.links[1].line, 6);
 	cr_assert_eq(c.naddrs, 1);
@@ -174,6 +176,10 @@ Test(config, wrong_addresses_are_named)
 		"one host"},
 	    {LINKS "interface wan loop\n", 4, "wan", "line 1"},
 	    {LINKS "interface x foo\n", 4, "foo", "no such driver"},
+	    {LINKS "interface x tap devv=t\n", 4, "tap", "devv=t"},
+	    {LINKS "interface x tap hwaddr=1\n", 4, "tap", "hwaddr=1"},
+	    {LINKS "interface x loop dev\n", 4, "loop", "bad word \"dev\""},
+	    {LINKS "interface x wire rate=1G\n", 4, "wire", "peer=NAME"},
 	    {LINKS "neighbour 10.0.1.9 dev wan\n", 4, "10.0.1.9", "lladdr"},
 	    {LINKS "neighbour 10.0.1.9 lladdr 02:00:00:00:00:9 dev wan\n", 4,
 		"02:00:00:00:00:9", "not a link address"},

@@ -12,10 +12,13 @@
 #include "apps/builtin.h"
 #include "apps/config.h"
 #include "apps/psnetd/diff.h"
+#include "drivers/loop/loop.h"
+#include "drivers/tap/tap.h"
+#include "drivers/wire/wire.h"
 #include "stack/core/stack.h"
 
-static const struct driver loop = {.name = "loop"};
-const struct driver *const builtin_drivers[] = {&loop, NULL};
+const struct driver *const builtin_drivers[] = {
+    &loop_driver, &tap_driver, &wire_driver, NULL};
 const struct proto *const builtin_protos[] = {NULL};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
