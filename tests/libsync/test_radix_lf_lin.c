@@ -96,11 +96,16 @@ trace_store(void *field, size_t size, uintptr_t value)
 }
 
 static void
-go_to(int t)
+forward_to(int t)
 {
 	for (; now < t; now++)
 		poke(history[now].field, history[now].size, history[now].new);
-	for (; now > t; now--)
+}
+
+static void
+back_to_start(void)
+{
+	for (; now > 0; now--)
 		poke(history[now - 1].field, history[now - 1].size,
 		    history[now - 1].old);
 }
@@ -141,7 +146,7 @@ trace_load(const void *field)
 			choice[depth].total = total;
 			nchoices++;
 		}
-		go_to(moment(field, choice[depth++].taken));
+		forward_to(moment(field, choice[depth++].taken));
 	}
 	if (loads++ == 0)
 		began = now;
@@ -326,6 +331,26 @@ rlf_exact(const uint8_t *key, unsigned bits)
 	return radix_lf_exact(rlf, key, bits);
 }
 
+static bool
+any(void *item, void *arg)
+{
+	(void)item, (void)arg;
+	return true;
+}
+
+/* Other ways to ask for the longest match. */
+static const void *
+rlf_lookup_if(const uint8_t *key, unsigned bits)
+{
+	return radix_lf_lookup_if(rlf, key, bits, any, NULL);
+}
+
+static const void *
+rlf_covered(const uint8_t *key, unsigned bits)
+{
+	return radix_lf_covered(rlf, key, bits, any, NULL);
+}
+
 static void
 rlf_clear(void)
 {
@@ -339,6 +364,10 @@ static const struct tree rlf_tree = {
     rlf_put, rlf_remove, rlf_lookup, rlf_clear};
 static const struct tree rlf_exact_tree = {
     rlf_put, rlf_remove, rlf_exact, rlf_clear};
+static const struct tree rlf_lookup_if_tree = {
+    rlf_put, rlf_remove, rlf_lookup_if, rlf_clear};
+static const struct tree rlf_covered_tree = {
+    rlf_put, rlf_remove, rlf_covered, rlf_clear};
 
 /* ---- Histories ---- */
 
@@ -402,7 +431,7 @@ run_reader(const struct tree *tree)
 	do {
 		const void *got;
 
-		go_to(0);
+		back_to_start();
 		depth = loads = 0;
 		tracing = TRACE_READER;
 		got = tree->lookup(&address, ask_bits);
@@ -412,7 +441,7 @@ run_reader(const struct tree *tree)
 		bad = bad || !is_legal(got);
 		found.schedules++;
 	} while (next_schedule());
-	go_to(stores);
+	forward_to(stores);
 	found.histories++;
 	found.bad_histories += bad;
 }
@@ -566,6 +595,24 @@ Test(radix_lf_lin, exact_is_linearizable, .timeout = 60)
 		cr_assert_gt(found.schedules, found.histories);
 		cr_assert_eq(late_changes, 0);
 	}
+}
+
+Test(radix_lf_lin, lookup_if_is_linearizable, .timeout = 60)
+{
+	explore(&rlf_lookup_if_tree, 2);
+	cr_assert_eq(found.bad_histories, 0);
+	cr_assert_gt(found.schedules, found.histories);
+	cr_assert_eq(late_changes, 0);
+}
+
+/* Asked for the longest key, nothing else is covered by it. */
+Test(radix_lf_lin, covered_is_linearizable, .timeout = 60)
+{
+	want_exact = true;
+	explore(&rlf_covered_tree, 2);
+	cr_assert_eq(found.bad_histories, 0);
+	cr_assert_gt(found.schedules, found.histories);
+	cr_assert_eq(late_changes, 0);
 }
 
 /* ---- Reclamation ---- */
