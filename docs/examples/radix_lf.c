@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,6 +53,26 @@ way_to(const struct radix_lf *table, const uint8_t address[4])
 	printf("%u.%u.%u.%u: %s\n", address[0], address[1], address[2],
 	    address[3], to);
 	return to;
+}
+
+static bool
+show(void *item, void *arg)
+{
+	printf("%s%s", *(const char **)arg, ((struct route *)item)->to);
+	*(const char **)arg = ", ";
+	return false; /* go on */
+}
+
+/* All routes that cover an address, as they are at one instant. */
+static void
+show_ways(const struct radix_lf *table, const uint8_t address[4])
+{
+	const uint64_t section = pserialize_read_enter();
+	const char *before = "in ";
+
+	radix_lf_covering(table, address, 32, show, &before);
+	pserialize_read_exit(section);
+	printf("\n");
 }
 
 /* A writer, alone or under the table's mutex: all routes or none. */
@@ -118,6 +139,7 @@ main(void)
 	    strcmp(way_to(table, (const uint8_t[]){10, 2, 2, 3}), "the site") ||
 	    strcmp(way_to(table, (const uint8_t[]){11, 1, 2, 3}), "the world"))
 		return 1;
+	show_ways(table, (const uint8_t[]){10, 1, 2, 3});
 	if (clear(table) != 0 || radix_lf_count(table) != 0)
 		return 1;
 	if (strcmp(way_to(table, (const uint8_t[]){10, 1, 2, 3}), "nowhere"))

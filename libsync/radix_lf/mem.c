@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+#include "libsync/base/point.h"
 #include "libsync/radix_lf/radix_lf_impl.h"
 
 #define SLAB_FIRST 126U   /* branches: a page with the slab's head */
@@ -34,6 +35,7 @@ on_grace(struct pserialize_head *head)
 	old = sync_load_relaxed(&t->returned);
 	do {
 		last->next = old;
+		SYNC_POINT("radix_lf_return");
 		/* RETURN release: pairs with the acquire in collect. */
 	} while (!sync_cas_release(&t->returned, &old, first));
 }
@@ -126,6 +128,19 @@ radix_lf_mem_begin(struct radix_lf *t)
 	if (t->empties == 0 && grow_empty(t) != 0)
 		return -ENOMEM;
 	t->txn.first = t->txn.last = take_empty(t);
+	return 0;
+}
+
+int
+radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches)
+{
+	collect(t);
+	while (t->avail < branches)
+		if (grow(t) != 0)
+			return -ENOMEM;
+	while (t->empties < batches)
+		if (grow_empty(t) != 0)
+			return -ENOMEM;
 	return 0;
 }
 

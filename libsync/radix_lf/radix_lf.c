@@ -95,6 +95,51 @@ radix_lf_next(const struct radix_lf *t, const void *key, unsigned bits)
 	    sync_load_acquire(&t->root), key, bits);
 }
 
+void *
+radix_lf_prev(const struct radix_lf *t, const void *key, unsigned bits)
+{
+	SYNC_ASSERT(pserialize_in_read_section());
+	return radix_lf_walk_prev(t,
+	    /* ROOT acquire: pairs with the release in publish. */
+	    sync_load_acquire(&t->root), key, bits);
+}
+
+void *
+radix_lf_lookup_if(const struct radix_lf *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	return radix_lf_walk_lookup_if(t,
+	    /* ROOT acquire: pairs with the release in publish. */
+	    sync_load_acquire(&t->root), &ask, true);
+}
+
+void *
+radix_lf_covering(const struct radix_lf *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	return radix_lf_walk_lookup_if(t,
+	    /* ROOT acquire: pairs with the release in publish. */
+	    sync_load_acquire(&t->root), &ask, false);
+}
+
+void *
+radix_lf_covered(const struct radix_lf *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	return radix_lf_walk_covered(t,
+	    /* ROOT acquire: pairs with the release in publish. */
+	    sync_load_acquire(&t->root), &ask);
+}
+
 size_t
 radix_lf_count(const struct radix_lf *t)
 {

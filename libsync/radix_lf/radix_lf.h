@@ -18,16 +18,18 @@
  *
  * What may run together ("-" yes, "X" the caller must prevent it):
  *
- *                  read  write  snap_open, close  use one snap  retire  destroy
+ *                  read  write  take, drop a snap  use one snap  retire  destroy
  *   read            -     -            -               -          -       X
  *   write           -     X            -               -          -       X
- *   snap_open ...   -     -            -               X          -       X
+ *   take, drop ...  -     -            -               X          -       X
  *   use one snap    -     -            X               -          -       X
  *   retire          -     -            -               -          -       X
  *
- *   read   radix_lf_lookup, _exact, _next, _count
- *   write  radix_lf_insert, _replace, _remove, and all of radix_lf_txn_*: from
- *          radix_lf_txn_begin() until the end of the transaction
+ *   read   radix_lf_lookup, _lookup_if, _exact, _next, _prev, _covering,
+ *          _covered, _count
+ *   write  radix_lf_reserve, _insert, _replace, _remove, and radix_lf_txn_*:
+ *          from radix_lf_txn_begin() until the end of the transaction
+ *   take, drop  radix_lf_snap_open, _close, _pin, _unpin
  *
  * The writer is who holds the caller's mutex of that tree, or is alone.
  *
@@ -40,7 +42,9 @@
  * for later inserts until radix_lf_destroy().
  */
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,7 +53,6 @@ extern "C" {
 struct pserialize_head;
 struct radix_lf;
 struct radix_lf_txn;
-struct radix_lf_snap;
 
 #define RADIX_LF_BITS_MAX 65535U
 
@@ -57,6 +60,22 @@ struct radix_lf_config {
 	size_t key_offset; /* of the key's first byte in the item */
 	unsigned max_bits; /* longest key, 1 to RADIX_LF_BITS_MAX */
 	unsigned (*item_bits)(const void *item); /* the key's length */
+};
+
+/*
+ * Is item the one that is looked for?  To visit all, return false.  It runs in
+ * the section, or with the snapshot, of its caller and may do all that they
+ * may; it may read the tree, too.
+ */
+typedef bool (*radix_lf_match_fn)(void *item, void *arg);
+
+/* Private, here so that a caller can have one without an allocation. */
+struct radix_lf_snap {
+	struct radix_lf *tree;             /* [c] */
+	char *root;                        /* [c] */
+	size_t count;                      /* [c] */
+	uint64_t version;                  /* [c] */
+	struct radix_lf_snap *prev, *next; /* [m] older, newer */
 };
 
 /*
@@ -112,11 +131,68 @@ void *radix_lf_exact(const struct radix_lf *t, const void *key, unsigned bits);
 void *radix_lf_next(const struct radix_lf *t, const void *key, unsigned bits);
 
 /*
+ * Find the item that precedes key: the order of radix_lf_next() backwards, so
+ * that a prefix comes after the longer keys that begin with it.  NULL means
+ * "behind the last".
+ * Context: as for radix_lf_lookup().
+ * Order:   as for radix_lf_lookup().
+ * Owner:   as for radix_lf_lookup().
+ * Returns: NULL before the first item.
+ */
+void *radix_lf_prev(const struct radix_lf *t, const void *key, unsigned bits);
+
+/*
+ * Find the item with the longest key that is a prefix of the first bits bits of
+ * key and that matches.  match is asked about each such item, the shortest
+ * first.
+ * Context: as for radix_lf_lookup(), as far as match allows.
+ * Order:   as for radix_lf_lookup(): all of one version.
+ * Owner:   as for radix_lf_lookup().
+ * Returns: NULL if there is none.
+ */
+void *radix_lf_lookup_if(const struct radix_lf *t, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg);
+
+/*
+ * Visit the items whose keys are prefixes of the first bits bits of key, the
+ * shortest first, until one matches.
+ * Context: as for radix_lf_lookup_if().
+ * Order:   as for radix_lf_lookup_if().
+ * Owner:   as for radix_lf_lookup().
+ * Returns: the item that matched, or NULL if none did.
+ */
+void *radix_lf_covering(const struct radix_lf *t, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg);
+
+/*
+ * Visit the items whose keys begin with the first bits bits of key, in the
+ * order of radix_lf_next(), until one matches; with no bits, all items.
+ * Context: as for radix_lf_lookup_if(), but for the number of steps: each item
+ *          costs about one lookup.
+ * Order:   as for radix_lf_lookup_if().
+ * Owner:   as for radix_lf_lookup().
+ * Returns: the item that matched, or NULL if none did.
+ */
+void *radix_lf_covered(const struct radix_lf *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg);
+
+/*
  * Count the items.
  * Context: any thread; never sleeps; wait-free.
  * Returns: the number as of some version current during the call.
  */
 size_t radix_lf_count(const struct radix_lf *t);
+
+/*
+ * Get the memory for the next edits, single ones or those of transactions, so
+ * that none of them fails for want of memory, whatever their keys.  It stays
+ * with the tree until radix_lf_destroy().  At the worst an edit copies as many
+ * branches as its key has bits: a kilobyte for IPv4, four for IPv6.
+ * Context: writer (the caller's mutex), no transaction begun; may sleep
+ *          (allocates).
+ * Returns: 0, or -ENOMEM: nothing is promised then.
+ */
+int radix_lf_reserve(struct radix_lf *t, size_t edits);
 
 /*
  * Add item.
@@ -196,6 +272,17 @@ void *radix_lf_txn_exact(
     const struct radix_lf_txn *txn, const void *key, unsigned bits);
 
 /*
+ * Look up as radix_lf_lookup() and radix_lf_next() do, in the tree as it would
+ * be if txn committed now.
+ * Context: writer (the caller's mutex), which began txn; never sleeps.
+ * Returns: NULL if there is none.
+ */
+void *radix_lf_txn_lookup(
+    const struct radix_lf_txn *txn, const void *key, unsigned bits);
+void *radix_lf_txn_next(
+    const struct radix_lf_txn *txn, const void *key, unsigned bits);
+
+/*
  * Make all edits of txn visible, at one instant, and end it.  Cannot fail.
  * Context: writer (the caller's mutex), which began txn; never sleeps, but may
  *          wait for a mutex held for a few instructions.
@@ -232,6 +319,24 @@ int radix_lf_snap_open(struct radix_lf *t, struct radix_lf_snap **out);
 void radix_lf_snap_close(struct radix_lf_snap *snap);
 
 /*
+ * Take a snapshot into storage of the caller's: what radix_lf_snap_open() does,
+ * where nothing may fail, or from inside a read section that wants to go on
+ * outside.  It may be newer than what the section has seen: look up again.
+ * Context: any thread, inside a section too, not a signal handler; never
+ *          sleeps, but may wait for a mutex held for a few instructions.
+ * Order:   as for radix_lf_snap_open().
+ * Owner:   *snap is the tree's until radix_lf_snap_unpin(), and stays in place.
+ */
+void radix_lf_snap_pin(struct radix_lf *t, struct radix_lf_snap *snap);
+
+/*
+ * Let go of a snapshot that radix_lf_snap_pin() took.
+ * Context: as for radix_lf_snap_close().
+ * Owner:   *snap is the caller's again.
+ */
+void radix_lf_snap_unpin(struct radix_lf_snap *snap);
+
+/*
  * Look up as radix_lf_lookup() and radix_lf_exact() do, in a snapshot.
  * Context: snapshot held, any thread, no section needed; never sleeps;
  *          wait-free.
@@ -253,6 +358,21 @@ void *radix_lf_snap_exact(
  */
 void *radix_lf_snap_next(
     const struct radix_lf_snap *snap, const void *key, unsigned bits);
+
+/*
+ * The others of the reading functions, in a snapshot.
+ * Context: as for radix_lf_snap_lookup(), and as there for match.
+ * Owner:   as for radix_lf_snap_lookup().
+ * Returns: as there.
+ */
+void *radix_lf_snap_prev(
+    const struct radix_lf_snap *snap, const void *key, unsigned bits);
+void *radix_lf_snap_lookup_if(const struct radix_lf_snap *snap, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg);
+void *radix_lf_snap_covering(const struct radix_lf_snap *snap, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg);
+void *radix_lf_snap_covered(const struct radix_lf_snap *snap, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg);
 
 /*
  * Count the items of a snapshot.

@@ -76,14 +76,6 @@ struct radix_lf_txn {
 	struct radix_lf_batch *last;  /* and the one being filled */
 };
 
-struct radix_lf_snap {
-	struct radix_lf *tree;             /* [c] */
-	char *root;                        /* [c] */
-	size_t count;                      /* [c] */
-	uint64_t version;                  /* [c] */
-	struct radix_lf_snap *prev, *next; /* [m] older, newer */
-};
-
 /* [c] constant  [a] atomic  [w] writer  [m] lock */
 struct radix_lf {
 	SYNC_ATOMIC(char *) root;   /* [a] written by the writer, under lock */
@@ -157,6 +149,24 @@ void *radix_lf_walk_exact(
 void *radix_lf_walk_next(
     const struct radix_lf *t, char *root, const void *key, unsigned bits);
 
+void *radix_lf_walk_prev(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits);
+
+/* What a walk with a condition asks for. */
+struct radix_lf_ask {
+	const void *key;
+	unsigned bits;
+	radix_lf_match_fn match;
+	void *arg;
+};
+
+/* The longest, or the shortest, item covering the key that matches. */
+void *radix_lf_walk_lookup_if(const struct radix_lf *t, char *root,
+    const struct radix_lf_ask *ask, bool longest);
+/* The first item, in walk order, covered by the key that matches. */
+void *radix_lf_walk_covered(
+    const struct radix_lf *t, char *root, const struct radix_lf_ask *ask);
+
 /*
  * Where a key is or belongs, and what an edit there costs.
  */
@@ -180,6 +190,11 @@ void radix_lf_walk_locate(const struct radix_lf_txn *txn, const uint8_t *key,
  * Returns: 0 or -ENOMEM.
  */
 int radix_lf_mem_reserve(struct radix_lf *t, unsigned n);
+/*
+ * Have this many free branches and empty batches beside the transaction's own.
+ * Returns: 0 or -ENOMEM, and then keeps what it got.
+ */
+int radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches);
 struct radix_lf_branch *radix_lf_mem_alloc(struct radix_lf *t);
 /* A branch that no reader ever saw: free at once. */
 void radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b);

@@ -20,14 +20,11 @@
 
 #define RELEASE_AT_ONCE 64 /* commits, for each time that lock is held */
 
-int
-radix_lf_snap_open(struct radix_lf *t, struct radix_lf_snap **out)
+void
+radix_lf_snap_pin(struct radix_lf *t, struct radix_lf_snap *snap)
 {
-	struct radix_lf_snap *snap = port_alloc(sizeof(*snap));
-
-	if (snap == NULL)
-		return -ENOMEM;
 	snap->tree = t;
+	snap->next = NULL;
 	port_mutex_lock(&t->lock);
 	/* relaxed: stored under lock, which we hold. */
 	snap->root = sync_load_relaxed(&t->root);
@@ -40,6 +37,16 @@ radix_lf_snap_open(struct radix_lf *t, struct radix_lf_snap **out)
 		t->oldest = snap;
 	t->newest = snap;
 	port_mutex_unlock(&t->lock);
+}
+
+int
+radix_lf_snap_open(struct radix_lf *t, struct radix_lf_snap **out)
+{
+	struct radix_lf_snap *snap = port_alloc(sizeof(*snap));
+
+	if (snap == NULL)
+		return -ENOMEM;
+	radix_lf_snap_pin(t, snap);
 	*out = snap;
 	return 0;
 }
@@ -90,7 +97,7 @@ release(struct radix_lf_batch *ready)
 }
 
 void
-radix_lf_snap_close(struct radix_lf_snap *snap)
+radix_lf_snap_unpin(struct radix_lf_snap *snap)
 {
 	struct radix_lf *t = snap->tree;
 	struct radix_lf_batch *ready;
@@ -115,6 +122,12 @@ radix_lf_snap_close(struct radix_lf_snap *snap)
 		port_mutex_unlock(&t->lock);
 		release(ready);
 	}
+}
+
+void
+radix_lf_snap_close(struct radix_lf_snap *snap)
+{
+	radix_lf_snap_unpin(snap);
 	port_free(snap);
 }
 
@@ -156,6 +169,40 @@ radix_lf_snap_next(
     const struct radix_lf_snap *snap, const void *key, unsigned bits)
 {
 	return radix_lf_walk_next(snap->tree, snap->root, key, bits);
+}
+
+void *
+radix_lf_snap_prev(
+    const struct radix_lf_snap *snap, const void *key, unsigned bits)
+{
+	return radix_lf_walk_prev(snap->tree, snap->root, key, bits);
+}
+
+void *
+radix_lf_snap_lookup_if(const struct radix_lf_snap *snap, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	return radix_lf_walk_lookup_if(snap->tree, snap->root, &ask, true);
+}
+
+void *
+radix_lf_snap_covering(const struct radix_lf_snap *snap, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	return radix_lf_walk_lookup_if(snap->tree, snap->root, &ask, false);
+}
+
+void *
+radix_lf_snap_covered(const struct radix_lf_snap *snap, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	return radix_lf_walk_covered(snap->tree, snap->root, &ask);
 }
 
 size_t

@@ -219,6 +219,44 @@ radix_lf_txn_remove(
 	return 0;
 }
 
+/*
+ * A way down meets one branch for each value of bit at most, and a tree has
+ * fewer branches than items.  An edit copies the way and adds one branch; what
+ * it retires fills batches, of which every commit has one of its own.
+ */
+int
+radix_lf_reserve(struct radix_lf *t, size_t edits)
+{
+	/* relaxed: only the writer, our caller, stores it. */
+	const size_t items = sync_load_relaxed(&t->count);
+	const size_t bits = (size_t)t->cfg.max_bits + 1;
+	size_t each = edits > SIZE_MAX - items ? bits : items + edits;
+	size_t batches;
+
+	SYNC_REQUIRE(t->txn.id == 0);
+	each = 1 + (each < bits ? each : bits);
+	batches = 2 + each / RADIX_LF_BATCH_SIZE;
+	if (edits > SIZE_MAX / sizeof(struct radix_lf_batch) / each)
+		return -ENOMEM;
+	return radix_lf_mem_stock(t, edits * each, edits * batches);
+}
+
+void *
+radix_lf_txn_lookup(
+    const struct radix_lf_txn *txn, const void *key, unsigned bits)
+{
+	SYNC_REQUIRE(txn->id != 0);
+	return radix_lf_walk_lookup(txn->tree, txn->root, key, bits);
+}
+
+void *
+radix_lf_txn_next(
+    const struct radix_lf_txn *txn, const void *key, unsigned bits)
+{
+	SYNC_REQUIRE(txn->id != 0);
+	return radix_lf_walk_next(txn->tree, txn->root, key, bits);
+}
+
 void *
 radix_lf_txn_exact(
     const struct radix_lf_txn *txn, const void *key, unsigned bits)

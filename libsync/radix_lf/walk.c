@@ -48,6 +48,19 @@ first_item(char *ref)
 	return ref;
 }
 
+/* The last item, in walk order, at or below ref, which may be NULL. */
+static void *
+last_item(char *ref)
+{
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		char *next = child_of(b, 1);
+
+		ref = next != NULL ? next : child_of(b, 0); /* one is: I2 */
+	}
+	return ref;
+}
+
 static inline uint64_t
 load_be64(const uint8_t *p)
 {
@@ -233,6 +246,108 @@ radix_lf_walk_next(
 	if (same == bits || radix_lf_key_bit(k, same) == 0)
 		return first_item(ref);
 	return first_item(after);
+}
+
+void *
+radix_lf_walk_prev(
+    const struct radix_lf *t, char *root, const void *key, unsigned bits)
+{
+	const uint8_t *near, *k = key;
+	char *ref = root, *before = NULL;
+	unsigned same;
+
+	if (root == NULL || key == NULL)
+		return last_item(root);
+	same = reach(t, root, k, bits, &near);
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+		char *val;
+		unsigned side;
+
+		if (bit > same)
+			break;
+		if (bit == bits)
+			return last_item(before);
+		side = radix_lf_key_bit(k, bit);
+		val = RADIX_LF_LOAD(b->val);
+		if (side == 1 && child_of(b, 0) != NULL)
+			before = child_of(b, 0);
+		else if (val != NULL)
+			before = val;
+		ref = child_of(b, side);
+	}
+	if (ref == NULL)
+		return last_item(before);
+	/* All of ref is key or longer, or lies on one side of it, or is one
+	 * item that is a prefix of key. */
+	if (same == bits)
+		return last_item(before);
+	if ((!radix_lf_is_branch(ref) && t->cfg.item_bits(ref) == same) ||
+	    radix_lf_key_bit(k, same) == 1)
+		return last_item(ref);
+	return last_item(before);
+}
+
+void *
+radix_lf_walk_lookup_if(const struct radix_lf *t, char *root,
+    const struct radix_lf_ask *ask, bool longest)
+{
+	const uint8_t *near, *key = ask->key;
+	char *ref = root;
+	void *best = NULL;
+	unsigned same;
+
+	if (root == NULL)
+		return NULL;
+	same = reach(t, root, key, ask->bits, &near);
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+		void *val;
+
+		if (bit > same)
+			return best;
+		val = RADIX_LF_LOAD(b->val);
+		if (val != NULL && ask->match(val, ask->arg)) {
+			best = val;
+			if (!longest)
+				return best;
+		}
+		if (bit == ask->bits)
+			return best;
+		ref = child_of(b, radix_lf_key_bit(key, bit));
+	}
+	if (ref != NULL && t->cfg.item_bits(ref) <= same &&
+	    ask->match(ref, ask->arg))
+		best = ref;
+	return best;
+}
+
+void *
+radix_lf_walk_covered(
+    const struct radix_lf *t, char *root, const struct radix_lf_ask *ask)
+{
+	const uint8_t *near, *key = ask->key;
+	char *ref = root;
+	void *item;
+
+	if (root == NULL || reach(t, root, key, ask->bits, &near) < ask->bits)
+		return NULL;
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
+		const unsigned bit = radix_lf_bit(b);
+
+		if (bit >= ask->bits)
+			break;
+		ref = child_of(b, radix_lf_key_bit(key, bit));
+	}
+	/* No stack, as a tree may be as high as its keys are long. */
+	for (item = first_item(ref);
+	     item != NULL && !ask->match(item, ask->arg);)
+		item = radix_lf_walk_next(
+		    t, ref, radix_lf_key(t, item), t->cfg.item_bits(item));
+	return item;
 }
 
 void

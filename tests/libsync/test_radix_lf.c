@@ -76,6 +76,15 @@ clear(void)
 	cr_assert_eq(radix_lf_count(t), 0);
 }
 
+static bool called;
+
+static void
+note_call(struct pserialize_head *head)
+{
+	called = true;
+	free(head);
+}
+
 Test(radix_lf, create_rejects_bad_config)
 {
 	struct radix_lf_config cfg = item_config(0);
@@ -210,6 +219,151 @@ Test(radix_lf, walk_puts_a_prefix_before_what_it_covers)
 	clear();
 }
 
+Test(radix_lf, walk_backwards_puts_a_prefix_behind_what_it_covers)
+{
+	struct item *want[] = {
+	    add(P(192, 0, 0, 0), 2),
+	    add(P(10, 128, 0, 0), 9),
+	    add(P(10, 1, 0, 0), 16),
+	    add(P(10, 0, 0, 0), 9),
+	    add(P(10, 0, 0, 0), 8),
+	    add(NULL, 0),
+	};
+	struct radix_lf_snap *snap;
+	struct item *it;
+	size_t n = 0;
+
+	cr_assert_eq(radix_lf_snap_open(t, &snap), 0);
+	for (it = radix_lf_snap_prev(snap, NULL, 0); it != NULL;
+	     it = radix_lf_snap_prev(snap, it->key, it->bits))
+		cr_assert_eq(it, want[n++]);
+	cr_assert_eq(n, 6);
+	/* From keys that are not there. */
+	cr_assert_eq(radix_lf_snap_prev(snap, P(10, 0, 0, 0), 10), want[3]);
+	cr_assert_eq(radix_lf_snap_prev(snap, P(10, 64, 0, 0), 10), want[2]);
+	cr_assert_eq(radix_lf_snap_prev(snap, P(255, 0, 0, 0), 8), want[0]);
+	cr_assert_eq(radix_lf_snap_prev(snap, P(0, 0, 0, 0), 1), want[5]);
+	cr_assert_null(radix_lf_snap_prev(snap, P(0, 0, 0, 0), 0));
+	radix_lf_snap_close(snap);
+	clear();
+}
+
+/* Items that a visit met, in its order. */
+struct met {
+	struct item *it[8];
+	unsigned n, stop_at;
+};
+
+static bool
+meet(void *item, void *arg)
+{
+	struct met *m = arg;
+
+	m->it[m->n++] = item;
+	return m->n == m->stop_at;
+}
+
+Test(radix_lf, covering_visits_all_prefixes_of_a_key_shortest_first)
+{
+	struct item *any = add(NULL, 0), *p8 = add(P(10, 0, 0, 0), 8);
+	struct item *p24 = add(P(10, 1, 2, 0), 24);
+	struct met m = {.n = 0}, one = {.stop_at = 2};
+	const uint64_t s = pserialize_read_enter();
+
+	add(P(10, 2, 0, 0), 16);
+	add(P(10, 1, 2, 3), 32);
+	cr_assert_null(radix_lf_covering(t, P(10, 1, 2, 0), 24, meet, &m));
+	cr_assert_eq(m.n, 3);
+	cr_assert(m.it[0] == any && m.it[1] == p8 && m.it[2] == p24);
+	cr_assert_eq(radix_lf_covering(t, P(10, 1, 2, 0), 24, meet, &one), p8);
+	cr_assert_eq(one.n, 2);
+	pserialize_read_exit(s);
+	clear();
+}
+
+Test(radix_lf, covered_visits_all_under_a_prefix_in_walk_order)
+{
+	struct item *p8 = add(P(10, 0, 0, 0), 8);
+	struct item *p24 = add(P(10, 1, 2, 0), 24);
+	struct item *host = add(P(10, 1, 2, 3), 32);
+	struct item *p16 = add(P(10, 2, 0, 0), 16);
+	struct met m = {.n = 0}, one = {.stop_at = 2}, none = {.n = 0};
+	const uint64_t s = pserialize_read_enter();
+
+	add(NULL, 0);
+	add(P(11, 0, 0, 0), 8);
+	cr_assert_null(radix_lf_covered(t, P(10, 0, 0, 0), 8, meet, &m));
+	cr_assert_eq(m.n, 4);
+	cr_assert(m.it[0] == p8 && m.it[1] == p24);
+	cr_assert(m.it[2] == host && m.it[3] == p16);
+	cr_assert_eq(radix_lf_covered(t, P(10, 0, 0, 0), 8, meet, &one), p24);
+	cr_assert_null(radix_lf_covered(t, P(12, 0, 0, 0), 8, meet, &none));
+	cr_assert_null(radix_lf_covered(t, P(10, 1, 3, 0), 24, meet, &none));
+	cr_assert_eq(none.n, 0);
+	pserialize_read_exit(s);
+	clear();
+}
+
+static bool
+is_short(void *item, void *arg)
+{
+	return ((const struct item *)item)->bits <= *(unsigned *)arg;
+}
+
+Test(radix_lf, lookup_if_takes_the_longest_that_matches)
+{
+	struct item *any = add(NULL, 0), *p8 = add(P(10, 0, 0, 0), 8);
+	unsigned limit = 23;
+	uint64_t s;
+
+	add(P(10, 1, 2, 0), 24);
+	s = pserialize_read_enter();
+	cr_assert_eq(
+	    radix_lf_lookup_if(t, P(10, 1, 2, 3), 32, is_short, &limit), p8);
+	limit = 7;
+	cr_assert_eq(
+	    radix_lf_lookup_if(t, P(10, 1, 2, 3), 32, is_short, &limit), any);
+	pserialize_read_exit(s);
+	clear();
+}
+
+Test(radix_lf, pin_taken_in_a_section_holds_beyond_it)
+{
+	struct item *it = add(P(10, 0, 0, 0), 8);
+	const uint64_t s = pserialize_read_enter();
+	struct radix_lf_snap pin;
+	void *out;
+
+	called = false;
+	radix_lf_snap_pin(t, &pin);
+	cr_assert_eq(radix_lf_snap_exact(&pin, it->key, 8), it);
+	pserialize_read_exit(s);
+	cr_assert_eq(radix_lf_remove(t, it->key, 8, &out), 0);
+	radix_lf_retire(t, &it->head, note_call);
+	pserialize_barrier();
+	cr_assert_not(called);
+	cr_assert_eq(radix_lf_snap_lookup(&pin, P(10, 1, 1, 1), 32), it);
+	radix_lf_snap_unpin(&pin);
+	pserialize_barrier();
+	cr_assert(called);
+}
+
+Test(radix_lf, transaction_sees_its_own_edits)
+{
+	struct item *p8 = add(P(10, 0, 0, 0), 8);
+	struct item *p16 = item_new(P(10, 1, 0, 0), 16);
+	struct radix_lf_txn *txn;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	cr_assert_eq(radix_lf_txn_insert(txn, p16), 0);
+	cr_assert_eq(radix_lf_txn_lookup(txn, P(10, 1, 2, 3), 32), p16);
+	cr_assert_eq(radix_lf_txn_next(txn, NULL, 0), p8);
+	cr_assert_eq(radix_lf_txn_next(txn, p8->key, 8), p16);
+	cr_assert_eq(lookup(P(10, 1, 2, 3)), p8);
+	radix_lf_txn_commit(txn);
+	clear();
+}
+
 Test(radix_lf, transaction_is_invisible_until_its_commit)
 {
 	struct item *old = add(P(10, 0, 0, 0), 8);
@@ -287,15 +441,6 @@ Test(radix_lf, snapshot_keeps_its_version)
 	radix_lf_snap_close(snap);
 	free(p16);
 	clear();
-}
-
-static bool called;
-
-static void
-note_call(struct pserialize_head *head)
-{
-	called = true;
-	free(head);
 }
 
 Test(radix_lf, retired_item_waits_for_the_grace_period)
@@ -408,8 +553,49 @@ Test(radix_lf, keys_may_be_as_long_as_promised)
 	cr_assert_eq(radix_lf_next(other, a.key, a.bits), &b);
 	cr_assert_eq(radix_lf_next(other, b.key, b.bits), &c);
 	cr_assert_null(radix_lf_next(other, c.key, c.bits));
+	cr_assert_eq(radix_lf_prev(other, NULL, 0), &c);
+	cr_assert_eq(radix_lf_prev(other, c.key, c.bits), &b);
+	cr_assert_eq(radix_lf_prev(other, b.key, b.bits), &a);
+	cr_assert_null(radix_lf_prev(other, a.key, a.bits));
 	pserialize_read_exit(s);
 	radix_lf_destroy(other);
+}
+
+#define DEEP 4000
+
+/* One way down with an item at every bit, to the longest key there may be. */
+Test(radix_lf, tree_may_be_as_high_as_keys_are_long, .timeout = 60)
+{
+	const struct radix_lf_config cfg = {
+	    .key_offset = offsetof(struct long_item, key),
+	    .max_bits = RADIX_LF_BITS_MAX,
+	    .item_bits = long_bits,
+	};
+	struct long_item *it = calloc(DEEP, sizeof(*it));
+	struct radix_lf *other;
+	struct radix_lf_txn *txn;
+	uint64_t s;
+
+	cr_assert_not_null(it);
+	cr_assert_eq(radix_lf_create(&cfg, &other), 0);
+	cr_assert_eq(radix_lf_txn_begin(other, &txn), 0);
+	for (unsigned i = 0; i < DEEP; i++) {
+		it[i].bits = RADIX_LF_BITS_MAX - i;
+		cr_assert_eq(radix_lf_txn_insert(txn, &it[i]), 0);
+	}
+	radix_lf_txn_abort(txn);
+	cr_assert_eq(radix_lf_txn_begin(other, &txn), 0);
+	for (unsigned i = 0; i < DEEP; i++)
+		cr_assert_eq(radix_lf_txn_insert(txn, &it[i]), 0);
+	radix_lf_txn_commit(txn);
+	s = pserialize_read_enter();
+	cr_assert_eq(
+	    radix_lf_lookup(other, it[0].key, RADIX_LF_BITS_MAX), &it[0]);
+	cr_assert_eq(radix_lf_prev(other, NULL, 0), &it[0]);
+	cr_assert_eq(radix_lf_next(other, NULL, 0), &it[DEEP - 1]);
+	pserialize_read_exit(s);
+	radix_lf_destroy(other);
+	free(it);
 }
 
 /* Broken contracts end the program. */

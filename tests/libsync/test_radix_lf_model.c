@@ -22,7 +22,8 @@ struct model {
 
 /* A snapshot and what it must hold, by value: its items may be gone. */
 struct held {
-	struct radix_lf_snap *snap;
+	struct radix_lf_snap *snap; /* NULL: none */
+	struct radix_lf_snap pin;   /* snap, if it is one */
 	struct model at;
 };
 
@@ -104,6 +105,166 @@ model_next(const struct model *m, const uint8_t *key, unsigned bits)
 	return best;
 }
 
+static struct item *
+model_prev(const struct model *m, const uint8_t *key, unsigned bits)
+{
+	struct item *best = NULL;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		struct item *x = m->it[i];
+
+		if ((key == NULL || item_before(x->key, x->bits, key, bits)) &&
+		    (best == NULL ||
+			item_before(best->key, best->bits, x->key, x->bits)))
+			best = x;
+	}
+	return best;
+}
+
+/* What a walk with a condition must meet, one after the other. */
+struct walk {
+	const struct model *m;
+	const uint8_t *key;
+	unsigned bits;
+	bool below;       /* covered by key, else covering it */
+	unsigned stop;    /* items whose stamp it divides match; 0: none */
+	struct item *met; /* the last */
+	struct item *matched;
+	bool longest; /* goes on after a match */
+};
+
+static bool
+in_walk(const struct walk *w, const struct item *x)
+{
+	const unsigned common = w->below ? w->bits : x->bits;
+
+	return (w->below ? x->bits >= w->bits : x->bits <= w->bits) &&
+	       item_same(x->key, w->key, common);
+}
+
+static bool
+matches(const struct walk *w, const struct item *x)
+{
+	return w->stop != 0 && x->stamp % w->stop == 0;
+}
+
+/* The item of the walk that follows the last one met. */
+static struct item *
+model_step(const struct walk *w)
+{
+	struct item *best = NULL;
+
+	for (unsigned i = 0; i < w->m->n; i++) {
+		struct item *x = w->m->it[i];
+
+		if (in_walk(w, x) &&
+		    (w->met == NULL || item_before(w->met->key, w->met->bits,
+					   x->key, x->bits)) &&
+		    (best == NULL ||
+			item_before(x->key, x->bits, best->key, best->bits)))
+			best = x;
+	}
+	return best;
+}
+
+static bool
+visit(void *item, void *arg)
+{
+	struct walk *w = arg;
+	struct item *x = item;
+
+	cr_assert(w->matched == NULL || w->longest);
+	cr_assert_eq(x, model_step(w));
+	w->met = x;
+	if (matches(w, x))
+		w->matched = x;
+	return matches(w, x);
+}
+
+typedef void *(*walk_fn)(const void *of, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg);
+
+static void *
+tree_lookup_if(const void *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	return radix_lf_lookup_if(t, key, bits, match, arg);
+}
+
+static void *
+tree_covering(const void *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	return radix_lf_covering(t, key, bits, match, arg);
+}
+
+static void *
+tree_covered(const void *t, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	return radix_lf_covered(t, key, bits, match, arg);
+}
+
+static void *
+snap_lookup_if(const void *snap, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	return radix_lf_snap_lookup_if(snap, key, bits, match, arg);
+}
+
+static void *
+snap_covering(const void *snap, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	return radix_lf_snap_covering(snap, key, bits, match, arg);
+}
+
+static void *
+snap_covered(const void *snap, const void *key, unsigned bits,
+    radix_lf_match_fn match, void *arg)
+{
+	return radix_lf_snap_covered(snap, key, bits, match, arg);
+}
+
+static void
+check_walk(const void *of, walk_fn walk, struct walk w)
+{
+	void *got = walk(of, w.key, w.bits, visit, &w);
+
+	cr_assert_eq(got, w.matched);
+	if (w.matched == NULL || w.longest)
+		cr_assert_null(model_step(&w)); /* it met them all */
+}
+
+/* The three walks of a tree or of a snapshot. */
+static void
+check_walks(
+    struct run *r, const struct model *m, const void *of, const walk_fn walk[3])
+{
+	uint8_t key[ITEM_KEY_MAX];
+	const unsigned bits = make_key(r, key);
+
+	check_walk(of, walk[0],
+	    (struct walk){.m = m,
+		.key = key,
+		.bits = bits,
+		.stop = rnd(r, 4),
+		.longest = true});
+	check_walk(of, walk[1],
+	    (struct walk){.m = m, .key = key, .bits = bits, .stop = rnd(r, 4)});
+	check_walk(of, walk[2],
+	    (struct walk){.m = m,
+		.key = key,
+		.bits = rnd(r, 4) == 0 ? rnd(r, bits + 1) : bits,
+		.below = true,
+		.stop = rnd(r, 9)});
+}
+
+static const walk_fn tree_walks[] = {
+    tree_lookup_if, tree_covering, tree_covered};
+static const walk_fn snap_walks[] = {
+    snap_lookup_if, snap_covering, snap_covered};
+
 static void
 model_put(struct model *m, struct item *old, struct item *it)
 {
@@ -135,7 +296,12 @@ check_reads(struct run *r)
 	    radix_lf_exact(r->t, key, bits), model_exact(&r->m, key, bits));
 	cr_assert_eq(
 	    radix_lf_next(r->t, key, bits), model_next(&r->m, key, bits));
+	cr_assert_eq(
+	    radix_lf_prev(r->t, key, bits), model_prev(&r->m, key, bits));
+	cr_assert_eq(radix_lf_prev(r->t, NULL, 0), model_prev(&r->m, NULL, 0));
 	cr_assert_eq(radix_lf_count(r->t), r->m.n);
+	if (rnd(r, 4) == 0)
+		check_walks(r, &r->m, r->t, tree_walks);
 	pserialize_read_exit(s);
 }
 
@@ -153,7 +319,11 @@ check_held(struct run *r, const struct held *h)
 	    model_next(&h->at, key, bits));
 	cr_assert_eq(
 	    radix_lf_snap_next(h->snap, NULL, 0), model_next(&h->at, NULL, 0));
+	cr_assert_eq(radix_lf_snap_prev(h->snap, key, bits),
+	    model_prev(&h->at, key, bits));
 	cr_assert_eq(radix_lf_snap_count(h->snap), h->at.n);
+	if (rnd(r, 4) == 0)
+		check_walks(r, &h->at, h->snap, snap_walks);
 }
 
 static void
@@ -168,6 +338,23 @@ walk_held(const struct held *h)
 		n++;
 	}
 	cr_assert_eq(n, h->at.n);
+	while ((x = radix_lf_snap_prev(h->snap, x != NULL ? x->key : NULL,
+		    x != NULL ? x->bits : 0)) != NULL) {
+		cr_assert_eq(model_exact(&h->at, x->key, x->bits), x);
+		n--;
+	}
+	cr_assert_eq(n, 0);
+}
+
+static void
+drop_snapshot(struct held *h)
+{
+	walk_held(h);
+	if (h->snap == &h->pin)
+		radix_lf_snap_unpin(h->snap);
+	else
+		radix_lf_snap_close(h->snap);
+	h->snap = NULL;
 }
 
 /* Open a snapshot in a free place, or walk and close the one there. */
@@ -177,13 +364,14 @@ turn_snapshot(struct run *r)
 	struct held *h = &r->held[rnd(r, SNAPS_MAX)];
 
 	if (h->snap == NULL) {
-		cr_assert_eq(radix_lf_snap_open(r->t, &h->snap), 0);
+		if (rnd(r, 2) != 0)
+			cr_assert_eq(radix_lf_snap_open(r->t, &h->snap), 0);
+		else
+			radix_lf_snap_pin(r->t, h->snap = &h->pin);
 		h->at = r->m;
 		return;
 	}
-	walk_held(h);
-	radix_lf_snap_close(h->snap);
-	h->snap = NULL;
+	drop_snapshot(h);
 }
 
 /* What an edit took out; retired after its commit. */
@@ -266,6 +454,10 @@ transact(struct run *r)
 		edit(r, txn, &gone);
 		cr_assert_eq(radix_lf_txn_exact(txn, key, bits),
 		    model_exact(&r->m, key, bits));
+		cr_assert_eq(radix_lf_txn_lookup(txn, key, bits),
+		    model_lookup(&r->m, key, bits));
+		cr_assert_eq(radix_lf_txn_next(txn, key, bits),
+		    model_next(&r->m, key, bits));
 	}
 	if (rnd(r, 3) != 0) {
 		radix_lf_txn_commit(txn);
@@ -286,10 +478,8 @@ static void
 finish(struct run *r)
 {
 	for (unsigned i = 0; i < SNAPS_MAX; i++)
-		if (r->held[i].snap != NULL) {
-			walk_held(&r->held[i]);
-			radix_lf_snap_close(r->held[i].snap);
-		}
+		if (r->held[i].snap != NULL)
+			drop_snapshot(&r->held[i]);
 	radix_lf_destroy(r->t);
 	for (unsigned i = 0; i < r->m.n; i++)
 		free(r->m.it[i]);

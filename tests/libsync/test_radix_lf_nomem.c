@@ -280,3 +280,90 @@ Test(radix_lf_nomem, aborted_transactions_give_their_memory_back)
 	}
 	check_chain(100);
 }
+
+/* Edits of the deepest place, none of whose memory comes back meanwhile. */
+static void
+edit_without_memory(bool in_one)
+{
+	const uint64_t s = pserialize_read_enter();
+	struct radix_lf_txn *txn = NULL;
+	const unsigned edits = 12;
+	void *old;
+
+	fill(WIDTH);
+	drain(WIDTH);
+	allow(-1);
+	cr_assert_eq(radix_lf_reserve(t, edits), 0);
+	allow(0);
+	if (in_one)
+		cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	for (unsigned i = 0; i < edits; i += 3) {
+		if (in_one) {
+			cr_assert_eq(radix_lf_txn_insert(txn, chain[WIDTH]), 0);
+			cr_assert_eq(
+			    radix_lf_txn_replace(txn, chain[WIDTH], &old), 0);
+			cr_assert_eq(radix_lf_txn_remove(
+					 txn, chain[WIDTH]->key, WIDTH, &old),
+			    0);
+			continue;
+		}
+		cr_assert_eq(radix_lf_insert(t, chain[WIDTH]), 0);
+		check_chain(WIDTH + 1);
+		cr_assert_eq(radix_lf_replace(t, chain[WIDTH], &old), 0);
+		cr_assert_eq(
+		    radix_lf_remove(t, chain[WIDTH]->key, WIDTH, &old), 0);
+	}
+	if (in_one)
+		radix_lf_txn_commit(txn);
+	check_chain(WIDTH);
+	allow(-1);
+	pserialize_read_exit(s);
+}
+
+Test(radix_lf_nomem, reserved_edits_cannot_fail)
+{
+	edit_without_memory(false);
+}
+
+Test(radix_lf_nomem, reserved_edits_of_a_transaction_cannot_fail)
+{
+	edit_without_memory(true);
+}
+
+/* From an empty tree, whose ways grow with every edit. */
+Test(radix_lf_nomem, reserved_inserts_into_an_empty_tree_cannot_fail)
+{
+	const uint64_t s = pserialize_read_enter();
+
+	cr_assert_eq(radix_lf_reserve(t, WIDTH + 1), 0);
+	allow(0);
+	for (unsigned i = 0; i <= WIDTH; i++)
+		cr_assert_eq(radix_lf_insert(t, chain[WIDTH - i]), 0);
+	check_chain(WIDTH + 1);
+	pserialize_read_exit(s);
+}
+
+Test(radix_lf_nomem, reserve_fails_clean)
+{
+	fill(20);
+	drain(20);
+	for (int n = 0; allow(n), radix_lf_reserve(t, 1000) != 0; n++)
+		check_chain(20);
+	cr_assert_eq(radix_lf_reserve(t, SIZE_MAX), -ENOMEM);
+	cr_assert_eq(radix_lf_reserve(t, SIZE_MAX / 2), -ENOMEM);
+	check_chain(20);
+}
+
+Test(radix_lf_nomem, pin_needs_no_memory)
+{
+	struct radix_lf_snap pin;
+	uint64_t s;
+
+	fill(20);
+	allow(0);
+	s = pserialize_read_enter();
+	radix_lf_snap_pin(t, &pin);
+	pserialize_read_exit(s);
+	cr_assert_eq(radix_lf_snap_exact(&pin, chain[19]->key, 19), chain[19]);
+	radix_lf_snap_unpin(&pin);
+}
