@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * sync_cas16_acq_rel() for processors that have no such instruction: under one
+ * of a few spin locks, picked by the address.  Halves are loaded without the
+ * lock, and may be of different moments here as there.
+ *
+ * Signals are blocked while the lock is held: a handler that exchanges a pair
+ * would wait for the thread that it interrupted.
+ *
+ * Ordering pairs
+ *   PAIR  unlock stores the lock (release) -> lock exchanges it (acquire):
+ *         what was done before one exchange is seen after the next.
+ *   HALF  the exchange stores a half (release) -> whoever loads it (acquire)
+ *         sees what was done before the exchange.
+ */
+
+#define PORT_CAS16_FORCE_LOCKED
+
+#include "libsync/port/user/cas16.h"
+
+#include <sched.h>
+
+#include "libsync/port/user/port.h"
+
+#define LOCKS 64 /* a power of two */
+#define SPINS 64
+
+static struct spin {
+	SYNC_ATOMIC(bool) held;
+} __attribute__((aligned(SYNC_CACHELINE))) locks[LOCKS];
+
+static struct spin *
+lock_of(const struct sync_pair *pair, struct port_mask *mask)
+{
+	struct spin *l = &locks[(uintptr_t)pair / sizeof(*pair) % LOCKS];
+	unsigned spins = 0;
+
+	port_mask_block(mask);
+	/* PAIR acquire: pairs with the release in unlock. */
+	while (sync_xchg_acquire(&l->held, true)) {
+		if (++spins % SPINS == 0)
+			(void)sched_yield();
+		else
+			port_pause();
+	}
+	return l;
+}
+
+static void
+unlock(struct spin *l, const struct port_mask *mask)
+{
+	/* PAIR release: pairs with the exchange in lock_of. */
+	sync_store_release(&l->held, false);
+	port_mask_restore(mask);
+}
+
+bool
+sync_cas16_locked(struct sync_pair *pair, struct sync_pair_value *expect,
+    struct sync_pair_value want)
+{
+	struct sync_pair_value seen;
+	struct port_mask mask;
+	struct spin *l;
+	bool same;
+
+	l = lock_of(pair, &mask);
+	/* relaxed: stored under the lock. */
+	seen.lo = sync_load_relaxed(&pair->lo);
+	seen.hi = sync_load_relaxed(&pair->hi);
+	same = seen.lo == expect->lo && seen.hi == expect->hi;
+	if (same) {
+		/* HALF release: pairs with the loads of halves. */
+		sync_store_release(&pair->hi, want.hi);
+		sync_store_release(&pair->lo, want.lo);
+	}
+	unlock(l, &mask);
+	*expect = seen;
+	return same;
+}
+
+void
+sync_pair_locked(struct sync_pair *pair, struct sync_pair_value want)
+{
+	struct port_mask mask;
+	struct spin *l = lock_of(pair, &mask);
+
+	/* HALF release: pairs with the loads of halves. */
+	sync_store_release(&pair->hi, want.hi);
+	sync_store_release(&pair->lo, want.lo);
+	unlock(l, &mask);
+}
