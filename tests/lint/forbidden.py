@@ -17,7 +17,7 @@ IN_CODE = [
      r"compare_\w+|fetch_\w+|flag_\w+)(?:_explicit)?\(", "C11 atomics", ()),
     (r"\b__(?:atomic|sync)_\w+\(", "atomic builtin", ORDERED),
     (r"\b__tsan_\w+\(|\bno_sanitize\w*|\bno_instrument\w*",
-     "sanitizer annotation", ORDERED + ("tests/tsan/",)),
+     "sanitizer annotation", ORDERED + ("tests/tsan/", "tests/wsim/")),
     (r"\b(?:__atomic_)?(?:thread|signal)_fence\(", "free fence", ORDERED),
     (r"\btypedef\s+(?:struct|union)\b", "struct typedef", ()),
     (r"^#\s*pragma\s+once\b", "guard by pragma", ()),

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Who accessed what, and the heap.  Each word of .data, .bss, the stacks, the
+ * thread-locals and the heap has a cell with the vector-clock times of its
+ * last accesses; a conflicting access that they do not happen before is a
+ * race.  Words that are also accessed by parts have a cell per byte.
+ *
+ * A freed block stays out of use until the execution ends, so an access to it
+ * is noticed.  Freeing is a store to the whole block.
+ */
+
+#include "tests/wsim/wsim_impl.h"
+
+#define GAP 32u /* between blocks; belongs to none */
+
+static const char freeing[] = "free";
+
+void *__real_memset(void *, int, size_t);
+
+bool
+wsim_on_stack(uintptr_t a)
+{
+	const struct wsim_fibre *f = wsim_me();
+
+	return a - (uintptr_t)f->stack < WSIM_STACK;
+}
+
+static bool
+in_heap(uintptr_t a)
+{
+	return a - (uintptr_t)wsim->heap < WSIM_HEAP;
+}
+
+/* Returns: 0, or the block of a heap address + 1. */
+static uint16_t
+block_of(uintptr_t a)
+{
+	int lo = 0, hi = wsim->nblocks;
+
+	while (lo < hi) {
+		const int mid = (lo + hi) / 2;
+
+		if ((uintptr_t)wsim->block[mid].p <= a)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == 0 ||
+	    a - (uintptr_t)wsim->block[lo - 1].p >= wsim->block[lo - 1].size)
+		return 0;
+	return (uint16_t)lo;
+}
+
+static void
+start_cell(struct wsim_cell *c, uintptr_t a)
+{
+	c->gen = wsim->gen;
+	c->split = c->loc = 0;
+	c->block = in_heap(a) ? block_of(a) : 0;
+	c->seen = 0;
+	c->writer = -1;
+	for (int i = 0; i < WSIM_FIBRES; i++)
+		c->rclk[i] = c->aclk[i] = c->awclk[i] = 0;
+}
+
+/* Returns: NULL for memory that nobody shares: of libc, or constant. */
+static struct wsim_cell *
+cell_of(uintptr_t a)
+{
+	const uintptr_t data = (uintptr_t)wsim->data & ~(uintptr_t)3;
+	struct wsim_cell *c;
+
+	if (a - (uintptr_t)wsim->arena < wsim->arena_size)
+		c = &wsim->arena_cells[(a - (uintptr_t)wsim->arena) / 4];
+	else if (a - data < wsim->data_size + 4)
+		c = &wsim->data_cells[(a - data) / 4];
+	else
+		return NULL;
+	if (c->gen != wsim->gen)
+		start_cell(c, a & ~(uintptr_t)3);
+	return c;
+}
+
+static void
+split(struct wsim_cell *c)
+{
+	if (wsim->nsplits == WSIM_SPLITS)
+		wsim_fail_at(WSIM_MISUSE, 0, NULL, -1, NULL,
+		    "more than %d words accessed by parts", WSIM_SPLITS);
+	const unsigned at = (unsigned)++wsim->nsplits;
+
+	for (int i = 0; i < 4; i++)
+		wsim->bytes[at * 4 + (unsigned)i] = *c;
+	c->split = (uint16_t)at;
+}
+
+/* The cells of [at, end). */
+struct walk {
+	uintptr_t at, end;
+};
+
+static struct wsim_cell *
+next_cell(struct walk *w)
+{
+	while (w->at < w->end) {
+		const bool whole = w->at % 4 == 0 && w->end - w->at >= 4;
+		struct wsim_cell *c = cell_of(w->at);
+
+		if (c == NULL) {
+			w->at = (w->at | 3) + 1;
+			continue;
+		}
+		if (whole && c->split == 0) {
+			w->at += 4;
+			return c;
+		}
+		if (c->split == 0)
+			split(c);
+		c = &wsim->bytes[c->split * 4u + w->at % 4];
+		w->at++;
+		return c;
+	}
+	return NULL;
+}
+
+static void
+conflict(const char *what, const char *with, uintptr_t a, void *pc, int other,
+    void *other_pc)
+{
+	wsim_fail_at(what == freeing ? WSIM_UAF : WSIM_RACE, a, pc, other,
+	    other_pc, "%s in T%d is not ordered after %s in T%d", what,
+	    wsim->me, with, other);
+}
+
+static void
+check_block(const struct wsim_cell *c, uintptr_t a, void *pc)
+{
+	const struct wsim_block *b;
+
+	if (c->block == 0) {
+		if (in_heap(a))
+			wsim_fail_at(WSIM_UAF, a, pc, -1, NULL,
+			    "access in T%d to heap outside any block",
+			    wsim->me);
+		return;
+	}
+	b = &wsim->block[c->block - 1];
+	if (b->freed)
+		wsim_fail_at(WSIM_UAF, a, pc, b->freer, b->free_pc,
+		    "use after free in T%d, of a block freed by T%d", wsim->me,
+		    b->freer);
+}
+
+/* Is every access of the others in clk[] known to us?  Else fail. */
+static void
+check_all(const uint32_t clk[], const char *what, const char *with, uintptr_t a,
+    void *pc, void *other_pc)
+{
+	const struct wsim_fibre *f = wsim_me();
+
+	for (int i = 0; i < wsim->nfibres; i++)
+		if (i != wsim->me && clk[i] > f->cur.vc[i])
+			conflict(what, with, a, pc, i, other_pc);
+}
+
+static void
+check_write(const struct wsim_cell *c, const char *what, uintptr_t a, void *pc)
+{
+	const struct wsim_fibre *f = wsim_me();
+	const int w = c->writer;
+
+	if (w >= 0 && w != wsim->me && c->wclk > f->cur.vc[w])
+		conflict(what, "a plain store", a, pc, w, c->wpc);
+}
+
+static void
+access_plain(
+    struct wsim_cell *c, bool write, uintptr_t a, void *pc, const char *what)
+{
+	const uint8_t me = (uint8_t)(1u << wsim->me);
+	const uint32_t now = wsim_me()->cur.vc[wsim->me];
+
+	if ((c->seen & ~me) != 0) {
+		check_write(c, what, a, pc);
+		if (write) {
+			check_all(c->rclk, what, "a plain load", a, pc, c->rpc);
+			check_all(
+			    c->aclk, what, "an atomic access", a, pc, c->apc);
+		} else {
+			check_all(
+			    c->awclk, what, "an atomic store", a, pc, c->apc);
+		}
+	}
+	c->seen |= me;
+	if (!write) {
+		c->rclk[wsim->me] = now;
+		c->rpc = pc;
+		return;
+	}
+	c->writer = (int8_t)wsim->me;
+	c->wclk = now;
+	c->wpc = pc;
+	if (c->loc != 0)
+		wsim->loc[c->loc - 1].dirty = true;
+}
+
+void
+wsim_plain(uintptr_t a, size_t size, bool write, void *pc)
+{
+	struct walk w = {.at = a, .end = a + size};
+	struct wsim_cell *c;
+
+	if (!wsim_on_stack(a) && (wsim_rnd() & 3) == 0)
+		wsim_point();
+	while ((c = next_cell(&w)) != NULL) {
+		check_block(c, a, pc);
+		access_plain(
+		    c, write, a, pc, write ? "a plain store" : "a plain load");
+	}
+	if (wsim->tracing && !wsim_on_stack(a))
+		wsim_trace(write ? WSIM_OP_WRITE : WSIM_OP_READ, 0, a,
+		    size > 255 ? 255 : (unsigned)size,
+		    size <= 16 ? wsim_peek(a, (unsigned)size) : 0, 0, 0, pc);
+}
+
+/* Returns: the first cell of the word, NULL if it is in no known memory. */
+struct wsim_cell *
+wsim_shadow_atomic(uintptr_t a, unsigned size, bool write, void *pc)
+{
+	const char *what = write ? "an atomic store" : "an atomic load";
+	const uint32_t now = wsim_me()->cur.vc[wsim->me];
+	const uint8_t me = (uint8_t)(1u << wsim->me);
+	struct walk w = {.at = a, .end = a + size};
+	struct wsim_cell *c, *first = NULL;
+
+	while ((c = next_cell(&w)) != NULL) {
+		if (first == NULL)
+			first = c;
+		check_block(c, a, pc);
+		if ((c->seen & ~me) != 0) {
+			check_write(c, what, a, pc);
+			if (write)
+				check_all(c->rclk, what, "a plain load", a, pc,
+				    c->rpc);
+		}
+		c->seen |= me;
+		c->aclk[wsim->me] = now;
+		c->apc = pc;
+		if (write)
+			c->awclk[wsim->me] = now;
+	}
+	if (first == NULL && write)
+		wsim_fail_at(WSIM_MISUSE, a, pc, -1, NULL,
+		    "atomic store to memory that is not the program's");
+	return first;
+}
+
+void
+wsim_shadow_bind(uintptr_t a, unsigned size, int loc)
+{
+	struct walk w = {.at = a, .end = a + size};
+	struct wsim_cell *c;
+
+	while ((c = next_cell(&w)) != NULL)
+		c->loc = (uint16_t)(loc + 1);
+}
+
+void *
+wsim_alloc(size_t size, size_t align, void *pc)
+{
+	const size_t at = (wsim->brk + GAP + align - 1) & ~(align - 1);
+	struct wsim_block *b;
+
+	if (wsim->alloc_fails > 0 && wsim_rnd() % wsim->alloc_fails == 0) {
+		wsim_note("gets no memory", size, pc);
+		return NULL;
+	}
+	if (wsim->nblocks == WSIM_BLOCKS || size > WSIM_HEAP ||
+	    at + size + GAP > WSIM_HEAP)
+		wsim_fail_at(
+		    WSIM_MISUSE, 0, pc, -1, NULL, "out of simulated heap");
+	b = &wsim->block[wsim->nblocks++];
+	b->p = wsim->heap + at;
+	b->size = size > 0 ? size : 1;
+	b->freed = false;
+	b->pc = pc;
+	wsim->brk = (at + b->size + 3) & ~(size_t)3;
+	__real_memset(b->p, 0x5a, b->size);
+	wsim_note("allocates", (uintptr_t)b->p, pc);
+	return b->p;
+}
+
+static struct wsim_block *
+block_at(const void *p)
+{
+	const uint16_t i = in_heap((uintptr_t)p) ? block_of((uintptr_t)p) : 0;
+
+	if (i == 0 || wsim->block[i - 1].p != p)
+		return NULL;
+	return &wsim->block[i - 1];
+}
+
+size_t
+wsim_block_size(const void *p)
+{
+	const struct wsim_block *b = block_at(p);
+
+	return b == NULL ? 0 : b->size;
+}
+
+/* The cells of a block that were accessed in this execution: free is a store
+ * to each. */
+static void
+check_free(const struct wsim_block *b, void *pc)
+{
+	const uintptr_t base = (uintptr_t)b->p;
+
+	for (uintptr_t a = base; a < base + b->size; a += 4) {
+		const size_t k = (a - (uintptr_t)wsim->arena) / 4;
+		struct walk w = {.at = a, .end = a + 4};
+		struct wsim_cell *c;
+
+		if (wsim->arena_cells[k].gen != wsim->gen)
+			continue;
+		while ((c = next_cell(&w)) != NULL)
+			access_plain(c, true, a, pc, freeing);
+	}
+}
+
+void
+wsim_free(void *p, void *pc)
+{
+	struct wsim_block *b = block_at(p);
+
+	if (b == NULL)
+		wsim_fail_at(WSIM_FREE, (uintptr_t)p, pc, -1, NULL,
+		    "free of what is not a block, in T%d", wsim->me);
+	wsim_point();
+	if (b->freed)
+		wsim_fail_at(WSIM_FREE, (uintptr_t)p, pc, b->freer, b->free_pc,
+		    "double free in T%d, of a block freed by T%d", wsim->me,
+		    b->freer);
+	wsim_note("frees", (uintptr_t)p, pc);
+	check_free(b, pc);
+	b->freed = true;
+	b->freer = wsim->me;
+	b->free_pc = pc;
+}
+
+unsigned
+wsim_blocks(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < wsim->nblocks; i++)
+		n += !wsim->block[i].freed;
+	return n;
+}
+
+void
+wsim_alloc_fails(unsigned n)
+{
+	wsim->alloc_fails = n;
+}
