@@ -107,6 +107,17 @@ Test(base_fence, membarrier_asked_for_but_refused_aborts, .signal = SIGABRT)
 	(void)sync_fence_mode();
 }
 
+/* It does ask the kernel, each time. */
+Test(base_fence, heavy_that_is_refused_later_aborts, .signal = SIGABRT)
+{
+	force("auto");
+	if (sync_fence_mode() != SYNC_FENCE_MEMBARRIER)
+		cr_skip_test("no membarrier here");
+	sync_fence_heavy();
+	refuse_membarrier(EPERM);
+	sync_fence_heavy();
+}
+
 /*
  * The litmus test "store buffering": in each round one side stores x and loads
  * y, the other stores y and loads x.  Both hold the line that they load, and

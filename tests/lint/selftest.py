@@ -80,6 +80,28 @@ ARCHIVES = [
      "int sync_get(void) { return getpid(); }", True),
 ]
 
+MUTANT = '''
+[[mutant]]
+id = "cell-put-relaxed"
+pair = "CELL"
+file = "libsync/lfqueue/cell.c"
+old = "/* CELL acquire: pairs with the release in put. */"
+new = ""
+killer = "tsan:cell"
+expect = "data race"
+why = "Not filled before it is seen."
+'''
+
+# what to replace in MUTANT, by what
+MUTANT_VIOLATIONS = [
+    ("CELL acquire", "CALL acquire"),
+    ("/* CELL acquire: pairs with the release in put. */", "CELL"),
+    ("killer = \"tsan:cell\"", ""),
+    ("killer = \"tsan:cell\"", "killer = \"luck:cell\""),
+    ("pair =", "pear ="),
+    ("cell.c", "sell.c"),
+]
+
 
 def plant(top, rel, text):
     path = pathlib.Path(top, rel)
@@ -119,6 +141,26 @@ def archive_passes(folder, code):
             capture_output=True).returncode == 0
 
 
+def mutant_lint(old, new, page):
+    """Its status for MUTANT with old replaced, and this docs/mutants.md."""
+    with tempfile.TemporaryDirectory() as top:
+        plant(top, FILE, GOOD)
+        plant(top, "tests/mutants/cell.toml", MUTANT.replace(old, new, 1))
+        if page is not None:
+            plant(top, "docs/mutants.md", page)
+        return lint("mutants", top)[0]
+
+
+def check_mutant_lint(report):
+    if mutant_lint("", "", None) != 0:
+        report("mutants", "reports a good list")
+    if mutant_lint("", "", "# Another table\n") != 1:
+        report("mutants", "misses a stale table")
+    for old, new in MUTANT_VIOLATIONS:
+        if old not in MUTANT or mutant_lint(old, new, None) != 1:
+            report("mutants", f"misses {old!r} -> {new!r}")
+
+
 def main():
     report = tree.Report()
     for name in ("pairs", "layers", "sizes", "forbidden", "format"):
@@ -140,7 +182,9 @@ def main():
     for folder, code, passes in ARCHIVES:
         if archive_passes(folder, code) != passes:
             report("symbols", f"{folder}: {code}: expected {passes}")
-    report.end(len(VIOLATIONS) + len(ARCHIVES), "violations")
+    check_mutant_lint(report)
+    report.end(len(VIOLATIONS) + len(ARCHIVES) + len(MUTANT_VIOLATIONS),
+               "violations")
 
 
 main()
