@@ -21,6 +21,9 @@
  *   struct port_event, port_event_wait, port_event_wake
  *           sleep while a word has a value
  *   port_alloc, port_free   zeroed memory, aligned to a cache line
+ *   port_clock_ns           time that only grows
+ *   port_thread_id, port_thread_name, PORT_THREAD_NAME_MAX, port_log
+ *           for reports: number and name of a thread, a line for the operator
  *
  * Beside these: sync_assert_fail() (libsync/base/assert.h) and the fences of
  * libsync/base/fence.h.

@@ -11,8 +11,11 @@
 #include "libsync/port/user/port.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -184,4 +187,49 @@ port_thread_start(void (*fn)(void), const char *name)
 	}
 	port_mask_restore(&saved);
 	return -err;
+}
+
+uint64_t
+port_clock_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint32_t
+port_thread_id(void)
+{
+	return (uint32_t)syscall(SYS_gettid);
+}
+
+void
+port_thread_name(uint32_t id, char name[PORT_THREAD_NAME_MAX])
+{
+	int saved = errno, fd;
+	ssize_t n = 0;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u/comm", id);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, name, PORT_THREAD_NAME_MAX - 1);
+		close(fd);
+	}
+	name[n > 0 ? n : 0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	errno = saved;
+}
+
+void
+port_log(const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	errno = saved;
 }

@@ -118,4 +118,30 @@ void *port_alloc(size_t size);
 
 void port_free(void *p);
 
+/*
+ * Nanoseconds since some moment; only grows.
+ * Context: any thread, signal handlers too; never sleeps.
+ */
+uint64_t port_clock_ns(void);
+
+/*
+ * The number of the calling thread, as the host's tools show it; not 0.
+ * Context: any thread, signal handlers too; never sleeps.
+ */
+uint32_t port_thread_id(void);
+
+#define PORT_THREAD_NAME_MAX 16
+
+/*
+ * The name of a thread of this process; empty if it has gone.
+ * Context: any thread, not a signal handler; may sleep.
+ */
+void port_thread_name(uint32_t id, char name[PORT_THREAD_NAME_MAX]);
+
+/*
+ * Tell the operator.  The text ends with a newline.
+ * Context: any thread, not a signal handler; may sleep.
+ */
+void port_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 #endif /* LIBSYNC_PORT_USER_PORT_H */
