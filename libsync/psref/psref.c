@@ -4,7 +4,7 @@
  * Each thread owns slots and stores the address of what it holds in one of
  * them, as with hazard pointers.  Acquire needs no fence, as the target is
  * destroyed only a grace period after the last section that could acquire it.
- * Destroying looks through all slots until none names the target.
+ * Destroying (drain.c) looks through all slots until none names the target.
  *
  * Copies.  A scan may look at a slot before a copy stores there, and at the
  * slot it was copied from after that is released, and miss both.  While a
@@ -13,98 +13,72 @@
  * count changed and starts again.  Counting all copies, also of targets that
  * do not drain, would let a busy thread hold up the scan for ever.
  *
- * Waking.  A release cannot look into the target any more, which may be gone.
- * It looks into one of a few process-wide buckets chosen by the address.
+ * Handing off.  The slot gets a mark and stays where it is.  Whoever releases
+ * the reference stores REMOTE there, and the owner takes such slots back when
+ * it has run out.  Blocks with marked slots that outlive their thread are
+ * orphans until another thread needs slots.
  *
- * The end of a drain is a grace period, because a reader may release inside a
- * section and follow the element's next pointer afterwards.
+ * Without memory for slots the reference itself goes on a list of its thread;
+ * one that is handed off from there is counted in the target.
  *
  * Invariants
  *   I1  A slot is either free, and then holds the address of the next free
- *       one with FREE set, or the address of a target.
- *   I2  Only its thread stores into a slot or into its free list.
+ *       one with FREE set, or REMOTE, or the address of a target, with HANDED
+ *       set if no thread owns the reference.
+ *   I2  Into a slot stores its thread, or, while HANDED is set, only who
+ *       releases that reference.  Only its thread changes the free list.
  *   I3  Blocks of slots are on a list that only grows while the record is
  *       on the registry.
  *
  * Ordering pairs
- *   SLOT   acquire, copy and release store a slot (release) -> the scan loads
- *          it (acquire): what was done under a reference happens before the
- *          scan that finds it gone.  All stores are releases: a relaxed
- *          acquire would break the release sequence of the release before it.
- *   COUNT  a reference without slot is added to and taken from overflow
- *          (release) -> the scan loads it (acquire): likewise.
- *   COPY   copy adds to copies (release) -> the scan loads it (acquire).
- *   BELL   release rings seq (release) -> drain loads it (acquire) before it
- *          scans: a ring that is missed is followed by a scan.
+ *   SLOT     acquire, copy, handoff and release store a slot (release) -> the
+ *            scan loads it (acquire): what was done under a reference happens
+ *            before the scan that finds it gone.  All stores are releases: a
+ *            relaxed acquire would break the release sequence of the release
+ *            before it.
+ *   REMOTE   release by another thread stores a slot (release) -> its owner
+ *            loads it (acquire) before it stores there again: the scan may
+ *            read only the later store.
+ *   COUNTED  a reference handed off without slot is added to and taken from
+ *            counted (release) -> the scan loads it (acquire): as SLOT.
+ *   COPY     copy adds to copies (release) -> the drain loads it (acquire).
  * Draining and waiters are stored, then a heavy fence, then slots are loaded;
  * copy and release store a slot, then a light fence, then load those.
  *
  * Reclamation: a record's blocks are freed when its thread ends, after it left
- * the registry under the mutex that scans hold.
+ * the registry under the mutex that scans hold; an orphan under the same mutex
+ * when nothing in it is held.
  */
 
 #include "libsync/psref/psref.h"
 
 #include <errno.h>
-#include <stddef.h>
 
-#include "libsync/base/assert.h"
-#include "libsync/base/fence.h"
 #include "libsync/base/point.h"
 #include "libsync/port/port.h"
-#include "libsync/pserialize/pserialize.h"
+#include "libsync/psref/psref_impl.h"
 
-#define SLOTS   63
-#define FREE    ((uintptr_t)1)
-#define BUCKETS 64
+#define SLOTS  63
+#define REMOTE (PSREF_FREE | PSREF_HANDED)
 
-/* For the test that must fail without the count. */
-#ifdef PSREF_MUT_NO_COPIES
-#define PSREF_IGNORE_COPIES true
-#else
-#define PSREF_IGNORE_COPIES false
-#endif
+/* A pass over the slots is worth it if it finds one in this many. */
+#define WORTH 8
 
-/* [c] constant  [a] atomic */
-struct psref_class {
-	SYNC_ATOMIC(uint32_t) targets; /* [a] initialised, not destroyed */
-	char name[32];                 /* [c] */
-};
-
-/* [a] atomic, I2  [c] constant once linked */
-struct block {
-	struct block *next;             /* [c] */
+/* [a] atomic, I2  [r] registry mutex; the thread may read alone */
+struct psref_block {
+	struct psref_block *next;       /* [r] */
 	struct psref_slot slots[SLOTS]; /* [a] */
 };
 
-/* [o] its thread only  [r] registry mutex; the thread may read blocks alone */
-static __thread struct record {
-	struct psref_slot *free; /* [o] */
-	bool registered;         /* [o] */
-	struct block *blocks;    /* [r] */
-	struct record *next;     /* [r] */
-	struct record **prevp;   /* [r] */
-} record __attribute__((tls_model("initial-exec")));
+__thread struct psref_record psref_self
+    __attribute__((tls_model("initial-exec")));
 
 static struct {
 	struct port_mutex mutex;
-	struct record *first;       /* [r] */
-	struct port_exit exit_hook; /* [c] */
+	struct psref_record *first;  /* [r] */
+	struct psref_block *orphans; /* [r] with slots handed off */
+	struct port_exit exit_hook;  /* [c] */
 } reg = {.mutex = PORT_MUTEX_INIT};
-
-/* [a] atomic */
-static struct bucket {
-	SYNC_ATOMIC(uint32_t) waiters; /* [a] drains of targets in here */
-	struct port_event seq;         /* [a] rung by releases */
-} __attribute__((aligned(SYNC_CACHELINE))) buckets[BUCKETS];
-
-static struct bucket *
-bucket_of(const struct psref_target *t)
-{
-	uintptr_t h = (uintptr_t)t / sizeof(*t);
-
-	return &buckets[(h ^ (h >> 6) ^ (h >> 12)) % BUCKETS];
-}
 
 int
 psref_class_create(const char *name, struct psref_class **out)
@@ -133,32 +107,101 @@ psref_target_init(struct psref_target *t, struct psref_class *cl)
 	t->cls = cl;
 	sync_init(&t->draining, 0);
 	sync_init(&t->copies, 0);
-	sync_init(&t->overflow, 0);
+	sync_init(&t->counted, 0);
 	/* relaxed: only counts. */
 	sync_fetch_add_relaxed(&cl->targets, 1);
+}
+
+static bool
+is_held(uintptr_t word)
+{
+	return (word & PSREF_FREE) == 0;
+}
+
+/* How many slots of b are held; acquires what was done under the others. */
+static uint32_t
+block_held(struct psref_block *b)
+{
+	uint32_t held = 0;
+
+	for (int i = 0; i < SLOTS; i++)
+		/* REMOTE acquire: pairs with the release in let_go_slow. */
+		held += is_held(sync_load_acquire(&b->slots[i].word));
+	return held;
+}
+
+/* Free the orphans in which nothing is held.  Context: mutex held. */
+static void
+orphans_reap(void)
+{
+	struct psref_block **prevp = &reg.orphans, *b;
+
+	while ((b = *prevp) != NULL) {
+		if (block_held(b) != 0) {
+			prevp = &b->next;
+			continue;
+		}
+		*prevp = b->next;
+		port_free(b);
+	}
+}
+
+static void
+orphan_add(struct psref_block *b)
+{
+	b->next = reg.orphans;
+	reg.orphans = b;
+}
+
+static void
+leak(const char *site)
+{
+	port_log("psref: thread %u ends with a reference acquired at %s\n",
+	    psref_self.tid, site);
+}
+
+/* Returns: how many references the ending thread has left. */
+static uint32_t
+leaks(const struct psref_record *r)
+{
+	uint32_t n = 0;
+
+	for (struct psref_block *b = r->blocks; b != NULL; b = b->next)
+		for (int i = 0; i < SLOTS; i++) {
+			struct psref_slot *s = &b->slots[i];
+			/* relaxed: our own slot, or handed off. */
+			uintptr_t w = sync_load_relaxed(&s->word);
+
+			if (!is_held(w) || (w & PSREF_HANDED) != 0)
+				continue;
+			/* relaxed: our own. */
+			leak(sync_load_relaxed(&s->site));
+			n++;
+		}
+	for (struct psref *ref = r->listed; ref != NULL; ref = ref->next, n++)
+		leak(ref->site);
+	return n;
 }
 
 static void
 thread_gone(void *arg)
 {
-	struct record *r = (struct record *)arg;
-	struct block *next;
+	struct psref_record *r = (struct psref_record *)arg;
+	struct psref_block *next;
 
-	SYNC_REQUIRE(r == &record);
+	SYNC_REQUIRE(r == &psref_self);
+	SYNC_REQUIRE(leaks(r) == 0);
 	port_mutex_lock(&reg.mutex);
 	*r->prevp = r->next;
 	if (r->next != NULL)
 		r->next->prevp = r->prevp;
-	port_mutex_unlock(&reg.mutex);
-	for (struct block *b = r->blocks; b != NULL; b = next) {
+	for (struct psref_block *b = r->blocks; b != NULL; b = next) {
 		next = b->next;
-		for (int i = 0; i < SLOTS; i++)
-			/* relaxed: our own.  Fails: a reference was leaked. */
-			SYNC_REQUIRE(
-			    (sync_load_relaxed(&b->slots[i].word) & FREE) != 0);
-		port_free(b);
+		orphan_add(b);
 	}
-	*r = (struct record){.registered = false};
+	orphans_reap();
+	port_mutex_unlock(&reg.mutex);
+	*r = (struct psref_record){.registered = false};
 }
 
 static void
@@ -173,19 +216,41 @@ fork_parent(void)
 	port_mutex_unlock(&reg.mutex);
 }
 
+/* Drop what vanished threads held, but not what they had handed off. */
+static void
+forget_record(struct psref_record *r)
+{
+	struct psref_block *next;
+
+	for (struct psref_block *b = r->blocks; b != NULL; b = next) {
+		next = b->next;
+		for (int i = 0; i < SLOTS; i++) {
+			struct psref_slot *s = &b->slots[i];
+
+			/* relaxed: the child's only thread, here and below. */
+			if ((sync_load_relaxed(&s->word) & PSREF_HANDED) == 0)
+				/* relaxed: as above. */
+				sync_store_relaxed(&s->word, PSREF_FREE);
+		}
+		orphan_add(b);
+	}
+}
+
 /* Keep our record only; who held the others' references does not exist. */
 static void
 fork_child(void)
 {
+	for (struct psref_record *r = reg.first; r != NULL; r = r->next)
+		if (r != &psref_self)
+			forget_record(r);
 	reg.first = NULL;
-	if (record.registered) {
-		reg.first = &record;
-		record.next = NULL;
-		record.prevp = &reg.first;
+	if (psref_self.registered) {
+		reg.first = &psref_self;
+		psref_self.tid = port_thread_id();
+		psref_self.next = NULL;
+		psref_self.prevp = &reg.first;
 	}
-	for (int i = 0; i < BUCKETS; i++)
-		/* relaxed: the child's only thread. */
-		sync_store_relaxed(&buckets[i].waiters, 0);
+	psref_drain_fork_child();
 	port_mutex_init(&reg.mutex);
 }
 
@@ -196,219 +261,287 @@ start(void)
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
 }
 
-/*
- * Give this thread more slots, and put it on the registry.
- * Returns: a free slot, or NULL without memory.
- */
-static __attribute__((noinline)) struct psref_slot *
-grow(void)
+/* Put this thread on the registry.  Context: mutex held. */
+static void
+join(struct psref_record *r)
 {
-	struct record *r = &record;
-	struct block *b = port_alloc(sizeof(*b));
+	port_exit_arm(&reg.exit_hook, r);
+	r->tid = port_thread_id();
+	r->next = reg.first;
+	r->prevp = &reg.first;
+	if (r->next != NULL)
+		r->next->prevp = &r->next;
+	reg.first = r;
+	r->registered = true;
+}
 
-	if (b == NULL)
-		return NULL;
-	for (int i = 0; i < SLOTS; i++) {
-		struct psref_slot *next =
-		    i + 1 < SLOTS ? &b->slots[i + 1] : NULL;
+static void
+slot_free(struct psref_record *r, struct psref_slot *s)
+{
+	/* SLOT release: pairs with the acquire of the scan. */
+	sync_store_release(&s->word, (uintptr_t)r->free | PSREF_FREE);
+	r->free = s;
+}
 
-		sync_init(&b->slots[i].word, (uintptr_t)next | FREE);
-	}
-	port_mutex_lock(&reg.mutex);
+/*
+ * Take back slots that others have released.
+ * Returns: how many.
+ */
+static uint32_t
+recycle(struct psref_record *r)
+{
+	uint32_t found = 0;
+
+	for (struct psref_block *b = r->blocks; b != NULL; b = b->next)
+		for (int i = 0; i < SLOTS; i++) {
+			struct psref_slot *s = &b->slots[i];
+
+			/* REMOTE acquire: pairs with let_go_slow. */
+			if (sync_load_acquire(&s->word) != REMOTE)
+				continue;
+			slot_free(r, s);
+			found++;
+		}
+	r->handed -= found;
+	return found;
+}
+
+/* Make b, new or an orphan, this thread's.  Context: mutex held. */
+static void
+adopt(struct psref_record *r, struct psref_block *b)
+{
 	b->next = r->blocks;
 	r->blocks = b;
-	if (!r->registered) {
-		port_exit_arm(&reg.exit_hook, r);
-		r->next = reg.first;
-		r->prevp = &reg.first;
-		if (r->next != NULL)
-			r->next->prevp = &r->next;
-		reg.first = r;
-		r->registered = true;
+	r->slots += SLOTS;
+	for (int i = SLOTS; i-- > 0;) {
+		struct psref_slot *s = &b->slots[i];
+
+		/* REMOTE acquire: pairs with the release in let_go_slow. */
+		if (is_held(sync_load_acquire(&s->word)))
+			r->handed++;
+		else
+			slot_free(r, s);
 	}
-	port_mutex_unlock(&reg.mutex);
-	r->free = &b->slots[0];
-	return r->free;
 }
 
-/* Say that this thread holds t. */
+/* Give this thread more slots, and put it on the registry. */
 static void
-hold(struct psref *ref, struct psref_target *t)
+grow(struct psref_record *r)
 {
-	struct record *r = &record;
-	struct psref_slot *s = r->free;
-	uintptr_t next;
+	struct psref_block *b, **prevp;
 
-	ref->target = t;
-	ref->owner = r;
-	if (__builtin_expect(s == NULL, 0))
-		s = grow();
-	ref->slot = s;
-	if (__builtin_expect(s == NULL, 0)) {
-		/* COUNT release: pairs with the acquire in held_by_anyone. */
-		sync_fetch_add_release(&t->overflow, 1);
+	if (r->handed != 0 && recycle(r) >= r->slots / WORTH)
+		return;
+	b = port_alloc(sizeof(*b));
+	for (int i = 0; i < SLOTS && b != NULL; i++)
+		sync_init(&b->slots[i].word, PSREF_FREE);
+	port_mutex_lock(&reg.mutex);
+	if (!r->registered)
+		join(r);
+	orphans_reap();
+	for (prevp = &reg.orphans; b == NULL && *prevp != NULL;) {
+		if (block_held(*prevp) < SLOTS) {
+			b = *prevp;
+			*prevp = b->next;
+		} else {
+			prevp = &(*prevp)->next;
+		}
+	}
+	if (b != NULL)
+		adopt(r, b);
+	port_mutex_unlock(&reg.mutex);
+}
+
+static void
+list_add(struct psref_record *r, struct psref *ref)
+{
+	port_mutex_lock(&reg.mutex);
+	ref->next = r->listed;
+	ref->prevp = &r->listed;
+	if (ref->next != NULL)
+		ref->next->prevp = &ref->next;
+	r->listed = ref;
+	port_mutex_unlock(&reg.mutex);
+}
+
+/* Context: mutex held. */
+static void
+list_remove(struct psref *ref)
+{
+	*ref->prevp = ref->next;
+	if (ref->next != NULL)
+		ref->next->prevp = ref->prevp;
+}
+
+void
+psref_misuse(
+    const char *what, const struct psref *ref, const struct psref_target *t)
+{
+	const char *site = "?";
+
+	if (ref != NULL)
+		/* relaxed: for the report. */
+		site = ref->slot == NULL ? ref->site
+					 : sync_load_relaxed(&ref->slot->site);
+	port_log(
+	    "psref: %s: target %p of class %s, thread %u, acquired at %s\n",
+	    what, (const void *)t,
+	    t != NULL && t->cls != NULL ? t->cls->name : "(destroyed)",
+	    port_thread_id(), site);
+	sync_assert_fail(what, __FILE__, __LINE__);
+}
+
+void
+psref_hold_slow(struct psref *ref, struct psref_target *t, const char *site)
+{
+	struct psref_record *r = &psref_self;
+
+	grow(r);
+	if (r->free != NULL) {
+		psref_hold(ref, t, site);
 		return;
 	}
-	/* relaxed: our own slot. */
-	next = sync_load_relaxed(&s->word);
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a tagged pointer, I1. */
-	r->free = (struct psref_slot *)(next & ~FREE);
-	/* SLOT release: pairs with the acquire in held_by_anyone. */
-	sync_store_release(&s->word, (uintptr_t)t);
+	ref->site = site;
+	list_add(r, ref);
 }
 
 void
-psref_acquire(struct psref *ref, struct psref_target *t, struct psref_class *cl)
+psref_let_go_slow(struct psref *ref)
 {
-	SYNC_ASSERT(t->cls == cl);
-	/* relaxed: a wrong use found or not. */
-	SYNC_ASSERT(sync_load_relaxed(&t->draining) == 0);
-	(void)cl;
-	hold(ref, t);
-}
-
-/* A drain of a target in this bucket may be waiting for us. */
-static __attribute__((noinline)) void
-ring(struct bucket *b)
-{
-	/* BELL release: pairs with the acquire in drain. */
-	sync_fetch_add_release(&b->seq.word, 1);
-	port_event_wake(&b->seq);
-}
-
-void
-psref_release(struct psref *ref, struct psref_target *t, struct psref_class *cl)
-{
-	struct record *r = &record;
+	struct psref_target *t = ref->target;
 	struct psref_slot *s = ref->slot;
-	struct bucket *b = bucket_of(t);
 
-	SYNC_ASSERT(ref->target == t && ref->owner == r);
-	SYNC_ASSERT(t->cls == cl);
-	(void)cl;
-	ref->target = NULL;
-	if (__builtin_expect(s != NULL, 1)) {
-		/* relaxed: our own slot. */
-		SYNC_ASSERT(sync_load_relaxed(&s->word) == (uintptr_t)t);
-		/* SLOT release: pairs with the acquire in held_by_anyone. */
-		sync_store_release(&s->word, (uintptr_t)r->free | FREE);
-		r->free = s;
-	} else {
-		/* COUNT release: pairs with the acquire in held_by_anyone. */
-		sync_fetch_sub_release(&t->overflow, 1);
+	if (ref->owner != NULL) {
+		port_mutex_lock(&reg.mutex);
+		list_remove(ref);
+		ref->target = NULL; /* under the mutex: scans read it */
+		port_mutex_unlock(&reg.mutex);
+		return;
 	}
-	sync_fence_light();
-	/* relaxed: the pair of fences orders it after the slot. */
-	if (__builtin_expect(sync_load_relaxed(&b->waiters) != 0, 0))
-		ring(b);
+	ref->target = NULL; /* first: ref may be in what it holds */
+	if (s != NULL) {
+		/* SLOT release: pairs with the acquire of the scan.
+		 * REMOTE release: pairs with the acquires of the owner. */
+		sync_store_release(&s->word, REMOTE);
+	} else {
+		/* COUNTED release: pairs with the acquire of the scan. */
+		sync_fetch_sub_release(&t->counted, 1);
+	}
 }
 
 void
-psref_copy(struct psref *to, const struct psref *from, struct psref_class *cl)
+psref_copy_at(struct psref *to, const struct psref *from,
+    struct psref_class *cl, const char *site)
 {
 	struct psref_target *t = from->target;
 
-	SYNC_ASSERT(t != NULL && from->owner == &record && t->cls == cl);
+	PSREF_CHECK(t != NULL, "copy of what is not held", from, t);
+	PSREF_CHECK(t->cls == cl, "copy in another class", from, t);
+	PSREF_CHECK(from->owner == &psref_self || from->owner == NULL,
+	    "copy by another thread without psref_handoff()", from, t);
 	(void)cl;
-	hold(to, t);
+	psref_hold(to, t, site);
+	SYNC_POINT("psref_copy");
 	sync_fence_light();
 	/* relaxed: the pair of fences orders it after the slot. */
 	if (__builtin_expect(sync_load_relaxed(&t->draining) != 0, 0))
-		/* COPY release: pairs with the acquires in drain. */
+		/* COPY release: pairs with the acquires in drain.c. */
 		sync_fetch_add_release(&t->copies, 1);
 }
 
-static bool
-slots_hold(const struct psref_target *t)
+void
+psref_handoff(struct psref *ref, struct psref_class *cl)
 {
-	for (const struct block *b = record.blocks; b != NULL; b = b->next)
-		for (int i = 0; i < SLOTS; i++)
-			/* relaxed: our own slot. */
-			if (sync_load_relaxed(&b->slots[i].word) ==
-			    (uintptr_t)t)
-				return true;
-	return false;
+	struct psref_record *r = &psref_self;
+	struct psref_target *t = ref->target;
+
+	PSREF_CHECK(t != NULL, "handoff of what is not held", ref, t);
+	PSREF_CHECK(t->cls == cl, "handoff in another class", ref, t);
+	PSREF_CHECK(
+	    ref->owner == r, "handoff of what is not one's own", ref, t);
+	(void)cl;
+	ref->owner = NULL;
+	if (__builtin_expect(ref->slot != NULL, 1)) {
+		r->handed++;
+		/* SLOT release: pairs with the acquire of the scan. */
+		sync_store_release(
+		    &ref->slot->word, (uintptr_t)t | PSREF_HANDED);
+		return;
+	}
+	port_mutex_lock(&reg.mutex);
+	/* COUNTED release: pairs with the acquire of the scan. */
+	sync_fetch_add_release(&t->counted, 1);
+	list_remove(ref);
+	port_mutex_unlock(&reg.mutex);
 }
 
 bool
 psref_held(const struct psref_target *t, const struct psref_class *cl)
 {
+	const struct psref_record *r = &psref_self;
+
 	SYNC_ASSERT(t->cls == cl);
 	(void)cl;
-	/* relaxed: a guess, see the contract. */
-	return slots_hold(t) || sync_load_relaxed(&t->overflow) != 0;
-}
-
-static bool
-block_holds(const struct block *b, const struct psref_target *t)
-{
-	for (int i = 0; i < SLOTS; i++) {
-		SYNC_POINT("psref_scan");
-		/* SLOT acquire: pairs with the releases of the holders. */
-		if (sync_load_acquire(&b->slots[i].word) == (uintptr_t)t)
+	for (const struct psref_block *b = r->blocks; b != NULL; b = b->next)
+		for (int i = 0; i < SLOTS; i++)
+			/* relaxed: our own slot. */
+			if (sync_load_relaxed(&b->slots[i].word) ==
+			    (uintptr_t)t)
+				return true;
+	for (const struct psref *ref = r->listed; ref != NULL; ref = ref->next)
+		if (ref->target == t)
 			return true;
-	}
 	return false;
 }
 
 static bool
-held_by_anyone(const struct psref_target *t)
+scan_blocks(struct psref_block *b, const struct psref_target *t, uint32_t tid,
+    struct psref_holder *holder)
+{
+	for (; b != NULL; b = b->next)
+		for (int i = 0; i < SLOTS; i++) {
+			uintptr_t w;
+
+			SYNC_POINT("psref_scan");
+			/* SLOT acquire: pairs with the releases of holders. */
+			w = sync_load_acquire(&b->slots[i].word);
+			if ((w & ~PSREF_HANDED) != (uintptr_t)t)
+				continue;
+			holder->tid = (w & PSREF_HANDED) != 0 ? 0 : tid;
+			/* relaxed: a report may name a later holder. */
+			holder->site = sync_load_relaxed(&b->slots[i].site);
+			return true;
+		}
+	return false;
+}
+
+static bool
+scan_list(const struct psref_record *r, const struct psref_target *t,
+    struct psref_holder *holder)
+{
+	for (const struct psref *ref = r->listed; ref != NULL; ref = ref->next)
+		if (ref->target == t) {
+			*holder = (struct psref_holder){
+			    .tid = r->tid, .site = ref->site};
+			return true;
+		}
+	return false;
+}
+
+bool
+psref_scan(const struct psref_target *t, struct psref_holder *holder)
 {
 	bool held;
 
 	port_mutex_lock(&reg.mutex);
-	/* COUNT acquire: pairs with the releases in hold and release. */
-	held = sync_load_acquire(&t->overflow) != 0;
-	for (struct record *r = reg.first; r != NULL && !held; r = r->next)
-		for (struct block *b = r->blocks; b != NULL && !held;
-		     b = b->next)
-			held = block_holds(b, t);
+	*holder = (struct psref_holder){.tid = 0, .site = NULL};
+	/* COUNTED acquire: pairs with the releases of who hands off. */
+	held = sync_load_acquire(&t->counted) != 0 ||
+	       scan_blocks(reg.orphans, t, 0, holder);
+	for (struct psref_record *r = reg.first; r != NULL && !held;
+	     r = r->next)
+		held = scan_list(r, t, holder) ||
+		       scan_blocks(r->blocks, t, r->tid, holder);
 	port_mutex_unlock(&reg.mutex);
 	return held;
-}
-
-/* Wait until nobody holds t. */
-static void
-drain(struct psref_target *t)
-{
-	struct bucket *b = bucket_of(t);
-	uint32_t seq, copies;
-
-	/* relaxed: the heavy fence orders it before the scans. */
-	sync_store_relaxed(&t->draining, 1);
-	/* relaxed: as above. */
-	sync_fetch_add_relaxed(&b->waiters, 1);
-	sync_fence_heavy();
-	for (;;) {
-		/* BELL acquire: pairs with the release in ring. */
-		seq = sync_load_acquire(&b->seq.word);
-		/* COPY acquire: pairs with the release in copy. */
-		copies = sync_load_acquire(&t->copies);
-		if (held_by_anyone(t)) {
-			port_event_wait(&b->seq, seq, 0);
-			continue;
-		}
-		/* COPY acquire: as above. */
-		if (sync_load_acquire(&t->copies) == copies ||
-		    PSREF_IGNORE_COPIES)
-			break;
-	}
-	/* relaxed: at worst somebody rings for nothing. */
-	sync_fetch_add_relaxed(&b->waiters, (uint32_t)-1);
-}
-
-void
-psref_target_destroy(struct psref_target *t, struct psref_class *cl)
-{
-	SYNC_REQUIRE(!pserialize_in_read_section());
-	SYNC_REQUIRE(t->cls == cl);
-	SYNC_REQUIRE(!slots_hold(t)); /* would wait for itself */
-	drain(t);
-	SYNC_POINT("psref_drained");
-#ifndef PSREF_MUT_NO_FINAL_GP /* for the test that must fail without it */
-	pserialize_perform();
-#endif
-	t->cls = NULL;
-	/* relaxed: only counts. */
-	sync_fetch_add_relaxed(&cl->targets, (uint32_t)-1);
 }
