@@ -297,7 +297,9 @@ static void
 child_destroys_both(struct psref *ref)
 {
 	psref_target_destroy(&other, cl);
-	child_releases(ref);
+	psref_release(ref, &target, cl);
+	psref_target_destroy(&target, cl);
+	psref_class_destroy(cl);
 }
 
 Test(psref_handoff, child_forgets_what_was_not_handed_off)
