@@ -113,6 +113,7 @@ struct lin_checker {
 	unsigned n;
 	const struct lin_spec *spec;
 	struct lin_op op[LIN_OPS_MAX]; /* by time of the call */
+	uint64_t before[LIN_OPS_MAX];  /* each: what must be done by then */
 	struct memo memo[MEMO_SIZE];
 };
 
@@ -188,10 +189,10 @@ search(struct lin_checker *c, uint64_t done, const uint8_t *state)
 	for (unsigned i = 0; i < c->n && !c->gave_up; i++) {
 		const struct lin_op *op = &c->op[i];
 
-		if ((done >> i & 1) != 0)
-			continue;
 		if (op->inv > first_end)
 			break;
+		if ((done >> i & 1) != 0 || (c->before[i] & ~done) != 0)
+			continue;
 		memcpy(next, state, c->spec->state_size);
 		if (c->spec->step(c->spec, next, op) &&
 		    first_time(c, done | 1ULL << i, next) &&
@@ -226,6 +227,9 @@ lin_check(struct lin_checker *c, const struct lin_spec *spec,
 	c->gave_up = false;
 	c->n = n;
 	c->spec = spec;
+	memset(c->before, 0, sizeof(c->before));
+	if (spec->order != NULL)
+		spec->order(c->op, n, c->before);
 	if (search(c, 0, start))
 		return LIN_OK;
 	return c->gave_up ? LIN_GAVE_UP : LIN_BAD;

@@ -102,6 +102,12 @@ struct lin_spec {
 	/* Do op; false if it cannot have had its result in this state. */
 	bool (*step)(
 	    const struct lin_spec *spec, void *state, const struct lin_op *op);
+	/*
+	 * May be NULL: note in before[i] which operations every right order
+	 * has before operation i, beyond those that ended before it began.
+	 * What is known here need not be searched for.
+	 */
+	void (*order)(const struct lin_op *op, unsigned n, uint64_t *before);
 	unsigned capacity; /* lin_queue; 0 without limit */
 	const struct lin_lpm *lpm;
 };
@@ -114,6 +120,9 @@ struct lin_spec {
 bool lin_queue_step(
     const struct lin_spec *spec, void *state, const struct lin_op *op);
 
+/* Where all is put in behind and taken in front, once: as it comes out. */
+void lin_queue_order(const struct lin_op *op, unsigned n, uint64_t *before);
+
 /* Keys are 0 to LIN_KEYS_MAX - 1, values 1 to 255. */
 bool lin_map_step(
     const struct lin_spec *spec, void *state, const struct lin_op *op);
@@ -124,7 +133,7 @@ bool lin_lpm_step(
 #define LIN_QUEUE(cap)                                                   \
 	{                                                                \
 		.state_size = LIN_QUEUE_MAX + 1, .step = lin_queue_step, \
-		.capacity = (cap)                                        \
+		.order = lin_queue_order, .capacity = (cap)              \
 	}
 #define LIN_MAP()                                                \
 	{                                                        \

@@ -85,6 +85,50 @@ lin_queue_step(
 	}
 }
 
+#define VALUES 256
+
+/* Where each value is pushed and popped; false if that does not say it all. */
+static bool
+find_lives(const struct lin_op *op, unsigned n, uint8_t *push, uint8_t *pop)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *at = NULL;
+
+		if (op[i].kind == LIN_PUSH_BACK && op[i].ret == LIN_DONE)
+			at = &push[op[i].arg % VALUES];
+		else if (op[i].kind == LIN_POP && op[i].ret != LIN_NONE)
+			at = &pop[op[i].ret % VALUES];
+		else if (op[i].kind == LIN_PUSH_FRONT ||
+			 op[i].kind == LIN_POP_BACK ||
+			 op[i].kind == LIN_POP_ALL)
+			return false;
+		if (at != NULL && *at != 0)
+			return false;
+		if (at != NULL)
+			*at = (uint8_t)(i + 1);
+	}
+	return true;
+}
+
+void
+lin_queue_order(const struct lin_op *op, unsigned n, uint64_t *before)
+{
+	uint8_t push[VALUES] = {0}, pop[VALUES] = {0};
+
+	if (!find_lives(op, n, push, pop))
+		return;
+	for (unsigned a = 0; a < VALUES; a++) {
+		if (push[a] == 0 || pop[a] == 0)
+			continue;
+		before[pop[a] - 1] |= 1ULL << (push[a] - 1);
+		for (unsigned b = 0; b < VALUES; b++)
+			if (push[b] != 0 && a != b &&
+			    (pop[b] == 0 ||
+				op[pop[a] - 1].res < op[pop[b] - 1].inv))
+				before[push[b] - 1] |= 1ULL << (push[a] - 1);
+	}
+}
+
 bool
 lin_map_step(const struct lin_spec *spec, void *state, const struct lin_op *op)
 {

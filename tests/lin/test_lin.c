@@ -209,6 +209,8 @@ some_order(const struct lin_spec *spec, const struct lin_op *op, unsigned n,
 
 static const enum lin_kind queue_kinds[] = {LIN_PUSH_BACK, LIN_PUSH_BACK,
     LIN_PUSH_FRONT, LIN_POP, LIN_POP, LIN_POP_BACK, LIN_PEEK, LIN_IS_EMPTY};
+static const enum lin_kind fifo_kinds[] = {LIN_PUSH_BACK, LIN_PUSH_BACK,
+    LIN_PUSH_BACK, LIN_POP, LIN_POP, LIN_POP, LIN_PEEK, LIN_IS_EMPTY};
 static const enum lin_kind map_kinds[] = {LIN_INSERT, LIN_INSERT, LIN_REPLACE,
     LIN_UPDATE, LIN_REMOVE, LIN_LOOKUP, LIN_LOOKUP, LIN_LOOKUP};
 static const enum lin_kind lpm_kinds[] = {LIN_INSERT, LIN_REPLACE, LIN_REPLACE,
@@ -258,6 +260,8 @@ any_history(
 		    .res = a < b ? b : a};
 		op[i].arg =
 		    kinds == queue_kinds ? 1 + value++ % 3 : lin_rnd(rnd, 2);
+		if (kinds == fifo_kinds)
+			op[i].arg = 1 + i;
 		op[i].arg2 = 1 + lin_rnd(rnd, 3);
 		op[i].ret = any_result(&op[i], rnd);
 	}
@@ -289,6 +293,12 @@ agrees_with_all_orders(const struct lin_spec *spec, const enum lin_kind *kinds)
 Test(lin, agrees_with_all_orders_of_a_queue)
 {
 	agrees_with_all_orders(&queue, queue_kinds);
+}
+
+Test(lin, agrees_with_all_orders_of_a_fifo)
+{
+	agrees_with_all_orders(&queue, fifo_kinds);
+	agrees_with_all_orders(&pair, fifo_kinds);
 }
 
 Test(lin, agrees_with_all_orders_of_a_map)
