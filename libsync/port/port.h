@@ -20,6 +20,7 @@
  *   port_pause, port_sleep  waiting, the cheaper first
  *   struct port_event, port_event_wait, port_event_wake
  *           sleep while a word has a value
+ *   PORT_THREAD_LOCAL       a variable of each thread (libsync/port/tls.h)
  *   port_alloc, port_free   zeroed memory, aligned to a cache line
  *   port_clock_ns           time that only grows
  *   port_thread_id, port_thread_name, PORT_THREAD_NAME_MAX, port_log
@@ -28,6 +29,7 @@
  * Beside these: sync_assert_fail() (libsync/base/assert.h) and the fences of
  * libsync/base/fence.h.
  */
+#include "libsync/port/tls.h"
 #include "libsync/port/user/port.h"
 
 #endif /* LIBSYNC_PORT_PORT_H */

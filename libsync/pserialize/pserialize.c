@@ -57,9 +57,8 @@
 #define SLEEP_MIN_NS 10000u
 #define SLEEP_MAX_NS 1000000u
 
-__thread struct pserialize_thread pserialize_self
-    __attribute__((tls_model("initial-exec"))) = {
-	.word = {PSERIALIZE_SLOW},
+PORT_THREAD_LOCAL struct pserialize_thread pserialize_self = {
+    .word = {PSERIALIZE_SLOW},
 };
 
 /* [a] atomic  [l] changed by the holder of leader */

@@ -42,6 +42,7 @@
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/fence.h"
+#include "libsync/port/tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,8 +85,7 @@ struct pserialize_thread {
 	struct pserialize_thread **prevp; /* [r] */
 } __attribute__((aligned(SYNC_CACHELINE)));
 
-extern __thread struct pserialize_thread pserialize_self
-    __attribute__((tls_model("initial-exec")));
+extern PORT_THREAD_LOCAL struct pserialize_thread pserialize_self;
 
 /*
  * pserialize_read_enter() for a thread that is not registered yet, and for

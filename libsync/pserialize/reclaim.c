@@ -61,7 +61,7 @@ static struct {
 	struct port_event done;                     /* [a] barriers answered */
 } rc = {.start = PORT_MUTEX_INIT, .collect = PORT_MUTEX_INIT};
 
-static __thread bool is_reclaimer __attribute__((tls_model("initial-exec")));
+static PORT_THREAD_LOCAL bool is_reclaimer;
 
 /* What one go takes. */
 struct harvest {

@@ -16,12 +16,14 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "libsync/base/assert.h"
+#include "libsync/base/point.h"
 
 struct sync_fence_state sync_fence_state;
 
@@ -37,26 +39,61 @@ membarrier_register(void)
 	return err == 0;
 }
 
+/*
+ * membarrier fails after it was registered: a sandbox was closed too late.  The
+ * readers run without fences, and without the call nothing can reach them any
+ * more, so to go on would free what they look at.
+ */
+static void
+refused(void)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the last thing done. */
+	fprintf(stderr,
+	    "libsync: membarrier(2) is refused (%s), but was in use before: "
+	    "allow it in the sandbox, enter the sandbox before the first use "
+	    "of "
+	    "libsync, or set LIBSYNC_FENCE=fenced\n",
+	    strerror(errno));
+	abort();
+}
+
+static bool
+named(const char *want, const char *mode)
+{
+	return want != NULL && strcmp(want, mode) == 0;
+}
+
+/*
+ * What the process is to use if the environment does not say, wish comes first.
+ * Returns: SYNC_FENCE_UNDECIDED if the wish cannot be met.
+ */
 static enum sync_fence_mode
-choose(void)
+choose(enum sync_fence_mode wish)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here changes it. */
 	const char *want = secure_getenv("LIBSYNC_FENCE");
-	bool offered;
 
-	if (want != NULL && strcmp(want, "fenced") == 0)
+	if (named(want, "fenced"))
 		return SYNC_FENCE_FENCED;
-	offered = membarrier_register();
-	if (want != NULL && strcmp(want, "membarrier") == 0)
-		SYNC_REQUIRE(offered && "LIBSYNC_FENCE=membarrier");
-	else
-		SYNC_REQUIRE((want == NULL || strcmp(want, "auto") == 0) &&
-			     "LIBSYNC_FENCE: auto, membarrier or fenced");
-	return offered ? SYNC_FENCE_MEMBARRIER : SYNC_FENCE_FENCED;
+	if (named(want, "qsbr"))
+		return SYNC_FENCE_QSBR;
+	if (named(want, "membarrier")) {
+		SYNC_REQUIRE(membarrier_register() &&
+			     "LIBSYNC_FENCE=membarrier, which is refused");
+		return SYNC_FENCE_MEMBARRIER;
+	}
+	SYNC_REQUIRE((want == NULL || named(want, "auto")) &&
+		     "LIBSYNC_FENCE: auto, membarrier, fenced or qsbr");
+	if (wish == SYNC_FENCE_FENCED || wish == SYNC_FENCE_QSBR)
+		return wish;
+	if (membarrier_register())
+		return SYNC_FENCE_MEMBARRIER;
+	return wish == SYNC_FENCE_MEMBARRIER ? SYNC_FENCE_UNDECIDED
+					     : SYNC_FENCE_FENCED;
 }
 
-enum sync_fence_mode
-sync_fence_mode(void)
+static enum sync_fence_mode
+decide(enum sync_fence_mode wish)
 {
 	int seen, mine;
 
@@ -64,17 +101,38 @@ sync_fence_mode(void)
 	seen = sync_load_acquire(&sync_fence_state.mode);
 	if (seen != SYNC_FENCE_UNDECIDED)
 		return (enum sync_fence_mode)seen;
-	mine = (int)choose();
+	mine = (int)choose(wish);
+	if (mine == SYNC_FENCE_UNDECIDED)
+		return SYNC_FENCE_UNDECIDED;
+	SYNC_POINT("fence_decide");
 	/* MODE acq_rel: publishes our registration or takes another's. */
 	if (sync_cas_acq_rel(&sync_fence_state.mode, &seen, mine))
 		return (enum sync_fence_mode)mine;
 	return (enum sync_fence_mode)seen;
 }
 
+enum sync_fence_mode
+sync_fence_mode(void)
+{
+	return decide(SYNC_FENCE_UNDECIDED);
+}
+
+int
+sync_fence_choose(enum sync_fence_mode mode)
+{
+	enum sync_fence_mode now;
+
+	SYNC_REQUIRE(mode != SYNC_FENCE_UNDECIDED);
+	now = decide(mode);
+	if (now == SYNC_FENCE_UNDECIDED)
+		return -ENOSYS;
+	return now == mode ? 0 : -EBUSY;
+}
+
 void
 sync_fence_light_slow(void)
 {
-	if (sync_fence_mode() == SYNC_FENCE_FENCED)
+	if (sync_fence_mode() != SYNC_FENCE_MEMBARRIER)
 		sync_fence_full();
 }
 
@@ -83,15 +141,12 @@ sync_fence_heavy(void)
 {
 	int saved = errno;
 
-	if (sync_fence_mode() == SYNC_FENCE_FENCED) {
+	if (sync_fence_mode() != SYNC_FENCE_MEMBARRIER) {
 		sync_fence_full();
 		return;
 	}
-	/*
-	 * A refusal now, after registering, is a sandbox closed too late: the
-	 * readers run without fences and nothing can reach them any more.
-	 */
-	SYNC_REQUIRE(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED,
-			 0, 0) == 0);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) !=
+	    0)
+		refused();
 	errno = saved;
 }
