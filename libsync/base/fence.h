@@ -21,8 +21,11 @@
  *               runs this process (membarrier(2), PRIVATE_EXPEDITED);
  *   fenced      light and heavy are full fences.  Taken when membarrier is
  *               refused for whatever reason.
- * The environment variable LIBSYNC_FENCE forces one of membarrier, fenced, or
- * (the default) auto.
+ *   qsbr        the same fences; the workers of pserialize_online() need none
+ *               in their read sections, and nobody is ever interrupted.
+ * The environment variable LIBSYNC_FENCE forces one of membarrier, fenced,
+ * qsbr, or auto, which is the default: what sync_fence_choose() asked for,
+ * else membarrier, else fenced.
  */
 
 #include <stdbool.h>
@@ -36,7 +39,8 @@ extern "C" {
 enum sync_fence_mode {
 	SYNC_FENCE_UNDECIDED,
 	SYNC_FENCE_MEMBARRIER,
-	SYNC_FENCE_FENCED
+	SYNC_FENCE_FENCED,
+	SYNC_FENCE_QSBR
 };
 
 /* Private to this header: the mode, an enum sync_fence_mode. */
@@ -61,9 +65,18 @@ void sync_fence_heavy(void);
 /*
  * The mode of this process; fixes it at the first call.
  * Context: any thread, signal handlers too; wait-free.
- * Returns: SYNC_FENCE_MEMBARRIER or SYNC_FENCE_FENCED.
+ * Returns: SYNC_FENCE_MEMBARRIER, SYNC_FENCE_FENCED or SYNC_FENCE_QSBR.
  */
 enum sync_fence_mode sync_fence_mode(void);
+
+/*
+ * Choose the mode at the start of a program, before anything uses it.
+ * Context: any thread; wait-free.
+ * Returns: 0 if the process is in the mode now; -EBUSY if it is in another, by
+ *          an earlier use or by the environment; -ENOSYS if the system refuses
+ *          membarrier, and nothing is decided then.
+ */
+int sync_fence_choose(enum sync_fence_mode mode);
 
 /*
  * Keep the compiler, and nothing else, from moving accesses across.

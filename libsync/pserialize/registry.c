@@ -84,7 +84,7 @@ void
 pserialize_registry_join(void)
 {
 	struct pserialize_thread *self = &pserialize_self;
-	bool fenced = sync_fence_mode() == SYNC_FENCE_FENCED;
+	bool fenced = sync_fence_mode() != SYNC_FENCE_MEMBARRIER;
 	struct port_mask saved;
 
 	lock(&saved);

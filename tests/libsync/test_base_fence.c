@@ -8,8 +8,11 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "libsync/base/fence.h"
 #include "tests/libsync/gate.h"
@@ -27,7 +30,7 @@ Test(base_fence, mode_is_decided_once)
 {
 	enum sync_fence_mode mode = sync_fence_mode();
 
-	cr_assert(mode == SYNC_FENCE_MEMBARRIER || mode == SYNC_FENCE_FENCED);
+	cr_assert_neq(mode, SYNC_FENCE_UNDECIDED);
 	force(mode == SYNC_FENCE_FENCED ? "auto" : "fenced");
 	cr_assert_eq(sync_fence_mode(), mode);
 }
@@ -45,6 +48,31 @@ Test(base_fence, light_decides_too)
 	force("fenced");
 	sync_fence_light();
 	force("auto");
+	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_FENCED);
+}
+
+Test(base_fence, environment_forces_qsbr)
+{
+	force("qsbr");
+	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_QSBR);
+	sync_fence_light();
+	sync_fence_heavy();
+}
+
+Test(base_fence, program_chooses)
+{
+	force("auto");
+	cr_assert_eq(sync_fence_choose(SYNC_FENCE_QSBR), 0);
+	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_QSBR);
+	cr_assert_eq(sync_fence_choose(SYNC_FENCE_QSBR), 0);
+	cr_assert_eq(sync_fence_choose(SYNC_FENCE_FENCED), -EBUSY);
+	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_QSBR);
+}
+
+Test(base_fence, environment_wins_over_the_program)
+{
+	force("fenced");
+	cr_assert_eq(sync_fence_choose(SYNC_FENCE_QSBR), -EBUSY);
 	cr_assert_eq(sync_fence_mode(), SYNC_FENCE_FENCED);
 }
 
@@ -98,6 +126,55 @@ Test(base_fence, membarrier_missing_means_fenced)
 Test(base_fence, membarrier_refused_for_any_reason_means_fenced)
 {
 	expect_fenced_if_refused(ENOTTY);
+}
+
+Test(base_fence, choice_that_is_refused_decides_nothing)
+{
+	force("auto");
+	refuse_membarrier(EPERM);
+	cr_assert_eq(sync_fence_choose(SYNC_FENCE_MEMBARRIER), -ENOSYS);
+	cr_assert_eq(sync_fence_choose(SYNC_FENCE_QSBR), 0);
+}
+
+/* What a child that ran fn wrote to standard error. */
+static void
+stderr_of(void (*fn)(void), char *text, size_t size)
+{
+	int pipes[2], status;
+	ssize_t n = 0, got;
+	pid_t pid;
+
+	cr_assert_eq(pipe(pipes), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(pipes[1], STDERR_FILENO);
+		fn();
+		_exit(0);
+	}
+	close(pipes[1]);
+	while ((got = read(pipes[0], text + n, size - 1 - (size_t)n)) > 0)
+		n += got;
+	text[n] = '\0';
+	close(pipes[0]);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
+}
+
+static void
+heavy_in_a_late_sandbox(void)
+{
+	force("membarrier");
+	sync_fence_heavy();
+	refuse_membarrier(EPERM);
+	sync_fence_heavy();
+}
+
+Test(base_fence, sandbox_closed_too_late_is_explained)
+{
+	char text[1024];
+
+	stderr_of(heavy_in_a_late_sandbox, text, sizeof(text));
+	cr_assert_not_null(strstr(text, "LIBSYNC_FENCE=fenced"));
 }
 
 Test(base_fence, membarrier_asked_for_but_refused_aborts, .signal = SIGABRT)
