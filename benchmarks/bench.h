@@ -18,10 +18,13 @@ struct bench {
 	void *(*setup)(size_t arg); /* shared by all threads */
 	void (*thread_init)(void);  /* optional, in each thread */
 	void (*run)(void *ctx, int thread, size_t n);
+	void (*between)(void *ctx); /* optional, after each run, not timed */
 	void (*thread_fini)(void);
+	double (*figure)(void *ctx); /* optional: a result that is no time */
+	const char *figure_name;     /* with its unit, as in peak_bytes */
 	void (*teardown)(void *ctx);
-	size_t args[4]; /* zero ends; none: setup gets 0 */
-	int threads[4]; /* zero ends */
+	size_t args[8]; /* zero ends; none: setup gets 0 */
+	int threads[8]; /* zero ends */
 	size_t batch;   /* n of one run; 0: BENCH_BATCH */
 };
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Read sections, and waiting for them, ours beside its peers.  ck_epoch is not
- * among those who wait for busy readers: it spins, for as long as it takes a
- * reader that was preempted to get its processor back.
+ * Read sections, and waiting for them, ours beside its peers.  The argument of
+ * perform_* is the number of other threads that read: idle ones have read and
+ * sleep now, busy ones do nothing but enter and leave.  ck_epoch is not among
+ * those who wait for busy readers: it spins, for as long as it takes a reader
+ * that was preempted to get its processor back.  Neither is urcu_qsbr among
+ * those who wait for idle ones, which never say that they are quiescent.
  */
 
 #include <pthread.h>
@@ -13,13 +16,15 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/section.h"
 
-#define READERS_MAX 8
+#define READERS_MAX 64
 
 /* [c] constant  [a] atomic */
 struct readers {
 	const struct section *section; /* [c] */
 	size_t count;                  /* [c] */
+	bool busy;                     /* [c] */
 	pthread_t thread[READERS_MAX];
+	pthread_barrier_t started, stopped;
 	SYNC_ATOMIC(bool) stop; /* [a] */
 	struct section_data data;
 };
@@ -31,16 +36,19 @@ reader(void *arg)
 
 	if (r->section->thread_init != NULL)
 		r->section->thread_init();
+	r->section->read(&r->data, 1);
+	pthread_barrier_wait(&r->started);
 	/* relaxed: only says stop; pthread_join orders what follows. */
-	while (!sync_load_relaxed(&r->stop))
+	while (r->busy && !sync_load_relaxed(&r->stop))
 		r->section->read(&r->data, 64);
+	pthread_barrier_wait(&r->stopped);
 	if (r->section->thread_fini != NULL)
 		r->section->thread_fini();
 	return NULL;
 }
 
 static void *
-start_readers(const struct section *s, size_t count)
+start_readers(const struct section *s, size_t count, bool busy)
 {
 	struct readers *r = calloc(1, sizeof(*r));
 
@@ -48,9 +56,13 @@ start_readers(const struct section *s, size_t count)
 		abort();
 	r->section = s;
 	r->count = count;
+	r->busy = busy;
+	pthread_barrier_init(&r->started, NULL, (unsigned)count + 1);
+	pthread_barrier_init(&r->stopped, NULL, (unsigned)count + 1);
 	for (size_t i = 0; i < count; i++)
 		if (pthread_create(&r->thread[i], NULL, reader, r) != 0)
 			abort();
+	pthread_barrier_wait(&r->started);
 	return r;
 }
 
@@ -61,8 +73,11 @@ stop_readers(void *ctx)
 
 	/* relaxed: only says stop; pthread_join orders what follows. */
 	sync_store_relaxed(&r->stop, true);
+	pthread_barrier_wait(&r->stopped);
 	for (size_t i = 0; i < r->count; i++)
 		pthread_join(r->thread[i], NULL);
+	pthread_barrier_destroy(&r->started);
+	pthread_barrier_destroy(&r->stopped);
 	free(r);
 }
 
@@ -105,16 +120,26 @@ make_data(size_t arg)
 	_Static_assert(1, "takes the semicolon")
 
 #define DEFINE_WAIT(peer)                                        \
-	static void *peer##_readers(size_t arg)                  \
-	{                                                        \
-		return start_readers(&section_##peer, arg);      \
-	}                                                        \
 	static void peer##_wait(void *ctx, int thread, size_t n) \
 	{                                                        \
 		(void)ctx, (void)thread;                         \
 		for (size_t i = 0; i < n; i++)                   \
 			section_##peer.synchronize();            \
 	}                                                        \
+	_Static_assert(1, "takes the semicolon")
+
+#define DEFINE_IDLE(peer)                                          \
+	static void *peer##_idle(size_t arg)                       \
+	{                                                          \
+		return start_readers(&section_##peer, arg, false); \
+	}                                                          \
+	_Static_assert(1, "takes the semicolon")
+
+#define DEFINE_BUSY(peer)                                         \
+	static void *peer##_busy(size_t arg)                      \
+	{                                                         \
+		return start_readers(&section_##peer, arg, true); \
+	}                                                         \
 	_Static_assert(1, "takes the semicolon")
 
 #define ENTRY(peer, label, operation, how, begin, end)   \
@@ -137,66 +162,83 @@ make_data(size_t arg)
 			    1                                               \
 		    }                                                       \
 	}
-#define WAIT(p, label)                                                         \
+#define IDLE(p, label)                                                         \
 	{                                                                      \
-		ENTRY(                                                         \
-		    p, label, "synchronize", wait, p##_readers, stop_readers), \
-		    .threads = {1}, .batch = 16                                \
+		ENTRY(p, label, "perform_idle", wait, p##_idle, stop_readers), \
+		    .args = {1, 8, 64}, .threads = {1}, .batch = 16            \
 	}
-#define WAIT_BUSY(p, label)                                            \
-	{                                                              \
-		ENTRY(p, label, "synchronize_busy", wait, p##_readers, \
-		    stop_readers),                                     \
-		    .args = {1}, .threads = {1}, .batch = 16           \
+#define BUSY(p, label)                                                         \
+	{                                                                      \
+		ENTRY(p, label, "perform_busy", wait, p##_busy, stop_readers), \
+		    .args = {1, 8, 64}, .threads = {1}, .batch = 1             \
 	}
 
 DEFINE(loop);
+DEFINE(floor);
 DEFINE(pserialize);
+DEFINE(rwlock);
+DEFINE_NESTED(loop);
+DEFINE_NESTED(floor);
+DEFINE_NESTED(pserialize);
+DEFINE_NESTED(rwlock);
+DEFINE_WAIT(pserialize);
+DEFINE_IDLE(pserialize);
+DEFINE_BUSY(pserialize);
+
+#ifdef BENCH_URCU
 DEFINE(urcu_memb);
 DEFINE(urcu_qsbr);
 DEFINE(urcu_qsbr_lock);
 DEFINE(urcu_bp);
-DEFINE(ck_epoch);
-DEFINE(rwlock);
-
-DEFINE_NESTED(loop);
-DEFINE_NESTED(pserialize);
 DEFINE_NESTED(urcu_memb);
 DEFINE_NESTED(urcu_qsbr_lock);
 DEFINE_NESTED(urcu_bp);
-DEFINE_NESTED(ck_epoch);
-DEFINE_NESTED(rwlock);
-
-DEFINE_WAIT(pserialize);
 DEFINE_WAIT(urcu_memb);
+DEFINE_IDLE(urcu_memb);
+DEFINE_BUSY(urcu_memb);
 DEFINE_WAIT(urcu_qsbr);
+DEFINE_BUSY(urcu_qsbr);
 DEFINE_WAIT(urcu_bp);
+DEFINE_IDLE(urcu_bp);
+DEFINE_BUSY(urcu_bp);
+#endif
+
+#ifdef BENCH_CK
+DEFINE(ck_epoch);
+DEFINE_NESTED(ck_epoch);
 DEFINE_WAIT(ck_epoch);
+DEFINE_IDLE(ck_epoch);
+#endif
 
 const struct bench bench_section[] = {
     READ(loop, "loop"),
+    READ(floor, "floor"),
     READ(pserialize, "pserialize"),
+    READ(rwlock, "pthread_rwlock"),
+    NESTED(loop, "loop"),
+    NESTED(floor, "floor"),
+    NESTED(pserialize, "pserialize"),
+    NESTED(rwlock, "pthread_rwlock"),
+    IDLE(pserialize, "pserialize"),
+    BUSY(pserialize, "pserialize"),
+#ifdef BENCH_URCU
     READ(urcu_memb, "urcu_memb"),
     READ(urcu_qsbr, "urcu_qsbr"),
     READ(urcu_qsbr_lock, "urcu_qsbr_lock"),
     READ(urcu_bp, "urcu_bp"),
-    READ(ck_epoch, "ck_epoch"),
-    READ(rwlock, "pthread_rwlock"),
-    NESTED(loop, "loop"),
-    NESTED(pserialize, "pserialize"),
     NESTED(urcu_memb, "urcu_memb"),
     NESTED(urcu_qsbr_lock, "urcu_qsbr_lock"),
     NESTED(urcu_bp, "urcu_bp"),
+    IDLE(urcu_memb, "urcu_memb"),
+    IDLE(urcu_bp, "urcu_bp"),
+    BUSY(urcu_memb, "urcu_memb"),
+    BUSY(urcu_qsbr, "urcu_qsbr"),
+    BUSY(urcu_bp, "urcu_bp"),
+#endif
+#ifdef BENCH_CK
+    READ(ck_epoch, "ck_epoch"),
     NESTED(ck_epoch, "ck_epoch"),
-    NESTED(rwlock, "pthread_rwlock"),
-    WAIT(pserialize, "pserialize"),
-    WAIT(urcu_memb, "urcu_memb"),
-    WAIT(urcu_qsbr, "urcu_qsbr"),
-    WAIT(urcu_bp, "urcu_bp"),
-    WAIT(ck_epoch, "ck_epoch"),
-    WAIT_BUSY(pserialize, "pserialize"),
-    WAIT_BUSY(urcu_memb, "urcu_memb"),
-    WAIT_BUSY(urcu_qsbr, "urcu_qsbr"),
-    WAIT_BUSY(urcu_bp, "urcu_bp"),
+    IDLE(ck_epoch, "ck_epoch"),
+#endif
     {.name = NULL},
 };

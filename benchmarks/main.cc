@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include <benchmark/benchmark.h>
+#include <string>
 
 #include "benchmarks/bench.h"
 
@@ -15,13 +16,22 @@ run(benchmark::State &st, const struct bench *b, size_t arg)
 		ctx = b->setup(arg);
 	if (b->thread_init != nullptr)
 		b->thread_init();
-	while (st.KeepRunningBatch(static_cast<int64_t>(batch)))
+	while (st.KeepRunningBatch(static_cast<int64_t>(batch))) {
 		b->run(ctx, st.thread_index(), batch);
+		if (b->between != nullptr) {
+			st.PauseTiming();
+			b->between(ctx);
+			st.ResumeTiming();
+		}
+	}
 	if (b->thread_fini != nullptr)
 		b->thread_fini();
 	st.SetItemsProcessed(st.iterations());
-	if (st.thread_index() == 0)
-		b->teardown(ctx);
+	if (st.thread_index() != 0)
+		return;
+	if (b->figure != nullptr)
+		st.counters[b->figure_name] = b->figure(ctx);
+	b->teardown(ctx);
 }
 
 static void
@@ -47,6 +57,7 @@ main(int argc, char **argv)
 			for (const size_t *a = b->args; *a != 0; a++)
 				add(b, *a);
 		}
+	benchmark::AddCustomContext("missing", BENCH_MISSING);
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return 1;

@@ -3,13 +3,21 @@
 #include "benchmarks/bench.h"
 
 extern const struct bench bench_section[];
+extern const struct bench bench_pserialize[];
 extern const struct bench bench_lfqueue[];
 extern const struct bench bench_percpu[];
 extern const struct bench bench_psref[];
 extern const struct bench bench_radix_lf[];
+#ifdef BENCH_URCU
+extern const struct bench bench_pserialize_urcu[];
+#endif
 
 const struct bench *const bench_table[] = {
     bench_section,
+    bench_pserialize,
+#ifdef BENCH_URCU
+    bench_pserialize_urcu,
+#endif
     bench_lfqueue,
     bench_percpu,
     bench_psref,
