@@ -10,23 +10,32 @@ PACKAGES=(
 	# compilers, build, checks
 	gcc g++ libc6-dev clang libclang-rt-dev llvm clang-format clang-tidy
 	meson ninja-build pkg-config python3 mandoc
-	# libraries: tests, programs, and the peers of the benchmarks
-	libcriterion-dev libjansson-dev liburcu-dev libck-dev libbenchmark-dev
+	# libraries: tests, programs
+	libcriterion-dev libjansson-dev
 	# what the end-to-end tests and the demo run as the other side
 	iproute2 iputils-ping iputils-arping iputils-tracepath traceroute
 	iperf3 curl tcpdump ethtool procps
 )
 
+# What the benchmarks need more, and their peers, which may be missing.
+# shellcheck disable=SC2034 # scripts/bench uses them
+BENCH_PACKAGES=(libbenchmark-dev)
+# shellcheck disable=SC2034
+PEER_PACKAGES=(
+	liburcu-dev libck-dev libdpdk-dev libconcurrentqueue-dev libtbb-dev)
+
 # Build configurations: name, compiler, meson options.  scripts/test runs the
-# first four; demo and bench use release.
+# first four; the demo uses release, scripts/bench uses bench.
 declare -A CONFIG_CC=(
-	[gcc]=gcc [gcc-tsan]=gcc [clang-tsan]=clang [asan]=clang [release]=gcc)
+	[gcc]=gcc [gcc-tsan]=gcc [clang-tsan]=clang [asan]=clang [release]=gcc
+	[bench]=gcc)
 declare -A CONFIG_ARGS=(
 	[gcc]=''
 	[gcc-tsan]='-Db_sanitize=thread'
 	[clang-tsan]='-Db_sanitize=thread'
 	[asan]="-Db_sanitize=address,undefined -Dc_args=['-fno-sanitize-recover=all','-fsanitize=fuzzer-no-link']"
-	[release]='-Dbuildtype=release -Dchecks=false -Dtests=false -Dbenchmarks=true'
+	[release]='-Dbuildtype=release -Dchecks=false -Dtests=false'
+	[bench]='-Dbuildtype=release -Dchecks=false -Dtests=false -Dstack=false -Dbenchmarks=true'
 )
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -116,13 +125,14 @@ step()
 	return "$status"
 }
 
+# missing_packages PACKAGE...: those that are not installed.
 missing_packages()
 {
 	local have
 
 	have=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' \
-		"${PACKAGES[@]}" 2>/dev/null | awk '$2 == "installed" { print $1 }')
-	comm -23 <(printf '%s\n' "${PACKAGES[@]}" | sort -u) \
+		"$@" 2>/dev/null | awk '$2 == "installed" { print $1 }')
+	comm -23 <(printf '%s\n' "$@" | sort -u) \
 		<(printf '%s\n' "$have" | sort -u)
 }
 
@@ -132,7 +142,8 @@ install_packages()
 		apt-get -q install -y --no-install-recommends "$@"
 }
 
-# Install what is missing, as root; otherwise say how, and exit 2.
+# setup_packages [PACKAGE...]: install what is missing of the common list and
+# of these, as root; otherwise say how, and exit 2.
 # PSNET_NO_INSTALL=1 trusts the machine as it is (other distributions).
 setup_packages()
 {
@@ -141,11 +152,11 @@ setup_packages()
 	[ -n "${PSNET_NO_INSTALL:-}" ] && return
 	command -v dpkg-query >/dev/null || {
 		echo "Not a Debian system.  These Debian packages are needed:" \
-			"${PACKAGES[*]}" >&2
+			"${PACKAGES[*]} $*" >&2
 		echo "With their contents in place set PSNET_NO_INSTALL=1." >&2
 		exit 2
 	}
-	mapfile -t missing < <(missing_packages)
+	mapfile -t missing < <(missing_packages "${PACKAGES[@]}" "$@")
 	[ ${#missing[@]} -eq 0 ] && return
 	if [ "$(id -u)" -ne 0 ]; then
 		echo "Packages are missing.  As root, run:" >&2
