@@ -15,10 +15,11 @@ IN_CODE = [
      "volatile", ORDERED + ("benchmarks/",)),
     (r"<stdatomic\.h>|\b_Atomic\b|\batomic_(?:load|store|init|exchange|"
      r"compare_\w+|fetch_\w+|flag_\w+)(?:_explicit)?\(", "C11 atomics", ()),
-    (r"\b__(?:atomic|sync)_\w+\(", "atomic builtin", ORDERED),
+    (r"\b__(?:atomic|sync)_\w+\(", "atomic builtin", ORDERED + ("tests/wsim/",)),
     (r"\b__tsan_\w+\(|\bno_sanitize\w*|\bno_instrument\w*",
      "sanitizer annotation", ORDERED + ("tests/tsan/", "tests/wsim/")),
-    (r"\b(?:__atomic_)?(?:thread|signal)_fence\(", "free fence", ORDERED),
+    (r"\b(?:__atomic_)?(?:thread|signal)_fence\(", "free fence",
+     ORDERED + ("tests/wsim/",)),
     (r"\btypedef\s+(?:struct|union)\b", "struct typedef", ()),
     (r"^#\s*pragma\s+once\b", "guard by pragma", ()),
 ]

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Weak memory.  An atomic word is the list of its stores, in the order in
- * which they ran; a load takes any that coherence still allows it.  Views say
- * what that is: a fibre's current one (cur), what an acquire fence would add
- * to it (acq), and what a release fence has made its relaxed stores carry
- * (rel).  A store with release carries cur; a read-modify-write passes on what
- * the store carried that it replaced, and nothing else does: the release
- * sequence of C++20.
+ * Weak memory.  An atomic word is the list of its stores in modification
+ * order; a load takes any that coherence still allows it, and a store may take
+ * its place before others that its fibre knows nothing of.  Views say what
+ * that is: a fibre's current one (cur), what an acquire fence would add to it
+ * (acq), and what a release fence has made its relaxed stores carry (rel).  A
+ * store with release carries cur; a read-modify-write passes on what the store
+ * carried that it replaced, and nothing else does: the release sequence of
+ * C++20.
  *
- * Sequentially consistent accesses and fences exchange views with one global
- * view, which makes such accesses a little stronger than C11 does.  Stores
- * never take effect before an earlier one of another fibre (README.md, what
- * it cannot see).
+ * The total order of sequentially consistent operations is that of execution.
+ * The view sc holds, for each word, the newest store that such an access of
+ * the word has made or read, and all that a fibre knew at such a fence.  An
+ * access respects it for its own word, a fence for all.
  *
  * Words that are only loaded need no list, and get none.
  */
@@ -22,6 +23,8 @@
 #define RELAXED __ATOMIC_RELAXED
 #define RELEASE __ATOMIC_RELEASE
 #define SEQ_CST __ATOMIC_SEQ_CST
+
+#define STEP (1u << 16) /* between times, for those that come between */
 
 void *__real_memcpy(void *, const void *, size_t);
 
@@ -69,7 +72,7 @@ seen(const struct wsim_view *v, unsigned loc)
 }
 
 static void
-saw(struct wsim_view *v, unsigned loc, uint16_t ts)
+saw(struct wsim_view *v, unsigned loc, uint32_t ts)
 {
 	while (v->n <= loc)
 		v->ts[v->n++] = 0;
@@ -109,6 +112,7 @@ make(uintptr_t a, unsigned size)
 	l->floor = 0;
 	l->m[0].val = wsim_peek(a, size);
 	l->m[0].ts = 0;
+	l->m[0].rmw = false;
 	l->m[0].view.n = 0;
 	for (int i = 0; i < WSIM_FIBRES; i++)
 		l->m[0].view.vc[i] = 0;
@@ -124,13 +128,14 @@ make(uintptr_t a, unsigned size)
 static void
 refresh(struct wsim_loc *l)
 {
-	const uint16_t ts = newest(l)->ts;
+	const uint32_t ts = newest(l)->ts;
 	struct wsim_msg *m = &l->m[l->n++ % WSIM_MSGS];
 
 	l->dirty = false;
-	l->floor = (uint16_t)(ts + 1);
+	l->floor = ts + STEP;
 	m->val = wsim_peek(l->addr, l->size);
 	m->ts = l->floor;
+	m->rmw = false;
 	m->view.n = 0;
 	for (int i = 0; i < WSIM_FIBRES; i++)
 		m->view.vc[i] = 0;
@@ -173,38 +178,89 @@ take(struct wsim_fibre *f, const struct wsim_loc *l, const struct wsim_msg *m,
 }
 
 static void
-sc_before(struct wsim_fibre *f, int order)
+sc_before(struct wsim_fibre *f, const struct wsim_loc *l, int order)
 {
 	if (order == SEQ_CST)
-		wsim_view_join(&f->cur, &wsim->sc);
+		saw(&f->cur, index_of(l), seen(&wsim->sc, index_of(l)));
 }
 
 static void
-sc_after(const struct wsim_fibre *f, int order)
+sc_after(const struct wsim_loc *l, uint32_t ts, int order)
 {
 	if (order == SEQ_CST)
-		wsim_view_join(&wsim->sc, &f->cur);
+		saw(&wsim->sc, index_of(l), ts);
 }
 
-/* Append a store; old: what it replaces, if it is a read-modify-write. */
-static void
+/* How many of the newest stores f may put its own before. */
+static unsigned
+unseen(const struct wsim_fibre *f, const struct wsim_loc *l)
+{
+	const unsigned kept = l->n < WSIM_MSGS ? l->n : WSIM_MSGS - 1;
+	unsigned least = seen(&f->cur, index_of(l)), n = 0;
+
+	if (least < l->floor)
+		least = l->floor;
+	while (n + 1 < kept && l->m[(l->n - 1 - n) % WSIM_MSGS].ts > least)
+		n++;
+	return n;
+}
+
+/*
+ * Make room in the list for a store of f, mostly at its end.
+ * Returns: how many stores come after it.
+ */
+static unsigned
+place(const struct wsim_fibre *f, struct wsim_loc *l)
+{
+	unsigned back = unseen(f, l);
+	uint32_t after, ts;
+
+	if (back > 0)
+		back = wsim_chance(192) ? 0 : wsim_choose(back + 1);
+	if (back > 0 && l->m[(l->n - back) % WSIM_MSGS].rmw)
+		back = 0;
+	after = l->m[(l->n - 1 - back) % WSIM_MSGS].ts;
+	ts = after + STEP;
+	if (back > 0) {
+		const uint32_t before = l->m[(l->n - back) % WSIM_MSGS].ts;
+
+		ts = after + (before - after) / 2;
+		if (ts == after) {
+			back = 0;
+			ts = newest(l)->ts + STEP;
+		}
+	}
+	for (unsigned k = l->n; k > l->n - back; k--)
+		l->m[k % WSIM_MSGS] = l->m[(k - 1) % WSIM_MSGS];
+	l->n++;
+	l->m[(l->n - 1 - back) % WSIM_MSGS].ts = ts;
+	return back;
+}
+
+/* Add a store.  Returns: how many stores come after it. */
+static unsigned
 put(struct wsim_fibre *f, struct wsim_loc *l, wsim_word v, int order, bool rmw)
 {
-	const struct wsim_msg *old = newest(l);
-	struct wsim_msg *m = &l->m[l->n % WSIM_MSGS];
-	const uint16_t ts = (uint16_t)(old->ts + 1);
+	const unsigned back = rmw ? 0 : place(f, l);
+	struct wsim_msg *m;
 
-	l->n++;
-	saw(&f->cur, index_of(l), ts);
+	if (rmw) {
+		l->n++;
+		newest(l)->ts = l->m[(l->n - 2) % WSIM_MSGS].ts + STEP;
+	}
+	m = &l->m[(l->n - 1 - back) % WSIM_MSGS];
+	saw(&f->cur, index_of(l), m->ts);
 	wsim_view_copy(&m->view, releases(order) ? &f->cur : &f->rel);
 	if (rmw)
-		wsim_view_join(&m->view, &old->view);
-	saw(&m->view, index_of(l), ts);
+		wsim_view_join(&m->view, &l->m[(l->n - 2) % WSIM_MSGS].view);
+	saw(&m->view, index_of(l), m->ts);
 	m->val = v;
-	m->ts = ts;
-	sc_after(f, order);
+	m->rmw = rmw;
+	sc_after(l, m->ts, order);
 	f->cur.vc[wsim->me]++;
-	__real_memcpy((void *)l->addr, &v, l->size);
+	if (back == 0)
+		__real_memcpy((void *)l->addr, &v, l->size);
+	return back;
 }
 
 /* Some store that f may read; mostly the newest. */
@@ -235,16 +291,16 @@ wsim_load(uintptr_t a, unsigned size, int order, void *pc)
 	unsigned back = 0;
 
 	wsim_point();
-	sc_before(f, order);
 	l = find(a, size, false, pc);
 	if (l == NULL) {
 		v = wsim_peek(a, size);
 	} else {
+		sc_before(f, l, order);
 		m = some(f, l, &back);
 		take(f, l, m, order);
 		v = m->val;
+		sc_after(l, m->ts, order);
 	}
-	sc_after(f, order);
 	wsim_trace(WSIM_OP_LOAD, order, a, size, v, 0, back, pc);
 	return v;
 }
@@ -254,12 +310,13 @@ wsim_store(uintptr_t a, wsim_word v, unsigned size, int order, void *pc)
 {
 	struct wsim_fibre *f = wsim_me();
 	struct wsim_loc *l;
+	unsigned back;
 
 	wsim_point();
-	sc_before(f, order);
 	l = find(a, size, true, pc);
-	put(f, l, v, order, false);
-	wsim_trace(WSIM_OP_STORE, order, a, size, v, 0, 0, pc);
+	sc_before(f, l, order);
+	back = put(f, l, v, order, false);
+	wsim_trace(WSIM_OP_STORE, order, a, size, v, 0, back, pc);
 }
 
 wsim_word
@@ -317,13 +374,12 @@ wsim_rmw(uintptr_t a, wsim_word v, unsigned size, int order, int op, void *pc)
 		wsim_trace(WSIM_OP_FENCE, order, 0, 0, 0, 0, 0, pc);
 		return old;
 	}
-	sc_before(f, order);
 	l = find(a, size, true, pc);
 	m = newest(l);
 	old = m->val;
 	take(f, l, m, order);
 	v = cut(wsim_combine(op, old, v), size);
-	put(f, l, v, order, true);
+	(void)put(f, l, v, order, true);
 	wsim_trace(WSIM_OP_RMW, order, a, size, v, old, 0, pc);
 	return old;
 }
@@ -338,8 +394,8 @@ wsim_cas(uintptr_t a, wsim_word *expect, wsim_word v, unsigned size, int order,
 	unsigned back;
 
 	wsim_point();
-	sc_before(f, order);
 	l = find(a, size, true, pc);
+	sc_before(f, l, fail_order);
 	m = some(f, l, &back);
 	if (m->val == *expect) { /* succeeds on the newest only */
 		m = newest(l);
@@ -348,13 +404,13 @@ wsim_cas(uintptr_t a, wsim_word *expect, wsim_word v, unsigned size, int order,
 	if (m->val != *expect || (weak && wsim_chance(32))) {
 		*expect = m->val;
 		take(f, l, m, fail_order);
-		sc_after(f, fail_order);
+		sc_after(l, m->ts, fail_order);
 		wsim_trace(
 		    WSIM_OP_CAS_FAIL, fail_order, a, size, m->val, 0, back, pc);
 		return false;
 	}
 	take(f, l, m, order);
-	put(f, l, v, order, true);
+	(void)put(f, l, v, order, true);
 	wsim_trace(WSIM_OP_RMW, order, a, size, v, *expect, 0, pc);
 	return true;
 }
@@ -379,7 +435,7 @@ wsim_fence(int order, void *pc)
 
 /*
  * membarrier(2): each running thread executes a full fence at some point
- * between the call and its return.
+ * between the call and its return.  One that has ended did so by then.
  */
 void
 wsim_heavy(void *pc)
@@ -393,7 +449,7 @@ wsim_heavy(void *pc)
 	for (int i = 0; i < n; i++) {
 		const int k = (first + i) % n;
 
-		if (k == me || wsim->fibre[k].state == WSIM_DONE)
+		if (k == me)
 			continue;
 		sc_fence(&wsim->fibre[k]);
 		wsim_point();

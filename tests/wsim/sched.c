@@ -21,38 +21,44 @@
 void *__real_memcpy(void *, const void *, size_t);
 void *__real_memset(void *, int, size_t);
 
-static bool
-runnable(const struct wsim_fibre *f)
+/* The fibres that can run, as bits; asleep: those that sleep instead. */
+static unsigned
+ready(bool asleep)
 {
-	return f->state == WSIM_READY ||
-	       (f->state == WSIM_JOINING &&
-		   wsim->fibre[f->target].state == WSIM_DONE);
-}
-
-/* Choose among those of whom `wanted` holds; -1: none. */
-static int
-choose(bool (*wanted)(const struct wsim_fibre *), int but)
-{
-	int best = -1;
-	unsigned n = 0;
+	unsigned set = 0;
 
 	for (int i = 0; i < wsim->nfibres; i++) {
 		const struct wsim_fibre *f = &wsim->fibre[i];
 
-		if (i == but || !wanted(f))
-			continue;
-		n++;
-		if (wsim->pct ? best < 0 || f->prio > wsim->fibre[best].prio
-			      : wsim_rnd() % n == 0)
+		if (asleep ? f->state == WSIM_SLEEPING
+			   : f->state == WSIM_READY ||
+				 (f->state == WSIM_JOINING &&
+				     wsim->fibre[f->target].state == WSIM_DONE))
+			set |= 1u << i;
+	}
+	return set;
+}
+
+/* Choose from a set; -1 if it is empty. */
+static int
+choose(unsigned set)
+{
+	unsigned k;
+	int best = -1;
+
+	if (!wsim->pct && set != 0) {
+		for (k = wsim_choose((unsigned)__builtin_popcount(set)); k > 0;
+		     k--)
+			set &= set - 1;
+		return __builtin_ctz(set);
+	}
+	for (; set != 0; set &= set - 1) {
+		const int i = __builtin_ctz(set);
+
+		if (best < 0 || wsim->fibre[i].prio > wsim->fibre[best].prio)
 			best = i;
 	}
 	return best;
-}
-
-static bool
-sleeping(const struct wsim_fibre *f)
-{
-	return f->state == WSIM_SLEEPING;
 }
 
 static bool
@@ -108,25 +114,22 @@ switch_to(int next)
 	wsim_switch(&from->sp, to->sp);
 }
 
-/* Let a fibre run, this one too if it can. */
+/* Let a fibre run: not `but` if another one can, -1: any. */
 static void
 dispatch(int but)
 {
+	const unsigned others = but < 0 ? ~0u : ~(1u << but);
+	const unsigned can = ready(false);
 	int next = -1;
 
 	if (wsim_chance(8))
-		next = choose(sleeping, but);
+		next = choose(ready(true) & others);
 	if (next < 0)
-		next = choose(runnable, but);
-	if (next < 0)
-		next = choose(runnable, -1);
+		next = choose((can & others) != 0 ? can & others : can);
 	if (next < 0) {
-		next = choose(sleeping, -1);
-		if (next < 0 || all_done()) {
-			if (all_done())
-				wsim_end();
+		next = choose(ready(true));
+		if (next < 0)
 			deadlock();
-		}
 	}
 	if (wsim->fibre[next].state == WSIM_SLEEPING)
 		wsim->fibre[next].state = WSIM_READY;
@@ -420,7 +423,7 @@ wsim_yield(void)
 unsigned
 wsim_choose(unsigned n)
 {
-	return (unsigned)(wsim_rnd() % n);
+	return (unsigned)((wsim_rnd() >> 32) * n >> 32);
 }
 
 void

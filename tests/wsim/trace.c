@@ -151,7 +151,9 @@ print_event(const struct wsim_event *e)
 		print_value(e->val, e->size);
 	}
 	if (e->back > 0)
-		printf(" (stale by %u)", e->back);
+		printf(e->op == WSIM_OP_STORE ? " (before %u others)"
+					      : " (stale by %u)",
+		    e->back);
 	if (e->pc != NULL)
 		printf("  [%s]", wsim_place_of(e->pc));
 	printf("\n");

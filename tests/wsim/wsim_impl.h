@@ -36,13 +36,14 @@ __extension__ typedef unsigned __int128 wsim_word;
 struct wsim_view {
 	unsigned n; /* ts known; those after it are 0 */
 	uint32_t vc[WSIM_FIBRES];
-	uint16_t ts[WSIM_LOCS];
+	uint32_t ts[WSIM_LOCS];
 };
 
 /* One store to a location, with what a reader that acquires learns. */
 struct wsim_msg {
 	wsim_word val;
-	uint16_t ts;
+	uint32_t ts; /* grows along the list, with gaps */
+	bool rmw;    /* nothing may come between it and the one before */
 	struct wsim_view view;
 };
 
@@ -52,7 +53,7 @@ struct wsim_loc {
 	unsigned size;
 	uint32_t n;
 	bool dirty;     /* a plain store came after the newest */
-	uint16_t floor; /* no older one can be read any more */
+	uint32_t floor; /* no older one can be read any more */
 	struct wsim_msg m[WSIM_MSGS];
 };
 
