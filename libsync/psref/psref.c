@@ -70,8 +70,7 @@ struct psref_block {
 	struct psref_slot slots[SLOTS]; /* [a] */
 };
 
-__thread struct psref_record psref_self
-    __attribute__((tls_model("initial-exec")));
+PORT_THREAD_LOCAL struct psref_record psref_self;
 
 static struct {
 	struct port_mutex mutex;

@@ -75,6 +75,7 @@
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/fence.h"
+#include "libsync/port/tls.h"
 #include "libsync/pserialize/pserialize.h"
 
 #ifdef __cplusplus
@@ -137,8 +138,7 @@ struct psref_record {
 	uint32_t tid;                /* [r] */
 };
 
-extern __thread struct psref_record psref_self
-    __attribute__((tls_model("initial-exec")));
+extern PORT_THREAD_LOCAL struct psref_record psref_self;
 
 /* [a] atomic: drains of targets whose address leads here */
 struct psref_bucket {
