@@ -90,8 +90,7 @@ struct hazard_record {
 	struct hazard_head *chains[BUCKETS]; /* [o] of the running scan */
 };
 
-static __thread struct hazard_record *self
-    __attribute__((tls_model("initial-exec")));
+static PORT_THREAD_LOCAL struct hazard_record *self;
 
 /* [a] atomic  [c] constant after start  [s] who holds spare_mutex */
 static struct {

@@ -115,23 +115,23 @@ hazard_set(struct hazard *h, const void *object)
 }
 
 /*
- * Protect what link leads to, in place of what h protected.
+ * Protect what ptr leads to, in place of what h protected.
  * Context: the thread of h; never sleeps; lock-free: it begins again only if
- *          link was changed meanwhile.
+ *          ptr was changed meanwhile.
  * Order:   what was done before hazard_publish() of the object happens before.
  * Owner:   the object stays valid until h protects something else or nothing.
  * Returns: the object, or NULL.
  */
 static inline void *
-hazard_protect(struct hazard *h, const struct hazard_ptr *link)
+hazard_protect(struct hazard *h, const struct hazard_ptr *ptr)
 {
 	/* relaxed: looked at again below. */
-	void *object = sync_load_relaxed(&link->to), *now;
+	void *object = sync_load_relaxed(&ptr->to), *now;
 
 	for (;;) {
 		hazard_set(h, object);
 		/* LINK acquire: pairs with the release in publish. */
-		now = sync_load_acquire(&link->to);
+		now = sync_load_acquire(&ptr->to);
 		if (__builtin_expect(now == object, 1))
 			return object;
 		object = now;
@@ -159,15 +159,15 @@ hazard_clear(struct hazard *h)
 void hazard_copy(struct hazard *to, const struct hazard *from);
 
 /*
- * Make link lead to object.
+ * Make ptr lead to object.
  * Context: writer; never sleeps; wait-free.
  * Order:   everything before happens before what readers do with object.
  */
 static inline void
-hazard_publish(struct hazard_ptr *link, void *object)
+hazard_publish(struct hazard_ptr *ptr, void *object)
 {
 	/* LINK release: pairs with the acquire in protect. */
-	sync_store_release(&link->to, object);
+	sync_store_release(&ptr->to, object);
 }
 
 /*

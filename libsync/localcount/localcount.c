@@ -69,8 +69,7 @@ struct localcount_chunk {
 };
 
 /* The calling thread's. */
-static __thread unsigned shard __attribute__((tls_model("initial-exec"))) =
-    NONE;
+static PORT_THREAD_LOCAL unsigned shard = NONE;
 
 /* [m] mutex  [a] atomic */
 static struct {
