@@ -34,8 +34,9 @@ TRIES = 3
 CONFIGS = {
     "plain": ({"CC": "gcc"}, []),
     "tsan": ({"CC": "gcc"}, ["-Db_sanitize=thread"]),
-    "asan": ({"CC": "gcc"}, ["-Db_sanitize=address,undefined",
-                             "-Dc_args=-fno-sanitize-recover=all"]),
+    "asan": ({"CC": "clang"}, ["-Db_sanitize=address,undefined",
+                               "-Dc_args=['-fno-sanitize-recover=all',"
+                               "'-fsanitize=fuzzer-no-link']"]),
 }
 TEST_ENV = {
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:history_size=4:"

@@ -87,7 +87,7 @@ Test(lfqueue_mpsc_lin, stress_bursts_are_linearizable, .timeout = 100)
 	struct lin_result res;
 
 	lfqueue_mpsc_init(&q);
-	cr_assert_eq(lin_run(&b, &res), LIN_OK);
+	cr_assert_eq(lin_run(&b, &res), LIN_OK, "%s", res.why);
 	cr_assert_eq(res.gave_up, 0);
 	cr_assert_gt(res.overlapped, 0);
 }

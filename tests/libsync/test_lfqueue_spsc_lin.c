@@ -124,9 +124,8 @@ static void
 settle(void *arg, struct lin_log *log)
 {
 	(void)arg;
-	do
+	for (unsigned i = 0; i <= CAPACITY; i++)
 		pop_one(log);
-	while (log->op[log->n - 1].ret != LIN_NONE);
 }
 
 Test(lfqueue_spsc_lin, stress_bursts_are_linearizable, .timeout = 100)
@@ -139,7 +138,7 @@ Test(lfqueue_spsc_lin, stress_bursts_are_linearizable, .timeout = 100)
 	    .settle = settle};
 	struct lin_result res;
 
-	cr_assert_eq(lin_run(&b, &res), LIN_OK);
+	cr_assert_eq(lin_run(&b, &res), LIN_OK, "%s", res.why);
 	cr_assert_eq(res.gave_up, 0);
 	cr_assert_gt(res.overlapped, 0);
 }

@@ -238,7 +238,7 @@ Test(radix_lf_history, stress_bursts_are_linearizable, .timeout = 100)
 	    .settle = settle};
 	struct lin_result res;
 
-	cr_assert_eq(lin_run(&b, &res), LIN_OK);
+	cr_assert_eq(lin_run(&b, &res), LIN_OK, "%s", res.why);
 	cr_assert_leq(res.gave_up, res.bursts / 10);
 	cr_assert_gt(res.overlapped, 0);
 }

@@ -31,6 +31,7 @@
 #define LIN_THREADS_MAX 8
 #define LIN_STATE_MAX   128 /* bytes of a specification's state */
 #define LIN_LIST_MAX    32
+#define LIN_WHY_MAX     8192
 
 #define LIN_NONE    0 /* popped or found nothing; so no value is 0 */
 #define LIN_DONE    1
@@ -204,11 +205,11 @@ struct lin_result {
 	unsigned long bursts, gave_up;
 	unsigned long overlapped; /* with operations that ran together */
 	uint64_t seed;
+	char why[LIN_WHY_MAX]; /* LIN_BAD: the history, as text */
 };
 
 /*
- * Do the bursts, with a barrier around each, until one cannot be explained;
- * print that one to stderr.
+ * Do the bursts, with a barrier around each, until one cannot be explained.
  * Context: control thread; starts threads and joins them.
  * Returns: LIN_OK or LIN_BAD; LIN_GAVE_UP if memory is lacking.
  */

@@ -80,6 +80,19 @@ overlaps(const struct lin_op *op, unsigned n)
 }
 
 static void
+explain(struct lin_result *res, const struct lin_op *op, unsigned n)
+{
+	FILE *to = fmemopen(res->why, sizeof(res->why), "w");
+
+	if (to == NULL)
+		return;
+	fprintf(to, "no order explains burst %lu (seed %llu):\n", res->bursts,
+	    (unsigned long long)res->seed);
+	lin_print(to, op, n);
+	fclose(to);
+}
+
+static void
 judge(struct run *r)
 {
 	struct lin_op all[LIN_OPS_MAX];
@@ -100,9 +113,7 @@ judge(struct run *r)
 	r->res->overlapped += overlaps(all, n);
 	r->res->gave_up += v == LIN_GAVE_UP;
 	if (v == LIN_BAD) {
-		fprintf(stderr, "# no order explains burst %lu (seed %llu):\n",
-		    r->res->bursts, (unsigned long long)r->res->seed);
-		lin_print(stderr, all, n);
+		explain(r->res, all, n);
 		r->verdict = LIN_BAD;
 	}
 	r->over = v == LIN_BAD || r->res->bursts >= r->b->bursts;

@@ -490,7 +490,7 @@ Test(lin, bursts_of_a_right_object_are_explained, .timeout = 60)
 	    .settle = settle_cell};
 	struct lin_result res;
 
-	cr_assert_eq(lin_run(&b, &res), LIN_OK);
+	cr_assert_eq(lin_run(&b, &res), LIN_OK, "%s", res.why);
 	cr_assert_eq(res.bursts, b.bursts);
 	cr_assert_eq(res.gave_up, 0);
 	cr_assert_gt(res.overlapped, 0);
@@ -507,6 +507,7 @@ Test(lin, bursts_of_a_wrong_object_are_not, .timeout = 60)
 
 	broken = true;
 	cr_assert_eq(lin_run(&b, &res), LIN_BAD);
+	cr_assert(strstr(res.why, "no order explains burst") == res.why);
 	cr_assert_gt(res.overlapped, 0);
 }
 
