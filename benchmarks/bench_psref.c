@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Keeping one object: a passive reference beside an atomic reference count, on
- * one object that all threads want.
+ * Keeping one object: a passive reference and a count in cells, beside an
+ * atomic reference count, on one object that all threads want.
  */
 
 #include <stdlib.h>
 
 #include "benchmarks/bench.h"
 #include "libsync/base/atomic.h"
+#include "libsync/localcount/localcount.h"
 #include "libsync/pserialize/pserialize.h"
 #include "libsync/psref/psref.h"
 
@@ -56,6 +57,56 @@ psref_teardown(void *ctx)
 	free(o);
 }
 
+/* A reference that another thread could release. */
+static void
+psref_handoff_run(void *ctx, int thread, size_t n)
+{
+	struct psref_object *o = ctx;
+	struct psref ref;
+
+	(void)thread;
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t s = pserialize_read_enter();
+
+		psref_acquire(&ref, &o->target, o->class);
+		pserialize_read_exit(s);
+		psref_handoff(&ref, o->class);
+		psref_release(&ref, &o->target, o->class);
+	}
+}
+
+static void *
+localcount_setup(size_t arg)
+{
+	struct localcount *lc = calloc(1, sizeof(*lc));
+
+	(void)arg;
+	if (lc == NULL || localcount_init(lc) != 0)
+		abort();
+	return lc;
+}
+
+static void
+localcount_run(void *lc, int thread, size_t n)
+{
+	(void)thread;
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t s = pserialize_read_enter();
+
+		localcount_acquire(lc);
+		pserialize_read_exit(s);
+		localcount_release(lc);
+	}
+}
+
+static void
+localcount_teardown(void *lc)
+{
+	localcount_drain(lc);
+	localcount_fini(lc);
+	free(lc);
+}
+
 struct counted_object {
 	SYNC_ATOMIC(unsigned long) refs;
 };
@@ -89,6 +140,16 @@ const struct bench bench_psref[] = {
 	.setup = psref_setup,
 	.run = psref_run,
 	.teardown = psref_teardown,
+	.threads = {1, 2}},
+    {.name = "psref/acquire_handoff_release",
+	.setup = psref_setup,
+	.run = psref_handoff_run,
+	.teardown = psref_teardown,
+	.threads = {1, 2}},
+    {.name = "localcount/acquire_release",
+	.setup = localcount_setup,
+	.run = localcount_run,
+	.teardown = localcount_teardown,
 	.threads = {1, 2}},
     {.name = "atomic_count/acquire_release",
 	.setup = counted_setup,

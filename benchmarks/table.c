@@ -4,6 +4,7 @@
 
 extern const struct bench bench_section[];
 extern const struct bench bench_pserialize[];
+extern const struct bench bench_hazard[];
 extern const struct bench bench_lfqueue[];
 extern const struct bench bench_percpu[];
 extern const struct bench bench_psref[];
@@ -18,6 +19,7 @@ const struct bench *const bench_table[] = {
 #ifdef BENCH_URCU
     bench_pserialize_urcu,
 #endif
+    bench_hazard,
     bench_lfqueue,
     bench_percpu,
     bench_psref,

@@ -22,8 +22,7 @@
  * one that is handed off from there is counted in the target.
  *
  * Invariants
- *   I1  A slot is either free, and then holds the address of the next free
- *       one with FREE set, or REMOTE, or the address of a target, with HANDED
+ *   I1  A slot holds FREE, or REMOTE, or the address of a target, with HANDED
  *       set if no thread owns the reference.
  *   I2  Into a slot stores its thread, or, while HANDED is set, only who
  *       releases that reference.  Only its thread changes the free list.
@@ -70,7 +69,10 @@ struct psref_block {
 	struct psref_slot slots[SLOTS]; /* [a] */
 };
 
-PORT_THREAD_LOCAL struct psref_record psref_self;
+/* Never free: the quick slot of a thread that has none. */
+static struct psref_slot none;
+
+PORT_THREAD_LOCAL struct psref_record psref_self = {.quick = &none};
 
 static struct {
 	struct port_mutex mutex;
@@ -200,7 +202,7 @@ thread_gone(void *arg)
 	}
 	orphans_reap();
 	port_mutex_unlock(&reg.mutex);
-	*r = (struct psref_record){.registered = false};
+	*r = (struct psref_record){.quick = &none};
 }
 
 static void
@@ -274,12 +276,14 @@ join(struct psref_record *r)
 	r->registered = true;
 }
 
+/* Choose another quick slot if there is one. */
 static void
-slot_free(struct psref_record *r, struct psref_slot *s)
+quick_take(struct psref_record *r)
 {
-	/* SLOT release: pairs with the acquire of the scan. */
-	sync_store_release(&s->word, (uintptr_t)r->free | PSREF_FREE);
-	r->free = s;
+	if (r->free == NULL)
+		return;
+	r->quick = r->free;
+	r->free = r->free->next;
 }
 
 /*
@@ -298,7 +302,7 @@ recycle(struct psref_record *r)
 			/* REMOTE acquire: pairs with let_go_slow. */
 			if (sync_load_acquire(&s->word) != REMOTE)
 				continue;
-			slot_free(r, s);
+			psref_slot_free(r, s);
 			found++;
 		}
 	r->handed -= found;
@@ -319,7 +323,7 @@ adopt(struct psref_record *r, struct psref_block *b)
 		if (is_held(sync_load_acquire(&s->word)))
 			r->handed++;
 		else
-			slot_free(r, s);
+			psref_slot_free(r, s);
 	}
 }
 
@@ -348,6 +352,8 @@ grow(struct psref_record *r)
 	}
 	if (b != NULL)
 		adopt(r, b);
+	if (r->quick == &none)
+		quick_take(r);
 	port_mutex_unlock(&reg.mutex);
 }
 
@@ -396,10 +402,15 @@ psref_hold_slow(struct psref *ref, struct psref_target *t, const char *site)
 	struct psref_record *r = &psref_self;
 
 	grow(r);
-	if (r->free != NULL) {
+	/* relaxed: our own slot. */
+	if (r->free != NULL ||
+	    sync_load_relaxed(&r->quick->word) == PSREF_FREE) {
 		psref_hold(ref, t, site);
 		return;
 	}
+	ref->target = t;
+	ref->owner = r;
+	ref->slot = NULL;
 	ref->site = site;
 	list_add(r, ref);
 }
@@ -465,6 +476,8 @@ psref_handoff(struct psref *ref, struct psref_class *cl)
 		/* SLOT release: pairs with the acquire of the scan. */
 		sync_store_release(
 		    &ref->slot->word, (uintptr_t)t | PSREF_HANDED);
+		if (ref->slot == r->quick)
+			quick_take(r);
 		return;
 	}
 	port_mutex_lock(&reg.mutex);

@@ -103,8 +103,9 @@ struct psref_target {
 
 /* Private: where a thread says what it holds, and where it got it. */
 struct psref_slot {
-	SYNC_ATOMIC(uintptr_t) word;
-	SYNC_ATOMIC(const char *) site;
+	SYNC_ATOMIC(uintptr_t) word;    /* [a] */
+	SYNC_ATOMIC(const char *) site; /* [a] */
+	struct psref_slot *next;        /* [o] the free one below */
 };
 
 /*
@@ -113,8 +114,8 @@ struct psref_slot {
  */
 struct psref {
 	struct psref_target *target; /* NULL: not held */
+	const void *owner;           /* the thread's record; NULL: handed off */
 	struct psref_slot *slot; /* NULL: on the thread's list, or counted */
-	const void *owner;       /* the thread's record; NULL: handed off */
 	struct psref *next;      /* if on the list */
 	struct psref **prevp;    /* if on the list */
 	const char *site;        /* if without a slot */
@@ -127,6 +128,7 @@ struct psref {
 
 /* [o] its thread only  [r] registry mutex; the thread may read alone */
 struct psref_record {
+	struct psref_slot *quick;    /* [o] tried first; not on the free list */
 	struct psref_slot *free;     /* [o] */
 	bool registered;             /* [o] */
 	uint32_t handed;             /* [o] slots to be had back from others */
@@ -179,24 +181,39 @@ static inline void
 psref_hold(struct psref *ref, struct psref_target *t, const char *site)
 {
 	struct psref_record *r = &psref_self;
-	struct psref_slot *s = r->free;
-	uintptr_t next;
+	struct psref_slot *s = r->quick;
 
+	/* relaxed: our own slot. */
+	if (__builtin_expect(sync_load_relaxed(&s->word) != PSREF_FREE, 0)) {
+		s = r->free;
+		if (s == NULL) {
+			psref_hold_slow(ref, t, site);
+			return;
+		}
+		r->free = s->next;
+	}
 	ref->target = t;
 	ref->owner = r;
 	ref->slot = s;
-	if (__builtin_expect(s == NULL, 0)) {
-		psref_hold_slow(ref, t, site);
-		return;
-	}
-	/* relaxed: our own slot. */
-	next = sync_load_relaxed(&s->word);
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a tagged pointer, I1. */
-	r->free = (struct psref_slot *)(next & ~PSREF_FREE);
 	/* relaxed: for reports. */
 	sync_store_relaxed(&s->site, site);
 	/* SLOT release: pairs with the acquire of the scan. */
 	sync_store_release(&s->word, (uintptr_t)t);
+}
+
+/*
+ * The quick slot saves the one reference that most threads have at a time from
+ * waiting for the free list that the last release stored.
+ */
+static inline void
+psref_slot_free(struct psref_record *r, struct psref_slot *s)
+{
+	if (__builtin_expect(s != r->quick, 0)) {
+		s->next = r->free;
+		r->free = s;
+	}
+	/* SLOT release: pairs with the acquire of the scan. */
+	sync_store_release(&s->word, PSREF_FREE);
 }
 
 /* A drain that waits for t may have missed that it was let go. */
@@ -327,9 +344,7 @@ psref_release(struct psref *ref, struct psref_target *t, struct psref_class *cl)
 		PSREF_CHECK(sync_load_relaxed(&s->word) == (uintptr_t)t,
 		    "second release of a reference that was moved", ref, t);
 		ref->target = NULL;
-		/* SLOT release: pairs with the acquire of the scan. */
-		sync_store_release(&s->word, (uintptr_t)r->free | PSREF_FREE);
-		r->free = s;
+		psref_slot_free(r, s);
 	} else {
 		psref_let_go_slow(ref);
 	}
