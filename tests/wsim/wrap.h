@@ -58,6 +58,7 @@ WRAP(int, sched_yield, (void))
 WRAP(int, sched_getcpu, (void))
 WRAP(int, usleep, (useconds_t))
 WRAP(int, nanosleep, (const struct timespec *, struct timespec *))
+WRAP(int, clock_gettime, (clockid_t, struct timespec *))
 WRAP(long, syscall, (long, ...))
 /* clang-format on */
 

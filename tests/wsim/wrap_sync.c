@@ -264,6 +264,8 @@ __wrap_syscall(long nr, ...)
 		    (const uint32_t *)a[0], a[1], (uint32_t)a[2], (void *)a[3]);
 	else if (nr == SYS_membarrier)
 		ret = membarrier(a[0], WSIM_PC);
+	else if (nr == SYS_gettid)
+		ret = wsim->me + 1;
 	else
 		ret = __real_syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	wsim_leave();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Read sections against writers that unlink, wait and free. */
+/* Read sections against writers that unlink, wait for a grace period, free. */
 
 #include <stdlib.h>
 
@@ -25,18 +25,25 @@ make(int value)
 }
 
 static void
-read_once(void)
+look(void)
 {
-	const uint64_t s = pserialize_read_enter();
 	/* acquire: pairs with the release in replace. */
 	const struct object *o = sync_load_acquire(&shared.now);
 
-	wsim_assert(o->value == 1 || o->value == 2);
+	wsim_assert(o->value == 1 || o->value == 2 || o->value == 3);
+}
+
+static void
+read_once(void)
+{
+	const uint64_t s = pserialize_read_enter();
+
+	look();
 	pserialize_read_exit(s);
 }
 
 static void *
-reader(void *arg)
+read_n(void *arg)
 {
 	for (int i = 0; i < *(int *)arg; i++)
 		read_once();
@@ -46,25 +53,26 @@ reader(void *arg)
 static struct object *
 replace(struct object *new)
 {
-	/* relaxed: there is one writer. */
-	struct object *old = sync_load_relaxed(&shared.now);
+	/* acq_rel: pairs with the acquire in look, and with itself. */
+	return sync_xchg_acq_rel(&shared.now, new);
+}
 
-	/* release: pairs with the acquire in read_once. */
-	sync_store_release(&shared.now, new);
-	return old;
+static void
+write_once(int value)
+{
+	struct object *old = replace(make(value));
+
+	pserialize_perform();
+	free(old);
 }
 
 static void
 run(int readers, int sections)
 {
-	struct object *old;
-
 	sync_init(&shared.now, make(1));
 	for (int i = 0; i < readers; i++)
-		(void)wsim_spawn(reader, &sections);
-	old = replace(make(2));
-	pserialize_perform();
-	free(old);
+		(void)wsim_spawn(read_n, &sections);
+	write_once(2);
 	wsim_join_all();
 }
 
@@ -88,7 +96,107 @@ WSIM_MUST_FAIL(freed_without_grace_period, WSIM_UAF)
 	int sections = 2;
 
 	sync_init(&shared.now, make(1));
-	(void)wsim_spawn(reader, &sections);
+	(void)wsim_spawn(read_n, &sections);
 	free(replace(make(2)));
+	wsim_join_all();
+}
+
+static void *
+read_nested(void *arg)
+{
+	const uint64_t outer = pserialize_read_enter();
+
+	(void)arg;
+	read_once();
+	look();
+	pserialize_read_exit(outer);
+	return NULL;
+}
+
+WSIM_TEST(inner_exit_keeps_the_outer_section)
+{
+	sync_init(&shared.now, make(1));
+	(void)wsim_spawn(read_nested, NULL);
+	write_once(2);
+	wsim_join_all();
+}
+
+static void
+handler(void *arg)
+{
+	(void)arg;
+	read_once();
+}
+
+static void *
+read_interrupted(void *arg)
+{
+	(void)arg;
+	wsim_interrupt(wsim_self(), handler, NULL);
+	read_once();
+	read_once();
+	return NULL;
+}
+
+WSIM_TEST(handler_reads_at_any_point)
+{
+	sync_init(&shared.now, make(1));
+	(void)wsim_spawn(read_interrupted, NULL);
+	write_once(2);
+	wsim_join_all();
+}
+
+static void *
+write_other(void *arg)
+{
+	write_once(*(int *)arg);
+	return NULL;
+}
+
+WSIM_TEST(two_writers_share_grace_periods)
+{
+	int value = 3, sections = 2;
+
+	sync_init(&shared.now, make(1));
+	(void)wsim_spawn(write_other, &value);
+	(void)wsim_spawn(read_n, &sections);
+	write_once(2);
+	wsim_join_all();
+}
+
+WSIM_TEST(polls_find_the_end)
+{
+	int sections = 2;
+	struct object *old;
+	uint64_t gp;
+
+	sync_init(&shared.now, make(1));
+	(void)wsim_spawn(read_n, &sections);
+	old = replace(make(2));
+	gp = pserialize_poll_start();
+	while (!pserialize_poll(gp)) {
+		(void)pserialize_poll_advance();
+		wsim_yield();
+	}
+	free(old);
+	wsim_join_all();
+}
+
+static void *
+churn(void *arg)
+{
+	int one = 1;
+
+	(void)arg;
+	(void)wsim_join(wsim_spawn(read_n, &one));
+	(void)wsim_join(wsim_spawn(read_n, &one));
+	return NULL;
+}
+
+WSIM_TEST(threads_come_and_go)
+{
+	sync_init(&shared.now, make(1));
+	(void)wsim_spawn(churn, NULL);
+	write_once(2);
 	wsim_join_all();
 }
