@@ -88,7 +88,7 @@ __tsan_func_entry(void *pc)
 {
 	struct wsim_fibre *f;
 
-	if (wsim == NULL || !wsim->user)
+	if (wsim == NULL || !wsim->tracing || !wsim->user)
 		return;
 	f = wsim_me();
 	if (f->depth < WSIM_CALLS)
@@ -99,7 +99,7 @@ __tsan_func_entry(void *pc)
 void
 __tsan_func_exit(void)
 {
-	if (wsim != NULL && wsim->user && wsim_me()->depth > 0)
+	if (wsim != NULL && wsim->tracing && wsim->user && wsim_me()->depth > 0)
 		wsim_me()->depth--;
 }
 

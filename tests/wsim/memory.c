@@ -24,7 +24,7 @@
 #define RELEASE __ATOMIC_RELEASE
 #define SEQ_CST __ATOMIC_SEQ_CST
 
-#define STEP (1u << 16) /* between times, for those that come between */
+#define STEP (1 << 14) /* between times, for those that come between */
 
 void *__real_memcpy(void *, const void *, size_t);
 
@@ -45,6 +45,8 @@ wsim_view_join(struct wsim_view *d, const struct wsim_view *s)
 {
 	const unsigned both = d->n < s->n ? d->n : s->n;
 
+	if (!s->any)
+		return;
 	for (unsigned i = 0; i < both; i++)
 		d->ts[i] = d->ts[i] > s->ts[i] ? d->ts[i] : s->ts[i];
 	for (unsigned i = both; i < s->n; i++)
@@ -53,31 +55,36 @@ wsim_view_join(struct wsim_view *d, const struct wsim_view *s)
 		d->n = s->n;
 	for (int i = 0; i < WSIM_FIBRES; i++)
 		d->vc[i] = d->vc[i] > s->vc[i] ? d->vc[i] : s->vc[i];
+	d->any = true;
 }
 
 void
 wsim_view_copy(struct wsim_view *d, const struct wsim_view *s)
 {
 	d->n = s->n;
+	d->any = s->any;
 	for (unsigned i = 0; i < s->n; i++)
 		d->ts[i] = s->ts[i];
 	for (int i = 0; i < WSIM_FIBRES; i++)
 		d->vc[i] = s->vc[i];
 }
 
-static unsigned
+static const struct wsim_view nothing;
+
+static int32_t
 seen(const struct wsim_view *v, unsigned loc)
 {
 	return loc < v->n ? v->ts[loc] : 0;
 }
 
 static void
-saw(struct wsim_view *v, unsigned loc, uint32_t ts)
+saw(struct wsim_view *v, unsigned loc, int32_t ts)
 {
 	while (v->n <= loc)
 		v->ts[v->n++] = 0;
 	if (ts > v->ts[loc])
 		v->ts[loc] = ts;
+	v->any = true;
 }
 
 wsim_word
@@ -113,9 +120,8 @@ make(uintptr_t a, unsigned size)
 	l->m[0].val = wsim_peek(a, size);
 	l->m[0].ts = 0;
 	l->m[0].rmw = false;
-	l->m[0].view.n = 0;
-	for (int i = 0; i < WSIM_FIBRES; i++)
-		l->m[0].view.vc[i] = 0;
+	l->m[0].by = -1;
+	wsim_view_copy(&l->m[0].view, &nothing);
 	wsim_shadow_bind(a, size, wsim->nlocs++);
 	return l;
 }
@@ -128,7 +134,7 @@ make(uintptr_t a, unsigned size)
 static void
 refresh(struct wsim_loc *l)
 {
-	const uint32_t ts = newest(l)->ts;
+	const int32_t ts = newest(l)->ts;
 	struct wsim_msg *m = &l->m[l->n++ % WSIM_MSGS];
 
 	l->dirty = false;
@@ -136,9 +142,8 @@ refresh(struct wsim_loc *l)
 	m->val = wsim_peek(l->addr, l->size);
 	m->ts = l->floor;
 	m->rmw = false;
-	m->view.n = 0;
-	for (int i = 0; i < WSIM_FIBRES; i++)
-		m->view.vc[i] = 0;
+	m->by = -1;
+	wsim_view_copy(&m->view, &nothing);
 }
 
 /* Returns: NULL for a word without list, if none is to be made. */
@@ -174,6 +179,8 @@ take(struct wsim_fibre *f, const struct wsim_loc *l, const struct wsim_msg *m,
     int order)
 {
 	saw(&f->cur, index_of(l), m->ts);
+	if (m->by >= 0 && f->cur.vc[m->by] >= m->view.vc[m->by])
+		return; /* it was part of our view before */
 	wsim_view_join(acquires(order) ? &f->cur : &f->acq, &m->view);
 }
 
@@ -185,7 +192,7 @@ sc_before(struct wsim_fibre *f, const struct wsim_loc *l, int order)
 }
 
 static void
-sc_after(const struct wsim_loc *l, uint32_t ts, int order)
+sc_after(const struct wsim_loc *l, int32_t ts, int order)
 {
 	if (order == SEQ_CST)
 		saw(&wsim->sc, index_of(l), ts);
@@ -196,7 +203,8 @@ static unsigned
 unseen(const struct wsim_fibre *f, const struct wsim_loc *l)
 {
 	const unsigned kept = l->n < WSIM_MSGS ? l->n : WSIM_MSGS - 1;
-	unsigned least = seen(&f->cur, index_of(l)), n = 0;
+	int32_t least = seen(&f->cur, index_of(l));
+	unsigned n = 0;
 
 	if (least < l->floor)
 		least = l->floor;
@@ -213,7 +221,7 @@ static unsigned
 place(const struct wsim_fibre *f, struct wsim_loc *l)
 {
 	unsigned back = unseen(f, l);
-	uint32_t after, ts;
+	int32_t after, ts;
 
 	if (back > 0)
 		back = wsim_chance(192) ? 0 : wsim_choose(back + 1);
@@ -222,7 +230,7 @@ place(const struct wsim_fibre *f, struct wsim_loc *l)
 	after = l->m[(l->n - 1 - back) % WSIM_MSGS].ts;
 	ts = after + STEP;
 	if (back > 0) {
-		const uint32_t before = l->m[(l->n - back) % WSIM_MSGS].ts;
+		const int32_t before = l->m[(l->n - back) % WSIM_MSGS].ts;
 
 		ts = after + (before - after) / 2;
 		if (ts == after) {
@@ -253,7 +261,7 @@ put(struct wsim_fibre *f, struct wsim_loc *l, wsim_word v, int order, bool rmw)
 	wsim_view_copy(&m->view, releases(order) ? &f->cur : &f->rel);
 	if (rmw)
 		wsim_view_join(&m->view, &l->m[(l->n - 2) % WSIM_MSGS].view);
-	saw(&m->view, index_of(l), m->ts);
+	m->by = releases(order) && !rmw ? (int8_t)wsim->me : -1;
 	m->val = v;
 	m->rmw = rmw;
 	sc_after(l, m->ts, order);
@@ -268,7 +276,8 @@ static const struct wsim_msg *
 some(const struct wsim_fibre *f, struct wsim_loc *l, unsigned *back)
 {
 	unsigned lo = l->n > WSIM_MSGS ? l->n - WSIM_MSGS : 0;
-	unsigned least = seen(&f->cur, index_of(l)), span;
+	int32_t least = seen(&f->cur, index_of(l));
+	unsigned span;
 
 	if (least < l->floor)
 		least = l->floor;

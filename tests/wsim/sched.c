@@ -21,22 +21,18 @@
 void *__real_memcpy(void *, const void *, size_t);
 void *__real_memset(void *, int, size_t);
 
-/* The fibres that can run, as bits; asleep: those that sleep instead. */
-static unsigned
-ready(bool asleep)
+static void
+set_state(struct wsim_fibre *f, enum wsim_state state)
 {
-	unsigned set = 0;
+	const unsigned bit = 1u << (f - wsim->fibre);
 
-	for (int i = 0; i < wsim->nfibres; i++) {
-		const struct wsim_fibre *f = &wsim->fibre[i];
-
-		if (asleep ? f->state == WSIM_SLEEPING
-			   : f->state == WSIM_READY ||
-				 (f->state == WSIM_JOINING &&
-				     wsim->fibre[f->target].state == WSIM_DONE))
-			set |= 1u << i;
-	}
-	return set;
+	f->state = state;
+	wsim->ready &= ~bit;
+	wsim->asleep &= ~bit;
+	if (state == WSIM_READY)
+		wsim->ready |= bit;
+	else if (state == WSIM_SLEEPING)
+		wsim->asleep |= bit;
 }
 
 /* Choose from a set; -1 if it is empty. */
@@ -119,20 +115,19 @@ static void
 dispatch(int but)
 {
 	const unsigned others = but < 0 ? ~0u : ~(1u << but);
-	const unsigned can = ready(false);
+	const unsigned can = wsim->ready;
 	int next = -1;
 
-	if (wsim_chance(8))
-		next = choose(ready(true) & others);
+	if (wsim->asleep != 0 && wsim_chance(8))
+		next = choose(wsim->asleep & others);
 	if (next < 0)
 		next = choose((can & others) != 0 ? can & others : can);
 	if (next < 0) {
-		next = choose(ready(true));
+		next = choose(wsim->asleep);
 		if (next < 0)
 			deadlock();
 	}
-	if (wsim->fibre[next].state == WSIM_SLEEPING)
-		wsim->fibre[next].state = WSIM_READY;
+	set_state(&wsim->fibre[next], WSIM_READY);
 	switch_to(next);
 }
 
@@ -170,7 +165,8 @@ wsim_point(void)
 		if (++f->run > FAIR)
 			f->prio = --wsim->low;
 		dispatch(-1);
-	} else if (wsim->nfibres > 1 && !wsim_chance(wsim->stay)) {
+	} else if (wsim->nfibres > 1 &&
+		   (wsim->stay == 0 || !wsim_chance(wsim->stay))) {
 		dispatch(-1);
 	}
 	if (f->irq != NULL)
@@ -194,7 +190,11 @@ end_fibre(void)
 {
 	struct wsim_fibre *f = wsim_me();
 
-	f->state = WSIM_DONE;
+	set_state(f, WSIM_DONE);
+	for (int i = 0; i < wsim->nfibres; i++)
+		if (wsim->fibre[i].state == WSIM_JOINING &&
+		    &wsim->fibre[wsim->fibre[i].target] == f)
+			set_state(&wsim->fibre[i], WSIM_READY);
 	wsim_note("ends", 0, NULL);
 	if (all_done())
 		wsim_end();
@@ -238,9 +238,9 @@ wsim_fibre_start(void *(*fn)(void *), void *arg, bool daemon)
 		wsim->nfibres++;
 		f->cur.vc[i] = 0;
 	}
-	const uint32_t clock = f->cur.vc[i];
+	const int32_t clock = f->cur.vc[i];
 
-	f->state = WSIM_READY;
+	set_state(f, WSIM_READY);
 	f->daemon = daemon;
 	f->joined = false;
 	f->fn = fn;
@@ -259,6 +259,7 @@ wsim_fibre_start(void *(*fn)(void *), void *arg, bool daemon)
 		f->cur = (struct wsim_view){.n = 0};
 	}
 	f->cur.vc[i] = clock + 1;
+	f->cur.any = true;
 	wsim_tls_reset(f);
 	f->sp = wsim_switch_prepare(f->stack, WSIM_STACK, fibre_main);
 	return i;
@@ -302,10 +303,9 @@ wsim_join(int t)
 		    "join of T%d, which cannot be joined", t);
 	wsim_point();
 	if (f->state != WSIM_DONE) {
-		me->state = WSIM_JOINING;
+		set_state(me, WSIM_JOINING);
 		me->target = t;
 		dispatch(-1);
-		me->state = WSIM_READY;
 	}
 	wsim_note("joins", (uintptr_t)t, WSIM_PC);
 	wsim_view_join(&me->cur, &f->cur);
@@ -333,7 +333,7 @@ wsim_block_on(const void *addr, bool timed)
 	struct wsim_fibre *f = wsim_me();
 
 	f->addr = addr;
-	f->state = timed ? WSIM_SLEEPING : WSIM_WAITING;
+	set_state(f, timed ? WSIM_SLEEPING : WSIM_WAITING);
 	wsim_note(timed ? "sleeps" : "waits", (uintptr_t)addr, NULL);
 	dispatch(-1);
 	if (f->irq != NULL)
@@ -351,7 +351,7 @@ wsim_wake(const void *addr, int n)
 		if ((f->state != WSIM_WAITING && f->state != WSIM_SLEEPING) ||
 		    f->addr != addr)
 			continue;
-		f->state = WSIM_READY;
+		set_state(f, WSIM_READY);
 		n--;
 	}
 }
@@ -369,6 +369,7 @@ set_up(uint64_t seed)
 	wsim->nlocs = wsim->nblocks = wsim->nsplits = 0;
 	wsim->brk = 0;
 	wsim->steps = 0;
+	wsim->ready = wsim->asleep = 0;
 	wsim->low = 0;
 	wsim->ncpus = 1;
 	wsim->alloc_fails = 0;

@@ -57,11 +57,25 @@ start_cell(struct wsim_cell *c, uintptr_t a)
 {
 	c->gen = wsim->gen;
 	c->split = c->loc = 0;
-	c->block = in_heap(a) ? block_of(a) : 0;
 	c->seen = 0;
 	c->writer = -1;
-	for (int i = 0; i < WSIM_FIBRES; i++)
-		c->rclk[i] = c->aclk[i] = c->awclk[i] = 0;
+	c->bad = false;
+	if (in_heap(a)) {
+		const unsigned i = block_of(a);
+		struct wsim_block *b = &wsim->block[i - 1];
+
+		c->bad = i == 0 || b->freed;
+		if (i == 0)
+			return;
+		b->touched = true;
+		c->writer = (int8_t)b->owner;
+		c->wclk = b->clk;
+		c->wpc = b->pc;
+		c->seen = (uint8_t)(1u << b->owner);
+		c->clk[b->owner].read = 0;
+		c->clk[b->owner].any = 0;
+		c->clk[b->owner].store = 0;
+	}
 }
 
 /* Returns: NULL for memory that nobody shares: of libc, or constant. */
@@ -133,35 +147,46 @@ conflict(const char *what, const char *with, uintptr_t a, void *pc, int other,
 	    wsim->me, with, other);
 }
 
-static void
-check_block(const struct wsim_cell *c, uintptr_t a, void *pc)
+__attribute__((cold, noreturn)) static void
+bad(uintptr_t a, void *pc)
 {
-	const struct wsim_block *b;
+	const unsigned i = block_of(a);
+	const struct wsim_block *b = &wsim->block[i - 1];
 
-	if (c->block == 0) {
-		if (in_heap(a))
-			wsim_fail_at(WSIM_UAF, a, pc, -1, NULL,
-			    "access in T%d to heap outside any block",
-			    wsim->me);
-		return;
-	}
-	b = &wsim->block[c->block - 1];
-	if (b->freed)
-		wsim_fail_at(WSIM_UAF, a, pc, b->freer, b->free_pc,
-		    "use after free in T%d, of a block freed by T%d", wsim->me,
-		    b->freer);
+	if (i == 0)
+		wsim_fail_at(WSIM_UAF, a, pc, -1, NULL,
+		    "access in T%d to heap outside any block", wsim->me);
+	wsim_fail_at(WSIM_UAF, a, pc, b->freer, b->free_pc,
+	    "use after free in T%d, of a block freed by T%d", wsim->me,
+	    b->freer);
 }
 
-/* Is every access of the others in clk[] known to us?  Else fail. */
-static void
-check_all(const uint32_t clk[], const char *what, const char *with, uintptr_t a,
-    void *pc, void *other_pc)
-{
-	const struct wsim_fibre *f = wsim_me();
+enum {
+	READS,
+	STORES,
+	ATOMICS
+};
 
-	for (int i = 0; i < wsim->nfibres; i++)
-		if (i != wsim->me && clk[i] > f->cur.vc[i])
-			conflict(what, with, a, pc, i, other_pc);
+/* Does each access of the others of that kind happen before now?  Else fail. */
+static void
+check_all(const struct wsim_cell *c, int kind, const char *what, uintptr_t a,
+    void *pc)
+{
+	static const char *const names[] = {
+	    "a plain load", "an atomic store", "an atomic access"};
+	const struct wsim_fibre *f = wsim_me();
+	unsigned set = c->seen & ~(1u << wsim->me);
+
+	for (; set != 0; set &= set - 1) {
+		const int i = __builtin_ctz(set);
+		const int32_t clk = kind == READS    ? c->clk[i].read
+				    : kind == STORES ? c->clk[i].store
+						     : c->clk[i].any;
+
+		if (clk > f->cur.vc[i])
+			conflict(what, names[kind], a, pc, i,
+			    kind == READS ? c->rpc : c->apc);
+	}
 }
 
 static void
@@ -174,27 +199,39 @@ check_write(const struct wsim_cell *c, const char *what, uintptr_t a, void *pc)
 		conflict(what, "a plain store", a, pc, w, c->wpc);
 }
 
+/* Say that this fibre was here.  Returns: was another one, too? */
+static bool
+visit(struct wsim_cell *c)
+{
+	const uint8_t me = (uint8_t)(1u << wsim->me);
+	const uint8_t seen = c->seen;
+
+	if ((seen & me) == 0) {
+		c->seen = seen | me;
+		c->clk[wsim->me].read = 0;
+		c->clk[wsim->me].any = 0;
+		c->clk[wsim->me].store = 0;
+	}
+	return (seen & ~me) != 0;
+}
+
 static void
 access_plain(
     struct wsim_cell *c, bool write, uintptr_t a, void *pc, const char *what)
 {
-	const uint8_t me = (uint8_t)(1u << wsim->me);
-	const uint32_t now = wsim_me()->cur.vc[wsim->me];
+	const int32_t now = wsim_me()->cur.vc[wsim->me];
 
-	if ((c->seen & ~me) != 0) {
+	if (visit(c)) {
 		check_write(c, what, a, pc);
 		if (write) {
-			check_all(c->rclk, what, "a plain load", a, pc, c->rpc);
-			check_all(
-			    c->aclk, what, "an atomic access", a, pc, c->apc);
+			check_all(c, READS, what, a, pc);
+			check_all(c, ATOMICS, what, a, pc);
 		} else {
-			check_all(
-			    c->awclk, what, "an atomic store", a, pc, c->apc);
+			check_all(c, STORES, what, a, pc);
 		}
 	}
-	c->seen |= me;
 	if (!write) {
-		c->rclk[wsim->me] = now;
+		c->clk[wsim->me].read = now;
 		c->rpc = pc;
 		return;
 	}
@@ -205,6 +242,20 @@ access_plain(
 		wsim->loc[c->loc - 1].dirty = true;
 }
 
+/* Is it a store to a whole block that nobody has seen yet? */
+static bool
+fills_new_block(uintptr_t a, size_t size)
+{
+	const unsigned i = size > 64 && in_heap(a) ? block_of(a) : 0;
+	struct wsim_block *b = &wsim->block[i - 1];
+
+	if (i == 0 || b->touched || b->freed || b->owner != wsim->me ||
+	    (uintptr_t)b->p != a || size != b->size)
+		return false;
+	b->clk = wsim_me()->cur.vc[wsim->me];
+	return true;
+}
+
 void
 wsim_plain(uintptr_t a, size_t size, bool write, void *pc)
 {
@@ -213,8 +264,11 @@ wsim_plain(uintptr_t a, size_t size, bool write, void *pc)
 
 	if (!wsim_on_stack(a) && (wsim_rnd() & 3) == 0)
 		wsim_point();
+	if (write && fills_new_block(a, size))
+		return;
 	while ((c = next_cell(&w)) != NULL) {
-		check_block(c, a, pc);
+		if (c->bad)
+			bad(a, pc);
 		access_plain(
 		    c, write, a, pc, write ? "a plain store" : "a plain load");
 	}
@@ -229,26 +283,24 @@ struct wsim_cell *
 wsim_shadow_atomic(uintptr_t a, unsigned size, bool write, void *pc)
 {
 	const char *what = write ? "an atomic store" : "an atomic load";
-	const uint32_t now = wsim_me()->cur.vc[wsim->me];
-	const uint8_t me = (uint8_t)(1u << wsim->me);
+	const int32_t now = wsim_me()->cur.vc[wsim->me];
 	struct walk w = {.at = a, .end = a + size};
 	struct wsim_cell *c, *first = NULL;
 
 	while ((c = next_cell(&w)) != NULL) {
 		if (first == NULL)
 			first = c;
-		check_block(c, a, pc);
-		if ((c->seen & ~me) != 0) {
+		if (c->bad)
+			bad(a, pc);
+		if (visit(c)) {
 			check_write(c, what, a, pc);
 			if (write)
-				check_all(c->rclk, what, "a plain load", a, pc,
-				    c->rpc);
+				check_all(c, READS, what, a, pc);
 		}
-		c->seen |= me;
-		c->aclk[wsim->me] = now;
+		c->clk[wsim->me].any = now;
 		c->apc = pc;
 		if (write)
-			c->awclk[wsim->me] = now;
+			c->clk[wsim->me].store = now;
 	}
 	if (first == NULL && write)
 		wsim_fail_at(WSIM_MISUSE, a, pc, -1, NULL,
@@ -283,7 +335,9 @@ wsim_alloc(size_t size, size_t align, void *pc)
 	b = &wsim->block[wsim->nblocks++];
 	b->p = wsim->heap + at;
 	b->size = size > 0 ? size : 1;
-	b->freed = false;
+	b->freed = b->touched = false;
+	b->owner = wsim->me;
+	b->clk = wsim_me()->cur.vc[wsim->me];
 	b->pc = pc;
 	wsim->brk = (at + b->size + 3) & ~(size_t)3;
 	__real_memset(b->p, 0x5a, b->size);
@@ -309,22 +363,23 @@ wsim_block_size(const void *p)
 	return b == NULL ? 0 : b->size;
 }
 
-/* The cells of a block that were accessed in this execution: free is a store
- * to each. */
+/* Free is a store to all that was accessed; the rest is noticed by its block. */
 static void
 check_free(const struct wsim_block *b, void *pc)
 {
 	const uintptr_t base = (uintptr_t)b->p;
 
-	for (uintptr_t a = base; a < base + b->size; a += 4) {
+	for (uintptr_t a = base; b->touched && a < base + b->size; a += 4) {
 		const size_t k = (a - (uintptr_t)wsim->arena) / 4;
 		struct walk w = {.at = a, .end = a + 4};
 		struct wsim_cell *c;
 
 		if (wsim->arena_cells[k].gen != wsim->gen)
 			continue;
-		while ((c = next_cell(&w)) != NULL)
+		while ((c = next_cell(&w)) != NULL) {
 			access_plain(c, true, a, pc, freeing);
+			c->bad = true;
+		}
 	}
 }
 

@@ -35,15 +35,17 @@ __extension__ typedef unsigned __int128 wsim_word;
  */
 struct wsim_view {
 	unsigned n; /* ts known; those after it are 0 */
-	uint32_t vc[WSIM_FIBRES];
-	uint32_t ts[WSIM_LOCS];
+	bool any;   /* false: n and vc are all 0, too */
+	int32_t vc[WSIM_FIBRES];
+	int32_t ts[WSIM_LOCS];
 };
 
 /* One store to a location, with what a reader that acquires learns. */
 struct wsim_msg {
 	wsim_word val;
-	uint32_t ts; /* grows along the list, with gaps */
-	bool rmw;    /* nothing may come between it and the one before */
+	int32_t ts; /* grows along the list, with gaps */
+	bool rmw;   /* nothing may come between it and the one before */
+	int8_t by;  /* fibre whose whole view this is, -1: it is less or more */
 	struct wsim_view view;
 };
 
@@ -52,8 +54,8 @@ struct wsim_loc {
 	uintptr_t addr;
 	unsigned size;
 	uint32_t n;
-	bool dirty;     /* a plain store came after the newest */
-	uint32_t floor; /* no older one can be read any more */
+	bool dirty;    /* a plain store came after the newest */
+	int32_t floor; /* no older one can be read any more */
 	struct wsim_msg m[WSIM_MSGS];
 };
 
@@ -62,21 +64,28 @@ struct wsim_cell {
 	uint32_t gen;   /* the execution that this is about */
 	uint16_t split; /* 0, or where the cells of its bytes are */
 	uint16_t loc;   /* 0, or its location + 1 */
-	uint16_t block; /* 0, or its heap block + 1 */
-	uint8_t seen;   /* bit per fibre that was here */
+	bool bad;       /* freed, or heap outside blocks */
+	uint8_t seen;   /* bit per fibre that was here; for others clk is 0 */
 	int8_t writer;  /* of the last plain store, -1: none */
-	uint32_t wclk;
+	int32_t wclk;
 	void *wpc, *rpc, *apc;
-	uint32_t rclk[WSIM_FIBRES];  /* last plain load */
-	uint32_t aclk[WSIM_FIBRES];  /* last atomic access */
-	uint32_t awclk[WSIM_FIBRES]; /* last atomic store */
+	struct {
+		int32_t read;  /* last plain load */
+		int32_t any;   /* last atomic access */
+		int32_t store; /* last atomic store */
+	} clk[WSIM_FIBRES];
 };
 
+/*
+ * Words of a block that have no cell yet were stored to by its owner at clk:
+ * when it allocated the block, or when it filled all of it after that.
+ */
 struct wsim_block {
 	char *p;
 	size_t size;
-	bool freed;
-	int freer;
+	bool freed, touched; /* some word has a cell */
+	int owner, freer;
+	int32_t clk;
 	void *pc, *free_pc;
 };
 
@@ -154,6 +163,7 @@ struct wsim {
 	uint32_t gen;
 	uint64_t rng;
 	unsigned steps, max_steps, estimate;
+	unsigned ready, asleep; /* fibres as bits */
 	/* the schedule */
 	bool pct;
 	int nchanges, low;
