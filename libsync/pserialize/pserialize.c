@@ -80,8 +80,11 @@ pserialize_read_enter_slow(void)
 		pserialize_registry_join();
 	/* relaxed: only this thread writes its word. */
 	v = sync_load_relaxed(&self->word);
-	if ((v & PSERIALIZE_ACTIVE) != 0)
+	if ((v & PSERIALIZE_ACTIVE) != 0) {
+		/* A handler may be between the two lines below. */
+		sync_fence_full();
 		return v;
+	}
 	/* SECTION release: pairs with the acquire in scan and step. */
 	sync_store_release(&self->word, v + PSERIALIZE_ACTIVE);
 	if ((v & PSERIALIZE_SLOW) != 0)
