@@ -12,6 +12,10 @@
  *                        add, same shard  add, other  read, sum  destroy
  *   add, same shard             X             -           -         X
  *   read, sum                   -             -           -         X
+ *   add_sig                    X *            -           -         X
+ *
+ *   * to the same counter; with itself it may run anywhere, also in a signal
+ *     handler.
  */
 
 #include <stddef.h>
@@ -74,6 +78,22 @@ percpu_counters_add(
 
 	/* relaxed: only we, the owner, write it; a count orders nothing. */
 	sync_store_relaxed(&cell->n, sync_load_relaxed(&cell->n) + n);
+}
+
+/*
+ * Add n to counter idx of shard, from the owner and from signal handlers that
+ * interrupt it: costs an atomic operation.  All that is added to this counter
+ * of this shard must be added by this function, as percpu_counters_add() would
+ * overwrite what a handler adds between its load and its store.
+ * Context: any thread, signal handlers too; never sleeps; wait-free.
+ * Order:   none.
+ */
+static inline void
+percpu_counters_add_sig(
+    struct percpu_counters *c, unsigned shard, unsigned idx, uint64_t n)
+{
+	/* relaxed: a count orders nothing. */
+	sync_fetch_add_relaxed(&percpu_counters_at(c, shard, idx)->n, n);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include "libsync/percpu/counters.h"
 #include "tests/stress.h"
@@ -111,4 +112,47 @@ Test(percpu_counters, stress_sum_is_monotonic_and_exact_at_the_end,
 	cr_assert_eq(percpu_counters_sum(c, 2), (0 + 1 + 2) * rounds);
 	for (unsigned s = 0; s < SHARDS; s++)
 		pthread_join(t[s], NULL);
+}
+
+static SYNC_ATOMIC(unsigned long) handled;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	/* relaxed: of this thread and its handlers. */
+	sync_fetch_add_relaxed(&handled, 1);
+	percpu_counters_add_sig(c, 0, 3, 1);
+}
+
+static void *
+shooter(void *arg)
+{
+	/* acquire: nothing; the owner's end need not be seen at once. */
+	while (sync_load_acquire(&running) > 0) {
+		pthread_kill(*(pthread_t *)arg, SIGUSR1);
+		sched_yield();
+	}
+	return NULL;
+}
+
+Test(percpu_counters, stress_add_sig_loses_nothing_to_a_handler, .timeout = 60)
+{
+	const struct sigaction sa = {.sa_handler = on_signal};
+	pthread_t self = pthread_self(), t;
+	unsigned long adds = 0;
+
+	rounds = stress_n(200000);
+	sync_init(&running, 1);
+	cr_assert_eq(sigaction(SIGUSR1, &sa, NULL), 0);
+	cr_assert_eq(pthread_create(&t, NULL, shooter, &self), 0);
+	/* relaxed: of this thread and its handlers. */
+	for (; adds < rounds || sync_load_relaxed(&handled) < 100; adds++)
+		percpu_counters_add_sig(c, 0, 3, 1);
+	/* release: the shooter may end. */
+	sync_fetch_sub_release(&running, 1);
+	pthread_join(t, NULL);
+	cr_assert_eq(percpu_counters_read(c, 0, 3),
+	    /* relaxed: as above. */
+	    adds + sync_load_relaxed(&handled));
 }
