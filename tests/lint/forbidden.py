@@ -20,7 +20,8 @@ IN_CODE = [
      "sanitizer annotation", ORDERED + ("tests/tsan/", "tests/wsim/")),
     (r"\b(?:__atomic_)?(?:thread|signal)_fence\(", "free fence",
      ORDERED + ("tests/wsim/",)),
-    (r"\btypedef\s+(?:struct|union)\b", "struct typedef", ()),
+    (r"\btypedef\s+(?:struct|union)\b", "struct typedef",
+     ("libsync/compat/",)),
     (r"^#\s*pragma\s+once\b", "guard by pragma", ()),
 ]
 IN_TEXT = [
