@@ -6,10 +6,10 @@
  *
  * Invariants
  *   I1  Following next from head.lo visits the nodes from top to bottom.
- *   I2  head.hi is never the same twice: every change adds one, taking all
- *       nodes too.
- * So an exchange by pop succeeds only if nothing was pushed or popped since it
- * loaded head; then the next that it read is that of the node on top.
+ *   I2  head.hi counts the changes that take nodes, those that take all too.
+ * So an exchange by pop succeeds only if nothing was popped since it loaded
+ * head, and then the same node on top means that nothing was pushed either:
+ * the next that it read is that of the node on top.
  *
  * Linearization: the exchange of head; an empty pop, the load of head.lo.
  *
@@ -40,9 +40,9 @@ top(struct sync_pair_value head)
 }
 
 static struct sync_pair_value
-head_next(struct sync_pair_value head, const struct lfqueue_stack_node *node)
+head_pushed(struct sync_pair_value head, const struct lfqueue_stack_node *node)
 {
-	return (struct sync_pair_value){(uintptr_t)node, head.hi + 1};
+	return (struct sync_pair_value){(uintptr_t)node, head.hi};
 }
 
 static struct sync_pair_value
@@ -87,7 +87,8 @@ lfqueue_stack_push_all(struct lfqueue_stack *s,
 		sync_store_relaxed(&last->next, top(head));
 		SYNC_POINT("stack_push");
 		/* HEAD acq_rel: pairs with every load and exchange of it. */
-		if (sync_cas16_acq_rel(&s->head, &head, head_next(head, first)))
+		if (sync_cas16_acq_rel(
+			&s->head, &head, head_pushed(head, first)))
 			return;
 		back_off(&failed);
 	}
@@ -103,16 +104,18 @@ struct lfqueue_stack_node *
 lfqueue_stack_pop(struct lfqueue_stack *s)
 {
 	const uint64_t section = pserialize_read_enter();
-	struct sync_pair_value head = head_load(s);
+	struct sync_pair_value head = head_load(s), want;
 	struct lfqueue_stack_node *node, *next;
 	unsigned failed = 0;
 
 	while ((node = top(head)) != NULL) {
 		/* relaxed: HEAD brought it, if node is still on top. */
 		next = sync_load_relaxed(&node->next);
+		want.lo = (uintptr_t)next;
+		want.hi = head.hi + 1;
 		SYNC_POINT("stack_pop");
 		/* HEAD acq_rel: pairs with every load and exchange of it. */
-		if (sync_cas16_acq_rel(&s->head, &head, head_next(head, next)))
+		if (sync_cas16_acq_rel(&s->head, &head, want))
 			break;
 		back_off(&failed);
 	}
@@ -123,14 +126,15 @@ lfqueue_stack_pop(struct lfqueue_stack *s)
 struct lfqueue_stack_node *
 lfqueue_stack_pop_all(struct lfqueue_stack *s)
 {
-	struct sync_pair_value head = head_load(s);
+	struct sync_pair_value head = head_load(s), want;
 	struct lfqueue_stack_node *node;
 	unsigned failed = 0;
 
 	while ((node = top(head)) != NULL) {
+		want = (struct sync_pair_value){0, head.hi + 1};
 		SYNC_POINT("stack_pop_all");
 		/* HEAD acq_rel: pairs with every load and exchange of it. */
-		if (sync_cas16_acq_rel(&s->head, &head, head_next(head, NULL)))
+		if (sync_cas16_acq_rel(&s->head, &head, want))
 			break;
 		back_off(&failed);
 	}

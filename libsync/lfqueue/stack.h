@@ -35,7 +35,7 @@ struct lfqueue_stack_node {
 
 /* Private, here only so that callers can embed it.  [a] atomic */
 struct lfqueue_stack {
-	struct sync_pair head; /* [a] top node, count of the changes */
+	struct sync_pair head; /* [a] top node, count of takings */
 };
 
 /*
