@@ -120,16 +120,16 @@ room_for(struct lfqueue_mpmc *q, size_t tail, size_t n)
 }
 
 INLINE bool
-tail_move(struct lfqueue_mpmc *q, size_t *tail, size_t n)
+tail_move(struct lfqueue_mpmc *q, size_t *tail, size_t to)
 {
 	if ((q->flags & LFQUEUE_MPMC_ONE_PRODUCER) != 0) {
 		/* TAIL release: pairs with the acquires in pop. */
-		sync_store_release(&q->tail, *tail + n);
+		sync_store_release(&q->tail, to);
 		return true;
 	}
 	SYNC_POINT("mpmc_push");
 	/* TAIL release: pairs with the acquires in pop. */
-	return sync_cas_release(&q->tail, tail, *tail + n);
+	return sync_cas_release(&q->tail, tail, to);
 }
 
 INLINE size_t
@@ -147,7 +147,7 @@ push(struct lfqueue_mpmc *q, void *const items[], size_t n)
 		     k++)
 			continue;
 		if (k > 0) {
-			if (tail_move(q, &tail, k))
+			if (tail_move(q, &tail, tail + k))
 				break;
 			continue;
 		}
@@ -189,16 +189,16 @@ filled_of(struct lfqueue_mpmc *q, size_t head, size_t n)
 }
 
 INLINE bool
-head_move(struct lfqueue_mpmc *q, size_t *head, size_t n)
+head_move(struct lfqueue_mpmc *q, size_t *head, size_t to)
 {
 	if ((q->flags & LFQUEUE_MPMC_ONE_CONSUMER) != 0) {
 		/* HEAD release: pairs with the acquires in push. */
-		sync_store_release(&q->head, *head + n);
+		sync_store_release(&q->head, to);
 		return true;
 	}
 	SYNC_POINT("mpmc_pop");
 	/* HEAD release: pairs with the acquires in push. */
-	return sync_cas_release(&q->head, head, *head + n);
+	return sync_cas_release(&q->head, head, to);
 }
 
 INLINE size_t
@@ -218,7 +218,7 @@ pop(struct lfqueue_mpmc *q, void *items[], size_t n)
 				break;
 		}
 		if (k > 0) {
-			if (head_move(q, &head, k))
+			if (head_move(q, &head, head + k))
 				break;
 			continue;
 		}

@@ -211,7 +211,7 @@ exhausted(const struct segment *s)
 	const size_t got = sync_load_acquire(&s->got);
 
 	/* relaxed: got brought one that is new enough (GOT). */
-	return got >= SEGMENT || got >= sync_load_acquire(&s->put);
+	return got >= SEGMENT || got >= sync_load_relaxed(&s->put);
 }
 
 void *
