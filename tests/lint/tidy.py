@@ -22,13 +22,15 @@ PRODUCT = ("libsync", "stack", "drivers", "apps")
 
 
 def files(build, top):
-    """{path: compile command}; a library's file is compiled for each library"""
+    """{path: entry of the database}: tests and shared libraries compile a file
+    once more, which would be looked at once more."""
     found = {}
     for c in json.loads((build / "compile_commands.json").read_text()):
         path = pathlib.Path(c["directory"], c["file"]).resolve()
         if path.suffix == ".c" and path.is_relative_to(top) and \
-                path.relative_to(top).parts[0] in PRODUCT:
-            found.setdefault(path, c["command"])
+                path.relative_to(top).parts[0] in PRODUCT and \
+                not c["output"].startswith("tests/"):
+            found.setdefault(path, c)
     return sorted(found.items())
 
 
@@ -46,13 +48,14 @@ def fingerprint(build, command, config):
     return hashlib.sha256(config + text.stdout).hexdigest()
 
 
-def tidy(build, path, command, config):
+def tidy(build, path, entry, config):
     """What clang-tidy says, or an empty string."""
-    known = fingerprint(build, command, config)
+    known = fingerprint(build, entry["command"], config)
     clean = build / "tidy-clean" / (known or "none")
     if known and clean.exists():
         return ""
-    run = subprocess.run(["clang-tidy", "--quiet", "-p", str(build), str(path)],
+    run = subprocess.run(["clang-tidy", "--quiet", "-p",
+                          str(build / "tidy-clean"), str(path)],
                          capture_output=True, text=True, check=False)
     said = run.stdout + re.sub(
         r"^\d+ warnings? (?:and \d+ errors? )?generated\.\n", "", run.stderr,
@@ -71,6 +74,8 @@ def main():
     config = b"".join(p.read_bytes() for p in sorted(top.glob(".clang-tidy"))
                       + sorted(top.glob("*/.clang-tidy")))
     work = files(build, top)
+    (build / "tidy-clean" / "compile_commands.json").write_text(
+        json.dumps([entry for _, entry in work]))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda w: tidy(build, *w, config), work)
         for (path, _), said in zip(work, results):
