@@ -9,6 +9,19 @@ extern const struct bench bench_lfqueue[];
 extern const struct bench bench_percpu[];
 extern const struct bench bench_psref[];
 extern const struct bench bench_radix_lf[];
+extern const struct bench bench_demux[];
+#ifdef BENCH_CK
+extern const struct bench bench_demux_ck[];
+#endif
+#ifdef BENCH_DPDK
+extern const struct bench bench_demux_dpdk[];
+#endif
+#ifdef BENCH_TBB
+extern const struct bench bench_demux_tbb[];
+#endif
+#ifdef BENCH_URCU
+extern const struct bench bench_demux_urcu[];
+#endif
 #ifdef BENCH_URCU
 extern const struct bench bench_pserialize_urcu[];
 #endif
@@ -24,5 +37,18 @@ const struct bench *const bench_table[] = {
     bench_percpu,
     bench_psref,
     bench_radix_lf,
+    bench_demux,
+#ifdef BENCH_CK
+    bench_demux_ck,
+#endif
+#ifdef BENCH_DPDK
+    bench_demux_dpdk,
+#endif
+#ifdef BENCH_TBB
+    bench_demux_tbb,
+#endif
+#ifdef BENCH_URCU
+    bench_demux_urcu,
+#endif
     NULL,
 };

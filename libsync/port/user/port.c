@@ -18,11 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "libsync/base/assert.h"
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 void
 port_mask_block(struct port_mask *saved)
@@ -61,12 +64,17 @@ port_fork_hooks(
 void *
 port_alloc(size_t size)
 {
+	const size_t align = size < HUGE_PAGE ? SYNC_CACHELINE : HUGE_PAGE;
 	void *p;
 
 	size = SYNC_ROUNDUP(size, SYNC_CACHELINE);
-	p = aligned_alloc(SYNC_CACHELINE, size);
-	if (p != NULL)
-		memset(p, 0, size);
+	p = aligned_alloc(align, size);
+	if (p == NULL)
+		return NULL;
+	/* A wish: tables looked up at random want few pages. */
+	if (align == HUGE_PAGE)
+		(void)madvise(p, size, MADV_HUGEPAGE);
+	memset(p, 0, size);
 	return p;
 }
 
