@@ -43,6 +43,10 @@ netbsd_localcount_drain(
 	mutex_enter(interlock);
 }
 
+/* With -Dsymbol_prefix they are macros already. */
+#undef localcount_init
+#undef localcount_release
+#undef localcount_drain
 #define localcount_init(lc) netbsd_localcount_init(lc)
 #define localcount_release(lc, cv, interlock) \
 	netbsd_localcount_release(lc, cv, interlock)

@@ -6,7 +6,7 @@
 /*
  * pserialize(9) on libsync/pserialize.  Where both give a function the same
  * name, the name means NetBSD's from here on; (pserialize_perform)() in
- * parentheses is still libsync's.
+ * parentheses is still libsync's, unless that was built with a prefix.
  *
  * A section delays the grace periods of every pserialize_t, as in NetBSD.
  */
@@ -65,6 +65,10 @@ netbsd_perform(pserialize_t psz)
 	(pserialize_perform)();
 }
 
+/* With -Dsymbol_prefix they are macros already. */
+#undef pserialize_read_enter
+#undef pserialize_read_exit
+#undef pserialize_perform
 #define pserialize_read_enter() netbsd_read_enter()
 #define pserialize_read_exit(s) netbsd_read_exit(s)
 #define pserialize_perform(psz) netbsd_perform(psz)

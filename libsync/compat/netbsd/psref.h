@@ -46,7 +46,10 @@ netbsd_psref_class_create(const char *name, int ipl)
 	return cl;
 }
 
+/* With -Dsymbol_prefix they are macros already. */
+#undef psref_class_create
 #undef psref_acquire
+#undef psref_release
 #define psref_class_create(name, ipl) netbsd_psref_class_create(name, ipl)
 #define psref_acquire(ref, t, cl) \
 	psref_acquire_at(ref, netbsd_psref_target(t), cl, PSREF_SITE)
