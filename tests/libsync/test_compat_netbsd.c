@@ -10,6 +10,7 @@
 #include <sys/condvar.h>
 #include <sys/localcount.h>
 #include <sys/mutex.h>
+#include <sys/pcq.h>
 #include <sys/pserialize.h>
 #include <sys/pslist.h>
 #include <sys/psref.h>
@@ -354,4 +355,22 @@ Test(compat_netbsd, atomic_queue_has_either_end)
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(atomic_qpop(&q), &job[i]);
 	cr_assert_null(atomic_qpeek(&q));
+}
+
+Test(compat_netbsd, pcq_holds_as_many_as_asked_for)
+{
+	pcq_t *pcq = pcq_create(3, KM_SLEEP);
+	int item[4];
+
+	cr_assert_eq(pcq_maxitems(pcq), 3);
+	cr_assert_null(pcq_peek(pcq));
+	cr_assert_null(pcq_get(pcq));
+	for (int i = 0; i < 3; i++)
+		cr_assert(pcq_put(pcq, &item[i]));
+	cr_assert_not(pcq_put(pcq, &item[3]));
+	cr_assert_eq(pcq_peek(pcq), &item[0]);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(pcq_get(pcq), &item[i]);
+	cr_assert_null(pcq_get(pcq));
+	pcq_destroy(pcq);
 }
