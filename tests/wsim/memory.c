@@ -13,7 +13,8 @@
  * The total order of sequentially consistent operations is that of execution.
  * The view sc holds, for each word, the newest store that such an access of
  * the word has made or read, and all that a fibre knew at such a fence.  An
- * access respects it for its own word, a fence for all.
+ * access respects it for its own word, a fence for all.  None of this makes
+ * plain accesses happen before others.
  *
  * Words that are only loaded need no list, and get none.
  */
@@ -55,6 +56,17 @@ wsim_view_join(struct wsim_view *d, const struct wsim_view *s)
 		d->n = s->n;
 	for (int i = 0; i < WSIM_FIBRES; i++)
 		d->vc[i] = d->vc[i] > s->vc[i] ? d->vc[i] : s->vc[i];
+	d->any = true;
+}
+
+/* What a fence orders: stores, not the plain accesses before them. */
+static void
+join_stores(struct wsim_view *d, const struct wsim_view *s)
+{
+	while (d->n < s->n)
+		d->ts[d->n++] = 0;
+	for (unsigned i = 0; i < s->n; i++)
+		d->ts[i] = d->ts[i] > s->ts[i] ? d->ts[i] : s->ts[i];
 	d->any = true;
 }
 
@@ -359,8 +371,8 @@ static void
 sc_fence(struct wsim_fibre *f)
 {
 	wsim_view_join(&f->cur, &f->acq);
-	wsim_view_join(&f->cur, &wsim->sc);
-	wsim_view_copy(&wsim->sc, &f->cur);
+	join_stores(&f->cur, &wsim->sc);
+	join_stores(&wsim->sc, &f->cur);
 	wsim_view_copy(&f->rel, &f->cur);
 	f->cur.vc[f - wsim->fibre]++;
 }

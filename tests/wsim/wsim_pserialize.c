@@ -182,6 +182,61 @@ WSIM_TEST(polls_find_the_end)
 	wsim_join_all();
 }
 
+static SYNC_ATOMIC(bool) freed;
+
+static void *
+advance(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		(void)pserialize_poll_advance();
+		wsim_yield();
+		/* relaxed: orders nothing, as the poll is to. */
+		if (sync_load_relaxed(&freed))
+			return NULL;
+	}
+}
+
+static void *
+perform_twice(void *arg)
+{
+	(void)arg;
+	pserialize_perform();
+	pserialize_perform();
+	return NULL;
+}
+
+/* The poll alone orders the readers' loads before the free. */
+static void
+poll_only(void *(*worker)(void *), int sections)
+{
+	struct object *old;
+	uint64_t gp;
+
+	sync_init(&shared.now, make(1));
+	(void)wsim_spawn(read_n, &sections);
+	(void)wsim_spawn(worker, NULL);
+	old = replace(make(2));
+	gp = pserialize_poll_start();
+	for (int i = 0; i < 20 && !pserialize_poll(gp); i++)
+		wsim_yield();
+	if (pserialize_poll(gp))
+		free(old);
+	/* relaxed: see advance. */
+	sync_store_relaxed(&freed, true);
+	wsim_join_all();
+}
+
+WSIM_TEST(poll_sees_what_another_advanced)
+{
+	poll_only(advance, 1);
+}
+
+WSIM_TEST(poll_sees_what_another_performed)
+{
+	poll_only(perform_twice, 1);
+}
+
 static void *
 churn(void *arg)
 {

@@ -115,6 +115,32 @@ WSIM_TEST(slot_is_used_again)
 	wsim_join_all();
 }
 
+static struct psref_target other;
+
+static void *
+hold_two(void *arg)
+{
+	struct psref ref;
+
+	(void)hold(arg);
+	psref_acquire(&ref, &other, class);
+	psref_release(&ref, &other, class);
+	return NULL;
+}
+
+/* The drain sees the slot with another target: the release came before. */
+WSIM_TEST(slot_is_used_for_another_target)
+{
+	struct item *i;
+
+	start();
+	psref_target_init(&other, class);
+	i = add(1);
+	(void)wsim_spawn(hold_two, NULL);
+	destroy(i);
+	wsim_join_all();
+}
+
 static void *
 hold_copy(void *arg)
 {
@@ -140,6 +166,35 @@ WSIM_TEST(copies_are_found)
 	start();
 	i = add(1);
 	(void)wsim_spawn(hold_copy, NULL);
+	destroy(i);
+	wsim_join_all();
+}
+
+static void *
+look_after_release(void *arg)
+{
+	struct psref ref;
+	struct item *i = hold_first(&ref);
+	uint64_t s;
+
+	(void)arg;
+	if (i == NULL)
+		return NULL;
+	s = pserialize_read_enter();
+	psref_release(&ref, &i->target, class);
+	wsim_assert(i->value == 1);
+	pserialize_read_exit(s);
+	return NULL;
+}
+
+/* Why a drain ends with a grace period. */
+WSIM_TEST(target_stays_until_the_section_of_its_release_ends)
+{
+	struct item *i;
+
+	start();
+	i = add(1);
+	(void)wsim_spawn(look_after_release, NULL);
 	destroy(i);
 	wsim_join_all();
 }
