@@ -190,7 +190,8 @@ void hazard_retire(
  * Call back now for all objects of this thread, and of threads that have
  * ended, that nobody protects.
  * Context: any thread, not a signal handler, not a callback; lock-free.
- * Returns: how many objects of this thread are still protected.
+ * Returns: how many objects of this thread are left, because they are protected
+ *          or were retired by callbacks just now.
  */
 uint32_t hazard_reclaim(void);
 

@@ -76,9 +76,10 @@ static struct {
 	struct port_mutex mutex;
 	struct localcount_chunk *first; /* [m] */
 	uint32_t shards;                /* [m] taken, one bit each */
+	SYNC_ATOMIC(unsigned) top;      /* [a][m] above all ever taken */
 	struct port_exit exit_hook;     /* [c] */
 	struct port_event bell;         /* [a] rung when a total gets zero */
-} lcs = {.mutex = PORT_MUTEX_INIT, .shards = 1u << SHARED};
+} lcs = {.mutex = PORT_MUTEX_INIT, .shards = 1u << SHARED, .top = {SHARED + 1}};
 
 _Static_assert(SHARDS <= 32, "a bit for each shard");
 
@@ -133,6 +134,10 @@ shard_take(void)
 		if ((lcs.shards & (1u << i)) == 0)
 			mine = i;
 	lcs.shards |= 1u << mine;
+	/* relaxed: under the mutex. */
+	if (mine >= sync_load_relaxed(&lcs.top))
+		/* relaxed: who sums waits for who counts with it. */
+		sync_store_relaxed(&lcs.top, mine + 1);
 	port_exit_arm(&lcs.exit_hook, &shard);
 	port_mutex_unlock(&lcs.mutex);
 	shard = mine;
@@ -225,9 +230,11 @@ localcount_release(struct localcount *lc)
 static uint64_t
 cells_sum(const struct localcount *lc)
 {
+	/* relaxed: the caller waited for who counted. */
+	const unsigned top = sync_load_relaxed(&lcs.top);
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < SHARDS; i++)
+	for (unsigned i = 0; i < top; i++)
 		/* relaxed: the caller waited for who counted. */
 		sum += sync_load_relaxed(&lc->cells[i * PER_CHUNK].n);
 	return sum;
@@ -236,7 +243,10 @@ cells_sum(const struct localcount *lc)
 static void
 cells_clear(struct localcount *lc)
 {
-	for (unsigned i = 0; i < SHARDS; i++)
+	/* relaxed: as in cells_sum. */
+	const unsigned top = sync_load_relaxed(&lcs.top);
+
+	for (unsigned i = 0; i < top; i++)
 		/* relaxed: as above; STATE or the mutex hands it on. */
 		sync_store_relaxed(&lc->cells[i * PER_CHUNK].n, 0);
 }
@@ -333,9 +343,10 @@ localcount_fini(struct localcount *lc)
 	const size_t place = (size_t)(lc->cells - &c->cells[0][0]);
 
 	/* relaxed: lc is ours. */
-	SYNC_REQUIRE(
-	    sync_load_relaxed(&lc->state) == DRAINED || cells_sum(lc) == 0);
-	cells_clear(lc);
+	if (sync_load_relaxed(&lc->state) != DRAINED) {
+		SYNC_REQUIRE(cells_sum(lc) == 0);
+		cells_clear(lc);
+	}
 	lc->cells = NULL;
 	lc->chunk = NULL;
 	port_mutex_lock(&lcs.mutex);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "libsync/pserialize/pserialize.h"
 #include "libsync/psref/psref.h"
@@ -102,4 +104,63 @@ Test(psref_nomem, destroy_waits_for_it)
 	cr_assert_not(gate_is_open(&destroyed, 1));
 	psref_release(&a, &target, cl);
 	pthread_join(t, NULL);
+}
+
+static void *
+releaser(void *arg)
+{
+	psref_release(arg, &target, cl);
+	return NULL;
+}
+
+Test(psref_nomem, reference_is_handed_off)
+{
+	struct psref a, b;
+	pthread_t t, r;
+
+	acquire(&a);
+	acquire(&b);
+	psref_handoff(&a, cl);
+	cr_assert(psref_held(&target, cl));
+	psref_release(&b, &target, cl);
+	cr_assert_not(psref_held(&target, cl));
+	cr_assert_eq(pthread_create(&t, NULL, destroyer, NULL), 0);
+	gate_linger();
+	cr_assert_not(gate_is_open(&destroyed, 1));
+	cr_assert_eq(pthread_create(&r, NULL, releaser, &a), 0);
+	pthread_join(r, NULL);
+	pthread_join(t, NULL);
+}
+
+static struct gate holding, go;
+
+static void *
+holder(void *arg)
+{
+	acquire(arg);
+	gate_open(&holding, 1);
+	gate_wait(&go, 1);
+	psref_release(arg, &target, cl);
+	return NULL;
+}
+
+/* A count would outlive the holder in the child. */
+Test(psref_nomem, child_forgets_what_others_hold)
+{
+	struct psref ref;
+	pthread_t h;
+	int status;
+	pid_t pid;
+
+	cr_assert_eq(pthread_create(&h, NULL, holder, &ref), 0);
+	gate_wait(&holding, 1);
+	pid = fork();
+	if (pid == 0) {
+		psref_target_destroy(&target, cl);
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+	gate_open(&go, 1);
+	pthread_join(h, NULL);
 }
