@@ -59,7 +59,7 @@
 #define SLOTS   7
 #define BATCH   64
 #define BUCKETS 64
-#define TRIES   8
+#define TRIES   2
 
 #define SLEEP_MIN_NS 10000u
 #define SLEEP_MAX_NS 1000000u

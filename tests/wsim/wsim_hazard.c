@@ -133,7 +133,7 @@ busy_mover(void *arg)
 
 WSIM_TEST(object_that_moves_all_the_time_is_kept)
 {
-	int times = 10;
+	int times = 5;
 
 	hazard_publish(&shared, make(1));
 	(void)wsim_spawn(busy_mover, &times);
@@ -191,6 +191,29 @@ WSIM_TEST(cohort_is_gone_at_its_end)
 	/* relaxed: nobody retires any more. */
 	wsim_assert(sync_load_relaxed(&cohort.first) == NULL);
 	wsim_join(r);
+}
+
+static void *
+retire_one(void *arg)
+{
+	hazard_retire(&((struct object *)arg)->head, arg, destroy);
+	return NULL;
+}
+
+WSIM_TEST(what_an_ended_thread_left_is_freed)
+{
+	struct object *o = make(1);
+	struct hazard h;
+	int t;
+
+	place(&h);
+	hazard_set(&h, o);
+	t = wsim_spawn(retire_one, o);
+	(void)hazard_reclaim();
+	wsim_assert(o->value == 1);
+	wsim_join(t);
+	hazard_fini(&h);
+	wsim_assert(hazard_reclaim() == 0);
 }
 
 WSIM_MUST_FAIL(freed_without_a_look, WSIM_UAF)
