@@ -120,8 +120,7 @@ void percpu_pool_free_slabs(struct percpu_pool *p);
 
 /* Threads (pool_local.c). */
 
-extern __thread struct percpu_pool_local percpu_pool_self
-    __attribute__((tls_model("initial-exec")));
+extern PORT_THREAD_LOCAL struct percpu_pool_local percpu_pool_self;
 
 /* The calling thread's cache, or NULL. */
 static inline struct percpu_pool_cache *

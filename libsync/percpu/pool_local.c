@@ -20,8 +20,7 @@
 
 #define STEP 8U /* entries that an array grows by */
 
-__thread struct percpu_pool_local percpu_pool_self
-    __attribute__((tls_model("initial-exec")));
+PORT_THREAD_LOCAL struct percpu_pool_local percpu_pool_self;
 
 /* [r] under the mutex  [c] constant after start */
 static struct {
