@@ -25,7 +25,7 @@ nothing(struct pserialize_head *head)
 static void
 wait_once(void)
 {
-	static struct pserialize_head head;
+	struct pserialize_head head;
 
 	pserialize_perform();
 	pserialize_call(&head, nothing);
