@@ -193,7 +193,8 @@ demux_lookup_chain(const struct demux *d, const struct demux_bucket *b,
     uint64_t m, uint64_t tag, const void *key, demux_equal_fn *equal)
 {
 	for (;;) {
-		uint64_t x = demux_match(m & ~DEMUX_TAG_LAST, tag);
+		/* Without the last slot: that may be a link. */
+		uint64_t x = demux_match(m, tag) & ~DEMUX_TAG_LAST;
 		char *p;
 
 		for (; x != 0; x &= x - 1) {

@@ -67,8 +67,7 @@ port_alloc(size_t size)
 	const size_t align = size < HUGE_PAGE ? SYNC_CACHELINE : HUGE_PAGE;
 	void *p;
 
-	size = SYNC_ROUNDUP(size, SYNC_CACHELINE);
-	p = aligned_alloc(align, size);
+	p = aligned_alloc(align, SYNC_ROUNDUP(size, align));
 	if (p == NULL)
 		return NULL;
 	/* A wish: tables looked up at random want few pages. */
