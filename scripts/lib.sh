@@ -9,7 +9,7 @@
 PACKAGES=(
 	# compilers, build, checks
 	gcc g++ libc6-dev clang libclang-rt-dev llvm clang-format clang-tidy
-	meson ninja-build pkg-config python3 mandoc
+	meson ninja-build pkg-config python3 mandoc spin
 	# libraries: tests, programs
 	libcriterion-dev libjansson-dev
 	# what the end-to-end tests and the demo run as the other side

@@ -138,6 +138,8 @@ class Tree:
                 targets.append(path.relative_to(folder).as_posix())
         known = self.known_targets(folder)
         targets = [t for t in targets if t in known]
+        if not targets:
+            return 0, "nothing to build"
         return run(["ninja", "-C", folder, *targets], self.top, timeout=900)
 
     def known_targets(self, folder):
