@@ -114,6 +114,21 @@ newest(struct wsim_loc *l)
 	return &l->m[(l->n - 1) % WSIM_MSGS];
 }
 
+/*
+ * What the parts of a word had before it was used as a whole: what one who
+ * acquires any of it learns.
+ */
+static void
+join_parts(struct wsim_view *v, uintptr_t a, unsigned size)
+{
+	for (unsigned i = 0; i < size; i += 8) {
+		const int k = wsim_shadow_loc(a + i);
+
+		if (k >= 0)
+			wsim_view_join(v, &newest(&wsim->loc[k])->view);
+	}
+}
+
 /* Make the list of a word that is about to be stored to. */
 static struct wsim_loc *
 make(uintptr_t a, unsigned size)
@@ -134,6 +149,8 @@ make(uintptr_t a, unsigned size)
 	l->m[0].rmw = false;
 	l->m[0].by = -1;
 	wsim_view_copy(&l->m[0].view, &nothing);
+	if (size == 16)
+		join_parts(&l->m[0].view, a, size);
 	wsim_shadow_bind(a, size, wsim->nlocs++);
 	return l;
 }
@@ -158,7 +175,11 @@ refresh(struct wsim_loc *l)
 	wsim_view_copy(&m->view, &nothing);
 }
 
-/* Returns: NULL for a word without list, if none is to be made. */
+/*
+ * A pair of words that is exchanged as a whole is one word; its halves may be
+ * loaded and stored.
+ * Returns: NULL for a word without list, if none is to be made.
+ */
 static struct wsim_loc *
 find(uintptr_t a, unsigned size, bool write, void *pc)
 {
@@ -168,16 +189,40 @@ find(uintptr_t a, unsigned size, bool write, void *pc)
 	if (c == NULL || c->loc == 0)
 		return write ? make(a, size) : NULL;
 	l = &wsim->loc[c->loc - 1];
-	if (l->addr != a || l->size != size) {
-		if (!wsim_on_stack(a))
+	if (a < l->addr || a + size > l->addr + l->size ||
+	    (size < l->size && l->size < 16)) {
+		if (size != 16 && !wsim_on_stack(a))
 			wsim_fail_at(WSIM_MISUSE, a, pc, -1, NULL,
 			    "accesses of %u and %u bytes to one atomic word",
 			    size, l->size);
-		return make(a, size); /* an old frame's */
+		return make(a, size); /* of two halves; or an old frame's */
 	}
 	if (l->dirty)
 		refresh(l);
 	return l;
+}
+
+static wsim_word
+cut(wsim_word v, unsigned size)
+{
+	return size == sizeof(v) ? v : v & (((wsim_word)1 << size * 8) - 1);
+}
+
+/* The part of a word's value that was asked for. */
+static wsim_word
+part(const struct wsim_loc *l, wsim_word v, uintptr_t a, unsigned size)
+{
+	return cut(v >> (a - l->addr) * 8, size);
+}
+
+/* The word's newest value with a part of it replaced. */
+static wsim_word
+with_part(struct wsim_loc *l, wsim_word v, uintptr_t a, unsigned size)
+{
+	const unsigned shift = (unsigned)(a - l->addr) * 8;
+	const wsim_word mask = cut(~(wsim_word)0, size) << shift;
+
+	return (newest(l)->val & ~mask) | (v << shift & mask);
 }
 
 static unsigned
@@ -257,25 +302,32 @@ place(const struct wsim_fibre *f, struct wsim_loc *l)
 	return back;
 }
 
+enum put {
+	STORE,
+	PART, /* keeps the rest of the word: goes to the end of the list */
+	RMW
+};
+
 /* Add a store.  Returns: how many stores come after it. */
 static unsigned
-put(struct wsim_fibre *f, struct wsim_loc *l, wsim_word v, int order, bool rmw)
+put(struct wsim_fibre *f, struct wsim_loc *l, wsim_word v, int order,
+    enum put how)
 {
-	const unsigned back = rmw ? 0 : place(f, l);
+	const unsigned back = how == STORE ? place(f, l) : 0;
 	struct wsim_msg *m;
 
-	if (rmw) {
+	if (how != STORE) {
 		l->n++;
 		newest(l)->ts = l->m[(l->n - 2) % WSIM_MSGS].ts + STEP;
 	}
 	m = &l->m[(l->n - 1 - back) % WSIM_MSGS];
 	saw(&f->cur, index_of(l), m->ts);
 	wsim_view_copy(&m->view, releases(order) ? &f->cur : &f->rel);
-	if (rmw)
+	if (how == RMW)
 		wsim_view_join(&m->view, &l->m[(l->n - 2) % WSIM_MSGS].view);
-	m->by = releases(order) && !rmw ? (int8_t)wsim->me : -1;
+	m->by = releases(order) && how != RMW ? (int8_t)wsim->me : -1;
 	m->val = v;
-	m->rmw = rmw;
+	m->rmw = how != STORE;
 	sc_after(l, m->ts, order);
 	f->cur.vc[wsim->me]++;
 	if (back == 0)
@@ -319,7 +371,7 @@ wsim_load(uintptr_t a, unsigned size, int order, void *pc)
 		sc_before(f, l, order);
 		m = some(f, l, &back);
 		take(f, l, m, order);
-		v = m->val;
+		v = part(l, m->val, a, size);
 		sc_after(l, m->ts, order);
 	}
 	wsim_trace(WSIM_OP_LOAD, order, a, size, v, 0, back, pc);
@@ -336,7 +388,8 @@ wsim_store(uintptr_t a, wsim_word v, unsigned size, int order, void *pc)
 	wsim_point();
 	l = find(a, size, true, pc);
 	sc_before(f, l, order);
-	back = put(f, l, v, order, false);
+	back = put(f, l, with_part(l, v, a, size), order,
+	    size == l->size ? STORE : PART);
 	wsim_trace(WSIM_OP_STORE, order, a, size, v, 0, back, pc);
 }
 
@@ -359,12 +412,6 @@ wsim_combine(int op, wsim_word old, wsim_word v)
 	default:
 		return v;
 	}
-}
-
-static wsim_word
-cut(wsim_word v, unsigned size)
-{
-	return size == sizeof(v) ? v : v & (((wsim_word)1 << size * 8) - 1);
 }
 
 static void
@@ -397,10 +444,10 @@ wsim_rmw(uintptr_t a, wsim_word v, unsigned size, int order, int op, void *pc)
 	}
 	l = find(a, size, true, pc);
 	m = newest(l);
-	old = m->val;
+	old = part(l, m->val, a, size);
 	take(f, l, m, order);
 	v = cut(wsim_combine(op, old, v), size);
-	(void)put(f, l, v, order, true);
+	(void)put(f, l, with_part(l, v, a, size), order, RMW);
 	wsim_trace(WSIM_OP_RMW, order, a, size, v, old, 0, pc);
 	return old;
 }
@@ -418,20 +465,20 @@ wsim_cas(uintptr_t a, wsim_word *expect, wsim_word v, unsigned size, int order,
 	l = find(a, size, true, pc);
 	sc_before(f, l, fail_order);
 	m = some(f, l, &back);
-	if (m->val == *expect) { /* succeeds on the newest only */
-		m = newest(l);
+	if (part(l, m->val, a, size) == *expect) {
+		m = newest(l); /* the only one that it succeeds on */
 		back = 0;
 	}
-	if (m->val != *expect || (weak && wsim_chance(32))) {
-		*expect = m->val;
+	if (part(l, m->val, a, size) != *expect || (weak && wsim_chance(32))) {
+		*expect = part(l, m->val, a, size);
 		take(f, l, m, fail_order);
 		sc_after(l, m->ts, fail_order);
-		wsim_trace(
-		    WSIM_OP_CAS_FAIL, fail_order, a, size, m->val, 0, back, pc);
+		wsim_trace(WSIM_OP_CAS_FAIL, fail_order, a, size, *expect, 0,
+		    back, pc);
 		return false;
 	}
 	take(f, l, m, order);
-	(void)put(f, l, v, order, true);
+	(void)put(f, l, with_part(l, v, a, size), order, RMW);
 	wsim_trace(WSIM_OP_RMW, order, a, size, v, *expect, 0, pc);
 	return true;
 }

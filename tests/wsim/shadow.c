@@ -318,6 +318,15 @@ wsim_shadow_bind(uintptr_t a, unsigned size, int loc)
 		c->loc = (uint16_t)(loc + 1);
 }
 
+/* Returns: the location that the word at a belongs to, -1: none. */
+int
+wsim_shadow_loc(uintptr_t a)
+{
+	const struct wsim_cell *c = cell_of(a);
+
+	return c == NULL ? -1 : (int)c->loc - 1;
+}
+
 void *
 wsim_alloc(size_t size, size_t align, void *pc)
 {

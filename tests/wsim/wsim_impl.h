@@ -284,6 +284,7 @@ void wsim_plain(uintptr_t a, size_t size, bool write, void *pc);
 struct wsim_cell *wsim_shadow_atomic(
     uintptr_t a, unsigned size, bool write, void *pc);
 void wsim_shadow_bind(uintptr_t a, unsigned size, int loc);
+int wsim_shadow_loc(uintptr_t a);
 void *wsim_alloc(size_t size, size_t align, void *pc);
 void wsim_free(void *p, void *pc);
 size_t wsim_block_size(const void *p);
