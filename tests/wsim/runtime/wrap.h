@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#ifndef TESTS_WSIM_WRAP_H
-#define TESTS_WSIM_WRAP_H
+#ifndef TESTS_WSIM_RUNTIME_WRAP_H
+#define TESTS_WSIM_RUNTIME_WRAP_H
 
 /* The names that the linker makes of those in wrap.txt. */
 
@@ -62,4 +62,4 @@ WRAP(int, clock_gettime, (clockid_t, struct timespec *))
 WRAP(long, syscall, (long, ...))
 /* clang-format on */
 
-#endif /* TESTS_WSIM_WRAP_H */
+#endif /* TESTS_WSIM_RUNTIME_WRAP_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#ifndef TESTS_WSIM_NAMES_H
-#define TESTS_WSIM_NAMES_H
+#ifndef TESTS_WSIM_RUNTIME_NAMES_H
+#define TESTS_WSIM_RUNTIME_NAMES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,4 +18,4 @@ void wsim_places_load(void *const pc[], unsigned n);
 /* Returns: "function at file:line", or "". */
 const char *wsim_place_of(const void *pc);
 
-#endif /* TESTS_WSIM_NAMES_H */
+#endif /* TESTS_WSIM_RUNTIME_NAMES_H */

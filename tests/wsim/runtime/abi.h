@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#ifndef TESTS_WSIM_ABI_H
-#define TESTS_WSIM_ABI_H
+#ifndef TESTS_WSIM_RUNTIME_ABI_H
+#define TESTS_WSIM_RUNTIME_ABI_H
 
 /*
  * What gcc 12 and clang 14 make of code compiled with -fsanitize=thread.
@@ -9,7 +9,7 @@
  * same functions.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 void __tsan_init(void);
 void __tsan_func_entry(void *pc);
@@ -65,4 +65,4 @@ ABI_PLAIN_SIZES(ABI_PLAIN)
 
 ABI_ATOMIC_SIZES(ABI_ATOMIC)
 
-#endif /* TESTS_WSIM_ABI_H */
+#endif /* TESTS_WSIM_RUNTIME_ABI_H */

@@ -6,7 +6,7 @@
  * only a place to sleep; the order comes from the word, which is the code's.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/wsim/wrap.h"
+#include "tests/wsim/runtime/wrap.h"
 
 #define LOCKS 32
 

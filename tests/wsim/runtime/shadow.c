@@ -10,7 +10,7 @@
  * is noticed.  Freeing is a store to the whole block.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #define GAP 32u /* between blocks; belongs to none */
 

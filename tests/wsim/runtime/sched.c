@@ -10,7 +10,7 @@
  * Fibres that sleep are let run when no other can, and now and then before.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #include <stdarg.h>
 #include <stdio.h>

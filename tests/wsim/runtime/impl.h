@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#ifndef TESTS_WSIM_WSIM_IMPL_H
-#define TESTS_WSIM_WSIM_IMPL_H
+#ifndef TESTS_WSIM_RUNTIME_IMPL_H
+#define TESTS_WSIM_RUNTIME_IMPL_H
 
 /*
  * The parts of the simulator: switch.c (contexts and thread-locals), sched.c
@@ -303,4 +303,4 @@ __attribute__((noreturn, format(printf, 6, 7))) void wsim_fail_at(
     enum wsim_class class, uintptr_t addr, void *pc, int other, void *other_pc,
     const char *fmt, ...);
 
-#endif /* TESTS_WSIM_WSIM_IMPL_H */
+#endif /* TESTS_WSIM_RUNTIME_IMPL_H */

@@ -5,7 +5,7 @@
  * the names in wrap.txt here.  Outside executions they go on to libc.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/wsim/wrap.h"
+#include "tests/wsim/runtime/wrap.h"
 
 void
 __wrap_abort(void)

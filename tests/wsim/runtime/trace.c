@@ -2,8 +2,8 @@
 
 /* What happened in an execution: recorded while it runs, printed after. */
 
-#include "tests/wsim/names.h"
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
+#include "tests/wsim/runtime/names.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * finds its own.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #include <link.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 
 /* What the compiler calls before each access, and instead of atomic ones. */
 
-#include "tests/wsim/abi.h"
+#include "tests/wsim/runtime/abi.h"
 
 void *__real_memcpy(void *, const void *, size_t);
 

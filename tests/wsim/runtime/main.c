@@ -2,7 +2,7 @@
 
 /* Executions and verdicts. */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #include <getopt.h>
 #include <stdio.h>

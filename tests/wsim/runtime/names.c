@@ -5,7 +5,7 @@
  * the source from addr2line(1), if that is there.
  */
 
-#include "tests/wsim/names.h"
+#include "tests/wsim/runtime/names.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 static struct {
 	const char *file; /* the program, mapped */
@@ -124,6 +124,10 @@ name_in_fibre(uintptr_t a, char *buf, size_t size)
 			if (!print_symbol(buf, size, prefix,
 				a - (uintptr_t)f->tls, STT_TLS))
 				snprintf(buf, size, "T%d's thread-locals", i);
+			return true;
+		}
+		if ((uintptr_t)f->stack - a <= WSIM_TLS) {
+			snprintf(buf, size, "T%d's errno, or other of libc", i);
 			return true;
 		}
 	}

@@ -19,7 +19,7 @@
  * Words that are only loaded need no list, and get none.
  */
 
-#include "tests/wsim/wsim_impl.h"
+#include "tests/wsim/runtime/impl.h"
 
 #define RELAXED __ATOMIC_RELAXED
 #define RELEASE __ATOMIC_RELEASE
