@@ -4,6 +4,10 @@
  * A cell whose value many threads read and one replaces, written with libsync
  * and pthreads, and its test in the simulator (docs/wsim.md).  Nothing above
  * the tests knows of the simulator.
+ *
+ * Ordering pairs
+ *   SETTING  cell_replace stores now (release) -> cell_width loads it
+ *            (acquire): a setting is filled before it is seen.
  */
 
 #include <pthread.h>
