@@ -19,7 +19,8 @@ import tomllib
 
 import benchplot
 
-ROUND = 0.005
+ROUND = {"cpu": 0.002, "real": 0.005}    # seconds of a repetition
+ROUNDS = {"cpu": 45, "real": 15}          # how many; --quick: a third
 UNIT = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 NAME = re.compile(r"(?P<module>[^/]+)/(?P<operation>[^/]+)"
                   r"(?:/(?P<arg>\d+))?/real_time/threads:(?P<threads>\d+)$")
@@ -45,21 +46,35 @@ def operations_of(bar):
 
 
 def families(bars):
-    """{operation: operations that run in one process with it}"""
+    """{operation: all that runs in one process with it}"""
     family = {}
     for bar in bars:
-        joined = set(operations_of(bar))
-        for operation in list(joined):
-            joined |= family.get(operation, set())
-        for operation in joined:
-            family[operation] = joined
+        joined = set(operations_of(bar)) | {bar.get("together")} - {None}
+        for name in list(joined):
+            joined |= family.get(name, set())
+        for name in joined:
+            family[name] = joined
     return family
 
 
+class Unit:
+    """Benchmarks that run in one process."""
+
+    def __init__(self, title, bar, quick):
+        clock = bar.get("clock", "real")
+        self.title = title
+        self.seconds = bar.get("round", ROUND[clock])
+        self.rounds = bar.get("rounds", ROUNDS[clock])
+        if quick:
+            self.seconds /= 2
+            self.rounds = max(self.rounds // 3, 3)
+        self.names = []
+
+
 def units(names, bars, options):
-    """[(title, least seconds of a repetition, names)]: what runs together"""
+    """What is to run, as a list of Unit"""
     family = families(bars)
-    own = {bar["operation"]: bar for bar in bars}
+    own = {bar["operation"]: bar for bar in reversed(bars)}
     found = {}
     for name in names:
         _, operation, arg, _ = parse(name)
@@ -71,21 +86,19 @@ def units(names, bars, options):
                                 arg not in bar.get("quick", [arg])):
             continue
         key = (min(family.get(operation, {operation})), arg)
-        title = operation + (f"/{arg}" if arg else "")
-        unit = found.setdefault(key, (title, bar.get("round", ROUND), []))
-        unit[2].append(name)
+        title = bar.get("together", operation) + (f"/{arg}" if arg else "")
+        found.setdefault(key, Unit(title, bar, options.quick))
+        found[key].names.append(name)
     return list(found.values())
 
 
 def run_unit(unit, options, results):
     """Adds {(module, operation, argument, threads): {clock: [ns]}}; returns
     the context."""
-    _, seconds, names = unit
-    repetitions = 5 if options.quick else 15
     cmd = [options.program,
-           "--benchmark_filter=^(" + "|".join(map(re.escape, names)) + ")$",
-           f"--benchmark_min_time={seconds / (2 if options.quick else 1)}",
-           f"--benchmark_repetitions={repetitions}",
+           "--benchmark_filter=^(" + "|".join(map(re.escape, unit.names)) + ")$",
+           f"--benchmark_min_time={unit.seconds}",
+           f"--benchmark_repetitions={unit.rounds}",
            "--benchmark_enable_random_interleaving=true",
            "--benchmark_format=json"]
     try:
@@ -114,13 +127,13 @@ def run_all(todo, options):
     started = time.monotonic()
     for n, unit in enumerate(todo, 1):
         sign = (f"[{time.monotonic() - started:4.0f}s] {n}/{len(todo)} "
-                f"{unit[0]}, {len(unit[2])} benchmarks")
+                f"{unit.title}, {len(unit.names)} benchmarks")
         tty = sys.stderr.isatty()
         print(f"\r{sign:78}" if tty else sign, end="" if tty else "\n",
               file=sys.stderr, flush=True)
         answer = run_unit(unit, options, results)
         if isinstance(answer, str):
-            failed.append(f"{unit[0]} {answer}")
+            failed.append(f"{unit.title} {answer}")
         else:
             context = answer
     if sys.stderr.isatty():
@@ -190,7 +203,8 @@ def judge(bar, median, arg, threads):
     met = ours is not None and limit is not None and ours <= limit
     return {"what": what, "ours": shown(ours, median.kind),
             "peer": shown(peer, median.kind), "peer_name": name,
-            "ratio": "-" if ratio is None else f"{ratio:.2f}", "bar": said,
+            "ratio": f"{ratio:.2f}" if ratio and ratio < 1000 else "-",
+            "bar": said,
             "verdict": "met" if met else "missed"}
 
 
