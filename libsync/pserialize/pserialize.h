@@ -18,11 +18,15 @@
  *       pserialize_read_exit(s);            free the object
  *
  * A grace period is over when every section that was open at its beginning
- * has ended.  There is one domain: any section delays every grace period.
+ * has ended.
+ *
+ * Domains keep readers that stay long out of the way of the others: a section
+ * delays the grace periods of its own domain only.  There is a small fixed
+ * number; domain 0 is always there, and what names no domain is about that one.
  *
  * What may run together: everything with everything, but
- *   - a thread inside a section must not wait for a grace period
- *     (pserialize_perform, pserialize_barrier) nor for anybody who does;
+ *   - a thread inside a section must not wait for a grace period of its
+ *     domain (pserialize_perform, pserialize_barrier) nor for anybody who does;
  *   - writers of one structure exclude each other by a lock of their own.
  *
  * Sections belong to the thread.  User-level threads that move to another
@@ -37,6 +41,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "libsync/base/assert.h"
@@ -54,32 +59,51 @@ struct pserialize_head {
 	void (*fn)(struct pserialize_head *);
 };
 
+/* Domains 0 to this less one. */
+#define PSERIALIZE_DOMAINS 8u
+
 /* Private to this module. */
 struct pserialize_list {
 	SYNC_ATOMIC(struct pserialize_head *) first; /* newest */
 };
 
 /*
+ * Private to this module: the calls that a thread made in one domain.  The
+ * numbers are for statistics and limits: a signal handler that interrupts their
+ * update is left out of them.
+ */
+struct pserialize_lane {
+	struct pserialize_list calls; /* [a] */
+	SYNC_ATOMIC(uint64_t) made;   /* [a] written by this thread only */
+	SYNC_ATOMIC(uint64_t) bytes;  /* [a] as above */
+	uint64_t told;                /* [o] bytes added to those of all */
+};
+
+/*
  * Private to this module, here for the inline functions below.
  *
- * word: bit 0 inside a section, bit 1 go the slow way, the rest counts the
- * outermost sections that have ended.
+ * words: one for each domain; bit 0 inside a section, bit 1 go the slow way,
+ * bit 2 online, the rest counts the outermost sections that have ended, or the
+ * quiescent states of an online thread.
  */
-#define PSERIALIZE_ACTIVE ((uint64_t)1)
+#define PSERIALIZE_IN     ((uint64_t)1)
 #define PSERIALIZE_SLOW   ((uint64_t)2)
-#define PSERIALIZE_ONE    ((uint64_t)4)
+#define PSERIALIZE_ONLINE ((uint64_t)4)
+#define PSERIALIZE_ONE    ((uint64_t)8)
 
 /*
  * [a] atomic  [o] this thread only  [r] registry mutex
- * The first line is written by readers, the second by everybody else.
+ * Readers write the first line, and the last but two in checked programs.
  */
 struct pserialize_thread {
-	SYNC_ATOMIC(uint64_t) word; /* [a] written by this thread only */
-	bool registered;            /* [o] */
-
-	struct pserialize_list calls
-	    __attribute__((aligned(SYNC_CACHELINE))); /* [a] */
-	uint64_t snap;  /* [r] word at the scan; 0: not waited for */
+	SYNC_ATOMIC(uint64_t)
+	words[PSERIALIZE_DOMAINS]; /* [a] written by this thread only */
+	struct pserialize_lane lanes[PSERIALIZE_DOMAINS];
+	SYNC_ATOMIC(uintptr_t)
+	sites[PSERIALIZE_DOMAINS];         /* [a] who entered; 0: not known */
+	uint64_t snap[PSERIALIZE_DOMAINS]; /* [r] at the scan; 0: not awaited */
+	bool registered;                   /* [o] */
+	uint32_t id;                       /* [r] the host's number for it */
 	uint64_t batch; /* [r] of deferred calls, the last that took ours */
 	struct pserialize_thread *next;   /* [r] */
 	struct pserialize_thread **prevp; /* [r] */
@@ -88,66 +112,125 @@ struct pserialize_thread {
 extern PORT_THREAD_LOCAL struct pserialize_thread pserialize_self;
 
 /*
- * pserialize_read_enter() for a thread that is not registered yet, and for
- * every thread in fenced mode.
+ * pserialize_domain_enter() for a thread that is not registered yet, and for
+ * every thread that is not online where membarrier is not used.
  */
-uint64_t pserialize_read_enter_slow(void);
+uint64_t pserialize_enter_slow(unsigned domain);
+
+/* Keep the caller's address for reports.  Context: inside a section. */
+void pserialize_note_site(unsigned domain);
 
 /*
- * Is the caller inside a read section?  For assertions.
+ * Is the caller inside a read section of this domain?  For assertions; exact,
+ * also for an online worker.
  * Context: any thread, signal handlers too; never sleeps; wait-free.
  */
 static inline bool
+pserialize_domain_in_section(unsigned domain)
+{
+	/* relaxed: only this thread writes its words. */
+	return (sync_load_relaxed(&pserialize_self.words[domain]) &
+		   PSERIALIZE_IN) != 0;
+}
+
+/* The same for domain 0. */
+static inline bool
 pserialize_in_read_section(void)
 {
-	/* relaxed: only this thread writes its word. */
-	return (sync_load_relaxed(&pserialize_self.word) & PSERIALIZE_ACTIVE) !=
-	       0;
+	return pserialize_domain_in_section(0);
 }
 
 /*
- * Begin a read section.  Sections nest, and end in reverse order.
+ * Is the caller inside a read section of whatever domain?  For assertions of
+ * what may sleep.
+ * Context: any thread, signal handlers too; never sleeps; wait-free.
+ */
+static inline bool
+pserialize_in_any_section(void)
+{
+	uint64_t all = 0;
+
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		/* relaxed: only this thread writes its words. */
+		all |= sync_load_relaxed(&pserialize_self.words[d]);
+	return (all & PSERIALIZE_IN) != 0;
+}
+
+/*
+ * Begin a read section of a domain.  Sections of one domain nest, and end in
+ * reverse order; those of different domains know nothing of each other.
  * Context: any thread, signal handlers too; never sleeps; wait-free.  The
  *          first section of a thread registers it, which takes a mutex for a
  *          moment.
  * Order:   see pserialize_perform().
  * Owner:   objects found inside stay valid until the matching
- *          pserialize_read_exit(), or longer by psref_acquire().
- * Returns: the cookie for the matching pserialize_read_exit(), which must be
+ *          pserialize_domain_exit(), or longer by psref_acquire().
+ * Returns: the cookie for the matching pserialize_domain_exit(), which must be
  *          called by this thread.
  */
 static inline uint64_t
-pserialize_read_enter(void)
+pserialize_domain_enter(unsigned domain)
 {
 	struct pserialize_thread *self = &pserialize_self;
 	uint64_t v, cookie;
 
-	/* relaxed: only this thread writes its word. */
-	v = sync_load_relaxed(&self->word);
-	if (__builtin_expect(
-		(v & (PSERIALIZE_ACTIVE | PSERIALIZE_SLOW)) == 0, 1)) {
+	/* relaxed: only this thread writes its words. */
+	v = sync_load_relaxed(&self->words[domain]);
+	if (__builtin_expect((v & (PSERIALIZE_IN | PSERIALIZE_SLOW |
+				      PSERIALIZE_ONLINE)) == 0,
+		1)) {
 		/* SECTION release: pairs with the scans in pserialize.c. */
-		sync_store_release(&self->word, v + PSERIALIZE_ACTIVE);
+		sync_store_release(&self->words[domain], v + PSERIALIZE_IN);
 		cookie = v + PSERIALIZE_ONE;
 	} else if ((v & PSERIALIZE_SLOW) != 0) {
-		cookie = pserialize_read_enter_slow();
-	} else {
+		cookie = pserialize_enter_slow(domain);
+	} else if ((v & PSERIALIZE_IN) != 0) {
 		cookie = v; /* nested: exit writes the same word again */
+	} else {
+		/* SECTION release: pairs with the scans in pserialize.c. */
+		sync_store_release(&self->words[domain], v + PSERIALIZE_IN);
+		cookie = v; /* online: only a quiescent state counts */
 	}
+#ifdef SYNC_CHECKS
+	if ((cookie & PSERIALIZE_IN) == 0)
+		pserialize_note_site(domain);
+#endif
 	sync_fence_compiler(); /* light: the word says that the mode allows it */
 	return cookie;
 }
 
 /* Is cookie that of the innermost open section?  For assertions. */
 static inline bool
-pserialize_cookie_fits(uint64_t cookie)
+pserialize_cookie_fits(unsigned domain, uint64_t cookie)
 {
-	/* relaxed: only this thread writes its word. */
-	uint64_t v = sync_load_relaxed(&pserialize_self.word);
+	/* relaxed: only this thread writes its words. */
+	uint64_t v = sync_load_relaxed(&pserialize_self.words[domain]);
+	uint64_t one = (v & PSERIALIZE_ONLINE) != 0 ? 0 : PSERIALIZE_ONE;
 
-	return (v & PSERIALIZE_ACTIVE) != 0 &&
-	       (cookie == v ||
-		   cookie == v - PSERIALIZE_ACTIVE + PSERIALIZE_ONE);
+	cookie &= ~PSERIALIZE_SLOW;
+	v &= ~PSERIALIZE_SLOW;
+	return (v & PSERIALIZE_IN) != 0 &&
+	       (cookie == v || cookie == v - PSERIALIZE_IN + one);
+}
+
+/*
+ * The cookie of the outermost section that the caller is inside, for those who
+ * cannot keep it.
+ * Context: inside a section of this domain; never sleeps; wait-free.
+ */
+static inline uint64_t
+pserialize_outermost_cookie(unsigned domain)
+{
+	/* relaxed: only this thread writes its words. */
+	uint64_t v = sync_load_relaxed(&pserialize_self.words[domain]);
+
+	v -= PSERIALIZE_IN;
+	if ((v & PSERIALIZE_ONLINE) != 0)
+		return v;
+	/* relaxed: decided before the section began. */
+	if (sync_load_relaxed(&sync_fence_state.mode) != SYNC_FENCE_MEMBARRIER)
+		v |= PSERIALIZE_SLOW;
+	return v + PSERIALIZE_ONE;
 }
 
 /*
@@ -157,19 +240,79 @@ pserialize_cookie_fits(uint64_t cookie)
  *          period that waited for the section.
  */
 static inline void
+pserialize_domain_exit(unsigned domain, uint64_t cookie)
+{
+	SYNC_ASSERT(pserialize_cookie_fits(domain, cookie));
+#ifdef SYNC_CHECKS
+	if ((cookie & PSERIALIZE_IN) == 0)
+		/* relaxed: for reports. */
+		sync_store_relaxed(&pserialize_self.sites[domain], 0);
+#endif
+	/* SECTION release: pairs with the scans in pserialize.c. */
+	sync_store_release(&pserialize_self.words[domain], cookie);
+}
+
+/* The two for domain 0. */
+static inline uint64_t
+pserialize_read_enter(void)
+{
+	return pserialize_domain_enter(0);
+}
+
+static inline void
 pserialize_read_exit(uint64_t cookie)
 {
-	SYNC_ASSERT(pserialize_cookie_fits(cookie));
-	/* SECTION release: pairs with the scans in pserialize.c. */
-	sync_store_release(&pserialize_self.word, cookie);
+	pserialize_domain_exit(0, cookie);
+}
+
+/*
+ * Run-to-completion workers: where the process runs in the mode qsbr
+ * (libsync/base/fence.h), readers need a full fence, but those of an online
+ * thread do not: a grace period waits until it says that it is quiescent.  In
+ * the other modes the three do nothing, so a program that uses them runs in
+ * any.  They are about domain 0; objects are still valid inside a section only.
+ *
+ * Go online.  The thread must now call pserialize_quiescent() again and again,
+ * or go offline before it waits for anything.
+ * Context: any thread outside a section of domain 0; never sleeps.
+ */
+void pserialize_online(void);
+
+/*
+ * No grace period waits for this thread outside its sections any more.
+ * Context: any thread outside a section of domain 0; never sleeps; wait-free.
+ */
+void pserialize_offline(void);
+
+/* The part of pserialize_quiescent() while there is a grace period. */
+void pserialize_quiescent_slow(void);
+
+/* Private to this header: [a] odd while a grace period of domain 0 runs. */
+extern struct pserialize_now {
+	SYNC_ATOMIC(uint64_t) seq;
+} __attribute__((aligned(SYNC_CACHELINE))) pserialize_now[PSERIALIZE_DOMAINS];
+
+/*
+ * Say that this thread is in no section, once per turn of its loop.
+ * Context: any thread outside a section of domain 0; never sleeps; wait-free.
+ */
+static inline void
+pserialize_quiescent(void)
+{
+	SYNC_ASSERT(!pserialize_in_read_section());
+	/* relaxed: one that is missed is seen in the next turn. */
+	if (__builtin_expect(
+		(sync_load_relaxed(&pserialize_now[0].seq) & 1) != 0, 0))
+		pserialize_quiescent_slow();
 }
 
 /*
  * Wait until every section that was open when this was called has ended.
- * Concurrent callers share grace periods.
+ * Concurrent callers share grace periods: all return within two.
  * Context: any thread outside a section, not a signal handler; sleeps until
  *          readers have left.  May be called with the writers' lock held, so
- *          readers must not take that lock.
+ *          readers must not take that lock.  An online worker is offline
+ *          meanwhile.
  * Order:   a section that misses a store made before the call ended before
  *          the return, and everything in it happens before the return.
  */
@@ -204,10 +347,11 @@ bool pserialize_poll_advance(void);
 
 /*
  * Have fn(head) called after a grace period, by a thread of the library.
- * Never waits and never fails, so it may be called where neither is allowed.
+ * Never fails, and never waits but by a policy of pserialize_set_limit(), so it
+ * may be called where neither is allowed.
  * Callbacks of one thread run in the order of their calls.  fn may free the
  * object, may sleep, and may call everything here but pserialize_barrier();
- * while it runs, other callbacks wait.
+ * while it runs, other callbacks wait, those of other domains too.
  * Context: any thread, inside a section and in signal handlers too; never
  *          sleeps; lock-free.  The first call in a process, and the first in
  *          a forked child, starts the thread and must not be in a signal
@@ -219,13 +363,25 @@ bool pserialize_poll_advance(void);
 void pserialize_call(
     struct pserialize_head *head, void (*fn)(struct pserialize_head *));
 
+/* pserialize_call() for an object, with all it holds, of this many bytes. */
+void pserialize_call_sized(struct pserialize_head *head,
+    void (*fn)(struct pserialize_head *), size_t bytes);
+
+/* What a call without a size counts for. */
+#define PSERIALIZE_CALL_BYTES ((size_t)64)
+
 /*
  * Wait until every callback handed to pserialize_call() before has returned.
  * Context: any thread outside a section, not a callback, not a signal
- *          handler; sleeps.
+ *          handler; sleeps.  An online worker is offline meanwhile.
  * Order:   those callbacks happen before the return.
  */
 void pserialize_barrier(void);
+
+/*
+ * The same for other domains: libsync/pserialize/domain.h.  Limits, statistics,
+ * stall reports, callbacks run by the host: libsync/pserialize/host.h.
+ */
 
 #ifdef __cplusplus
 }

@@ -1,121 +1,105 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Deferred calls.  A call is pushed on a list of its thread, newest first; one
- * thread of the library collects all lists, waits for a grace period and runs
- * the batch in the order of the calls.  As it collects from every thread, an
- * idle one strands nothing.
+ * Deferred calls, the side that runs them.  In each domain there is one batch:
+ * all lists are taken together, wait for a grace period, and are run in the
+ * order of the calls; only then is the next batch taken.  One thread of the
+ * library does so for all domains and waits for none of them, so that readers
+ * of one do not delay the callbacks of another; or the host does it.
  *
  * After a batch the reclaimer naps, and calls made meanwhile cost no system
  * call; only if the nap brought nothing it sleeps until a call wakes it.
  *
  * Invariants
- *   I1  A call is on exactly one of: a thread's list, the orphans, todo.
- *   I2  The orphans and all threads' lists are taken together under the
- *       registry mutex, the orphans first in the batch.  A thread uses the
- *       orphans before it joins and after it leaves, both of which take the
- *       mutex, so its calls keep their order.
- *   I3  Only the reclaimer changes todo, but for a forked child.
- *   I4  A batch takes each thread's list once.  Threads that call without end
+ *   I1  The orphans and all threads' lists of a domain are taken together under
+ *       the registry mutex, the orphans first in the batch.
+ *   I2  Only whoever holds collect changes a batch, but for its todo while it
+ *       is OUT: that is for who runs it, and for a forked child.
+ *   I3  A batch takes each thread's list once.  Threads that call without end
  *       can neither hold a batch up nor keep the others out of it.
  *
  * Ordering pairs
- *   CALL   call pushes (release) -> collect takes the list (acquire): what was
- *          done before the call is done before the grace period.
- *   ASKED  barrier adds to asked (release) -> the reclaimer loads it
- *          (acquire) before it collects: a batch that answers a request
- *          includes the calls made before it.
- *   DONE   the reclaimer stores done (release) -> barrier loads it (acquire):
- *          callbacks happen before the return of the barrier.
+ *   ASKED  barrier adds to asked (release) -> gather loads it (acquire) before
+ *          it takes the lists: a batch that answers a request includes the
+ *          calls made before it.
+ *   DONE   whoever ran a batch stores done (release) -> barrier loads it
+ *          (acquire): callbacks happen before the return of the barrier.
+ * CALL is declared in call.c.
  * The reclaimer goes to sleep by store state, heavy fence, look at the lists;
  * a call pushes, light fence, looks at state: one of them sees the other.  The
  * threads' lists are looked at before the orphans, as a thread that ends moves
  * its calls from there to here.
  */
 
-#include "libsync/pserialize/pserialize_impl.h"
+#include <errno.h>
 
 #include "libsync/base/point.h"
-#include "libsync/port/port.h"
+#include "libsync/pserialize/pserialize_impl.h"
 
 #define NAP_NS   1000000u
-#define LISTS    64 /* taken at one go */
+#define WAIT_NS  10000u /* for readers, the first time */
 #define RETRY_NS 1000000u
+#define SPINS    100
+#define LISTS    64 /* taken at one go */
 
-enum {
-	AWAKE,
-	NAPPING,
-	ASLEEP
+enum stage {
+	EMPTY,
+	WAITING, /* for a grace period */
+	OUT      /* being run */
 };
 
-/* [a] atomic  [s] under start  [k] reclaimer only  [c] under collect */
+/* [a] atomic  [c] under collect */
+struct batch {
+	enum stage stage;                           /* [c] */
+	SYNC_ATOMIC(struct pserialize_head *) todo; /* [a] I2, oldest first */
+	SYNC_ATOMIC(uint64_t) number; /* [a] of the batch, in the process */
+	uint64_t gp;                  /* [c] */
+	uint32_t ticket;              /* [c] requests that it answers */
+	uint64_t made;                /* [c] calls counted when it was taken */
+	uint64_t bytes;               /* [c] */
+	SYNC_ATOMIC(uint64_t) since;  /* [a] ns when it was taken; 0: none */
+	SYNC_ATOMIC(uint32_t) asked;  /* [a] barriers begun */
+	struct port_event done;       /* [a] barriers answered */
+} __attribute__((aligned(SYNC_CACHELINE)));
+
+enum {
+	NOT_STARTED,
+	STARTED,
+	MANUAL /* the host collects */
+};
+
+/* [a] atomic  [s] under start  [c] under collect */
 static struct {
+	struct port_event state;  /* [a] AWAKE, ... */
+	SYNC_ATOMIC(int) started; /* [a][s] */
 	struct port_mutex start;
-	SYNC_ATOMIC(bool) started;                  /* [a][s] */
-	struct port_mutex collect;                  /* fork waits for it */
-	struct pserialize_list orphans;             /* [a] */
-	SYNC_ATOMIC(struct pserialize_head *) todo; /* [a][k] oldest first */
-	uint64_t batch;                             /* [k] I4 */
-	struct port_event state;                    /* [a] AWAKE, ... */
-	SYNC_ATOMIC(uint32_t) asked;                /* [a] barriers begun */
-	struct port_event done;                     /* [a] barriers answered */
+	struct port_mutex collect; /* fork waits for it */
+	uint64_t batches;          /* [c] numbers of batches and passes */
+	struct batch batch[PSERIALIZE_DOMAINS];
 } rc = {.start = PORT_MUTEX_INIT, .collect = PORT_MUTEX_INIT};
 
-static PORT_THREAD_LOCAL bool is_reclaimer;
+static PORT_THREAD_LOCAL unsigned running; /* callbacks, one in the other */
 
 /* What one go takes. */
 struct harvest {
 	struct pserialize_head *lists[LISTS];
 	int n;
+	unsigned domain;
 	uint64_t batch;
 };
-
-static void
-push(struct pserialize_list *l, struct pserialize_head *first,
-    struct pserialize_head *last)
-{
-	/* relaxed: only compared and stored. */
-	struct pserialize_head *seen = sync_load_relaxed(&l->first);
-
-	do {
-		last->next = seen;
-		/* CALL release: pairs with the acquire in take. */
-	} while (!sync_cas_release(&l->first, &seen, first));
-}
-
-static struct pserialize_head *
-take(struct pserialize_list *l)
-{
-	/* relaxed: a call missed here is the next batch's. */
-	if (sync_load_relaxed(&l->first) == NULL)
-		return NULL;
-	/* CALL acquire: pairs with the release in push. */
-	return sync_xchg_acquire(&l->first, NULL);
-}
-
-void
-pserialize_reclaim_adopt(struct pserialize_list *calls)
-{
-	struct pserialize_head *first = take(calls), *last = first;
-
-	if (first == NULL)
-		return;
-	while (last->next != NULL)
-		last = last->next;
-	push(&rc.orphans, first, last);
-}
 
 static void
 harvest_one(struct pserialize_thread *t, void *arg)
 {
 	struct harvest *h = (struct harvest *)arg;
 
-	if (h->n == 0) /* first thread: I2 */
-		h->lists[h->n++] = take(&rc.orphans);
+	if (h->n == 0) /* first thread: I1 */
+		h->lists[h->n++] =
+		    pserialize_call_take(&pserialize_inbox[h->domain].orphans);
 	if (h->n == LISTS || t->batch == h->batch)
 		return;
 	t->batch = h->batch;
-	h->lists[h->n] = take(&t->calls);
+	h->lists[h->n] = pserialize_call_take(&t->lanes[h->domain].calls);
 	if (h->lists[h->n] != NULL)
 		h->n++;
 }
@@ -136,14 +120,41 @@ append(struct pserialize_head **tail, struct pserialize_head *newest)
 	return end;
 }
 
-/* Move all calls to todo, which is empty.  Context: the reclaimer. */
-static void
-collect(void)
-{
-	struct pserialize_head *batch = NULL, **tail = &batch;
-	struct harvest h = {.batch = ++rc.batch};
+struct sums {
+	unsigned domain;
+	uint64_t made, bytes;
+};
 
-	port_mutex_lock(&rc.collect);
+static void
+sum_one(struct pserialize_thread *t, void *arg)
+{
+	struct sums *s = (struct sums *)arg;
+
+	if (s->made == 0 && s->bytes == 0) { /* first thread */
+		struct pserialize_inbox *in = &pserialize_inbox[s->domain];
+
+		/* relaxed: numbers. */
+		s->made = sync_load_relaxed(&in->gone_made);
+		/* relaxed: as above. */
+		s->bytes = sync_load_relaxed(&in->gone_bytes);
+	}
+	/* relaxed: as above. */
+	s->made += sync_load_relaxed(&t->lanes[s->domain].made);
+	/* relaxed: as above. */
+	s->bytes += sync_load_relaxed(&t->lanes[s->domain].bytes);
+}
+
+/* Take all calls of a domain, which has no batch.  Caller holds collect. */
+static void
+gather(unsigned d)
+{
+	struct pserialize_head *first = NULL, **tail = &first;
+	struct harvest h = {.domain = d, .batch = ++rc.batches};
+	struct sums sums = {.domain = d};
+	struct batch *b = &rc.batch[d];
+
+	/* ASKED acquire: pairs with the release in barrier. */
+	b->ticket = sync_load_acquire(&b->asked);
 	do {
 		h.n = 0;
 		/* We are on the registry, so there is a first thread. */
@@ -152,43 +163,185 @@ collect(void)
 			tail = append(tail, h.lists[i]);
 		SYNC_POINT("reclaim_pass");
 	} while (h.n == LISTS);
-	/* relaxed: ours; a child sees a copy of the whole memory. */
-	sync_store_relaxed(&rc.todo, batch);
-	port_mutex_unlock(&rc.collect);
+	if (first == NULL)
+		return;
+	pserialize_registry_each(sum_one, &sums);
+	/* relaxed: whoever reads it has the batch. */
+	sync_store_relaxed(&b->number, h.batch);
+	b->made = sums.made;
+	b->bytes = sums.bytes;
+	/* relaxed: for statistics. */
+	sync_store_relaxed(&b->since, port_clock_ns());
+	/* relaxed: I2. */
+	sync_store_relaxed(&b->todo, first);
+	b->gp = pserialize_domain_poll_start(d);
+	b->stage = WAITING;
 }
 
-/* Wait for a grace period and run todo.  Context: the reclaimer. */
+/* A batch has been run, or was none.  Caller holds collect. */
 static void
-run(void)
+answer(unsigned d)
 {
-	/* relaxed: ours. */
-	struct pserialize_head *h = sync_load_relaxed(&rc.todo), *next;
+	struct batch *b = &rc.batch[d];
 
-	if (h == NULL)
+	b->stage = EMPTY;
+	/* relaxed: only changed with collect held. */
+	if (sync_load_relaxed(&b->done.word) == b->ticket)
 		return;
-	pserialize_perform();
-	for (; h != NULL; h = next) {
-		next = h->next;
-		/* relaxed: ours; a child must not run h once more. */
-		sync_store_relaxed(&rc.todo, next);
-		h->fn(h);
-	}
+	/* DONE release: pairs with the acquire in barrier. */
+	sync_store_release(&b->done.word, b->ticket);
+	port_event_wake(&b->done);
+}
+
+/* Caller holds collect; the batch waits no more. */
+static void
+hand_out(unsigned d, struct pserialize_ready *out)
+{
+	struct batch *b = &rc.batch[d];
+
+	b->stage = OUT;
+	/* relaxed: I2. */
+	out->first = sync_load_relaxed(&b->todo);
+	/* relaxed: a number. */
+	out->count =
+	    b->made - sync_load_relaxed(&pserialize_inbox[d].freed_made);
+	out->domain = d;
+	/* relaxed: only changed with collect held. */
+	out->batch = sync_load_relaxed(&b->number);
 }
 
 /*
- * One batch.
- * Returns: false if there was nothing to do.
+ * Returns: what the batch of a domain is in; out is written for OUT, and only
+ *          then the batch is the caller's.
  */
-static bool
-work(void)
+static enum stage
+advance(unsigned d, struct pserialize_ready *out)
 {
-	bool any;
+	struct batch *b = &rc.batch[d];
+	enum stage found;
+	uint64_t gp;
 
-	collect();
-	/* relaxed: ours. */
-	any = sync_load_relaxed(&rc.todo) != NULL;
-	run();
-	return any;
+	port_mutex_lock(&rc.collect);
+	if (b->stage == EMPTY) {
+		gather(d);
+		if (b->stage == EMPTY)
+			answer(d);
+	}
+	found = b->stage;
+	gp = b->gp;
+	port_mutex_unlock(&rc.collect);
+	if (found == OUT) /* of somebody else */
+		return WAITING;
+	if (found == EMPTY)
+		return EMPTY;
+	if (!pserialize_domain_poll(d, gp))
+		(void)pserialize_domain_poll_advance(d);
+	port_mutex_lock(&rc.collect);
+	if (b->stage == WAITING && pserialize_domain_poll(d, b->gp)) {
+		hand_out(d, out);
+		found = OUT;
+	}
+	port_mutex_unlock(&rc.collect);
+	return found;
+}
+
+bool
+pserialize_collect(unsigned domain, struct pserialize_ready *out)
+{
+	/* relaxed: the host said so before. */
+	SYNC_REQUIRE(sync_load_relaxed(&rc.started) == MANUAL);
+	return advance(domain, out) == OUT;
+}
+
+/*
+ * Take the first callback off a batch that is OUT.
+ * Returns: NULL at its end, or if this is the copy of a batch in a child.
+ */
+static struct pserialize_head *
+next_of(const struct pserialize_ready *r)
+{
+	struct batch *b = &rc.batch[r->domain];
+	struct pserialize_head *h;
+
+	/* relaxed: changed by nobody else, but before there is one. */
+	if (sync_load_relaxed(&b->number) != r->batch)
+		return NULL;
+	/* relaxed: I2; a child must not run h once more. */
+	h = sync_load_relaxed(&b->todo);
+	if (h != NULL)
+		/* relaxed: as above. */
+		sync_store_relaxed(&b->todo, h->next);
+	return h;
+}
+
+void
+pserialize_run(struct pserialize_ready *ready)
+{
+	struct pserialize_inbox *in = &pserialize_inbox[ready->domain];
+	struct batch *b = &rc.batch[ready->domain];
+	struct pserialize_head *h;
+
+	running++;
+	while ((h = next_of(ready)) != NULL)
+		h->fn(h);
+	running--;
+	ready->first = NULL;
+	port_mutex_lock(&rc.collect);
+	/* relaxed: numbers; here and below. */
+	if (b->stage == OUT && sync_load_relaxed(&b->number) == ready->batch) {
+		/* relaxed: as above. */
+		sync_store_relaxed(&in->freed_made, b->made);
+		/* relaxed: as above. */
+		sync_store_relaxed(&in->freed_bytes, b->bytes);
+		/* relaxed: as above. */
+		sync_store_relaxed(&b->since, 0);
+		answer(ready->domain);
+	}
+	port_mutex_unlock(&rc.collect);
+}
+
+bool
+pserialize_in_callback(void)
+{
+	return running != 0;
+}
+
+/* What the reclaimer found in all domains. */
+struct turn {
+	bool ran, waits;
+};
+
+/* Serve one domain; spin says how often to look for a period to end. */
+static void
+serve(unsigned d, int spin, struct turn *t)
+{
+	struct pserialize_ready ready;
+
+	for (int i = 0; i < spin; i++) {
+		switch (advance(d, &ready)) {
+		case EMPTY:
+			return;
+		case OUT:
+			pserialize_run(&ready);
+			t->ran = true;
+			return;
+		case WAITING:
+			port_pause();
+		}
+	}
+	t->waits = true;
+}
+
+static struct turn
+serve_all(int spin)
+{
+	const uint32_t used = pserialize_domain_mask();
+	struct turn t = {false, false};
+
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		if ((used >> d & 1) != 0)
+			serve(d, spin, &t);
+	return t;
 }
 
 static void
@@ -196,87 +349,90 @@ pending_one(struct pserialize_thread *t, void *arg)
 {
 	bool *any = (bool *)arg;
 
-	/* relaxed: only whether there is something. */
-	if (sync_load_relaxed(&t->calls.first) != NULL)
-		*any = true;
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		/* relaxed: only whether there is something. */
+		if (sync_load_relaxed(&t->lanes[d].calls.first) != NULL)
+			*any = true;
+}
+
+/* Does a barrier wait that no batch has been gathered for? */
+static bool
+asked(void)
+{
+	bool any = false;
+
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++) {
+		struct batch *b = &rc.batch[d];
+
+		/* relaxed: the loop loads them again. */
+		any |= sync_load_relaxed(&b->asked) !=
+		       sync_load_relaxed(&b->done.word);
+	}
+	return any;
 }
 
 static bool
-pending(uint32_t asked)
+pending(void)
 {
 	bool any = false;
 
 	pserialize_registry_each(pending_one, &any);
 	SYNC_POINT("reclaim_looked");
-	/* relaxed: who moved calls here had the mutex before us, or we saw
-	 * them just now. */
-	any |= sync_load_relaxed(&rc.orphans.first) != NULL;
-	/* relaxed: the loop loads it again. */
-	return any || sync_load_relaxed(&rc.asked) != asked;
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		/* relaxed: who moved calls here had the mutex before us, or we
+		 * saw them just now. */
+		any |= sync_load_relaxed(&pserialize_inbox[d].orphans.first) !=
+		       NULL;
+	return any || asked();
 }
 
 static void
-nap(uint32_t asked)
+nap(uint32_t ns, bool waits)
 {
 	/* relaxed: whoever misses it is served after the nap. */
-	sync_store_relaxed(&rc.state.word, NAPPING);
-	/* relaxed: as above. */
-	if (sync_load_relaxed(&rc.asked) == asked)
-		port_event_wait(&rc.state, NAPPING, NAP_NS);
+	sync_store_relaxed(&rc.state.word, PSERIALIZE_NAPPING);
+	if (waits || !asked())
+		port_event_wait(&rc.state, PSERIALIZE_NAPPING, ns);
 	/* relaxed: the lists are looked at next in any case. */
-	sync_store_relaxed(&rc.state.word, AWAKE);
+	sync_store_relaxed(&rc.state.word, PSERIALIZE_AWAKE);
 }
 
 static void
-sleep_until_called(uint32_t asked)
+sleep_until_called(void)
 {
 	SYNC_POINT("reclaim_tired");
 	/* relaxed: the heavy fence orders it before the look at the lists. */
-	sync_store_relaxed(&rc.state.word, ASLEEP);
+	sync_store_relaxed(&rc.state.word, PSERIALIZE_ASLEEP);
 	sync_fence_heavy();
-	if (!pending(asked)) {
+	if (!pending()) {
 		SYNC_POINT("reclaim_sleeps");
-		port_event_wait(&rc.state, ASLEEP, 0);
+		port_event_wait(&rc.state, PSERIALIZE_ASLEEP, 0);
 	}
 	/* relaxed: the lists are looked at next in any case. */
-	sync_store_relaxed(&rc.state.word, AWAKE);
+	sync_store_relaxed(&rc.state.word, PSERIALIZE_AWAKE);
 }
 
 static void
 reclaimer(void)
 {
-	bool worked = false;
+	uint32_t wait = WAIT_NS;
+	bool ran = false;
 
-	is_reclaimer = true;
-	run(); /* what a forked child has of its parent */
 	for (;;) {
-		/* ASKED acquire: pairs with the release in barrier. */
-		uint32_t asked = sync_load_acquire(&rc.asked);
-		bool any = work();
+		const struct turn t = serve_all(wait == WAIT_NS ? SPINS : 1);
 
-		/* relaxed: only we store it. */
-		if (sync_load_relaxed(&rc.done.word) != asked) {
-			/* DONE release: pairs with the acquire in barrier. */
-			sync_store_release(&rc.done.word, asked);
-			port_event_wake(&rc.done);
+		if (t.waits) {
+			nap(wait, true);
+			wait = wait < NAP_NS / 2 ? wait * 2 : NAP_NS;
+			continue;
 		}
-		if (any || worked)
-			nap(asked);
+		wait = WAIT_NS;
+		if (t.ran || ran)
+			nap(NAP_NS, false);
 		else
-			sleep_until_called(asked);
-		worked = any;
+			sleep_until_called();
+		ran = t.ran;
 	}
-}
-
-static void
-wake(uint32_t at_least)
-{
-	/* relaxed: the fence of the caller orders it after the push. */
-	if (sync_load_relaxed(&rc.state.word) < at_least)
-		return;
-	/* relaxed: only wakes; the reclaimer then looks at the lists. */
-	if (sync_xchg_relaxed(&rc.state.word, AWAKE) != AWAKE)
-		port_event_wake(&rc.state);
 }
 
 /* Returns: false if the host has no thread to give now. */
@@ -284,57 +440,128 @@ static bool
 ensure_started(void)
 {
 	struct port_mask saved;
+	int started;
 
 	/* relaxed: the thread needs nothing of whoever started it. */
-	if (sync_load_relaxed(&rc.started))
+	if (__builtin_expect(sync_load_relaxed(&rc.started) != NOT_STARTED, 1))
 		return true;
 	port_mask_block(&saved);
 	port_mutex_lock(&rc.start);
 	/* relaxed: the mutex orders it. */
-	bool ok = sync_load_relaxed(&rc.started) ||
-		  port_thread_start(reclaimer, "psz-reclaim") == 0;
-	/* relaxed: as above. */
-	sync_store_relaxed(&rc.started, ok);
+	started = sync_load_relaxed(&rc.started);
+	if (started == NOT_STARTED &&
+	    port_thread_start(reclaimer, "psz-reclaim") == 0) {
+		started = STARTED;
+		/* relaxed: as above. */
+		sync_store_relaxed(&rc.started, started);
+	}
 	port_mutex_unlock(&rc.start);
 	port_mask_restore(&saved);
-	return ok;
+	return started != NOT_STARTED;
+}
+
+int
+pserialize_manual(void)
+{
+	struct port_mask saved;
+	int err = 0;
+
+	port_mask_block(&saved);
+	port_mutex_lock(&rc.start);
+	/* relaxed: the mutex orders it. */
+	if (sync_load_relaxed(&rc.started) == STARTED)
+		err = -EBUSY;
+	else
+		/* relaxed: as above. */
+		sync_store_relaxed(&rc.started, MANUAL);
+	port_mutex_unlock(&rc.start);
+	port_mask_restore(&saved);
+	return err;
 }
 
 void
-pserialize_call(
-    struct pserialize_head *head, void (*fn)(struct pserialize_head *))
+pserialize_reclaim_kick(uint32_t at_least)
 {
-	struct pserialize_thread *self = &pserialize_self;
-
-	SYNC_ASSERT(head != NULL && fn != NULL);
-	head->fn = fn;
-	push(self->registered ? &self->calls : &rc.orphans, head, head);
 	/* If there is no thread now, the next call or barrier tries again. */
 	(void)ensure_started();
+	/* relaxed: the fence of the caller orders it after the push. */
+	if (__builtin_expect(sync_load_relaxed(&rc.state.word) < at_least, 1))
+		return;
+	/* relaxed: only wakes; the reclaimer then looks at the lists. */
+	if (sync_xchg_relaxed(&rc.state.word, PSERIALIZE_AWAKE) !=
+	    PSERIALIZE_AWAKE)
+		port_event_wake(&rc.state);
+}
+
+/* Wait until done is no longer seen, or help if there is no reclaimer. */
+static void
+await(unsigned d, uint32_t seen)
+{
+	struct pserialize_ready ready;
+
+	/* relaxed: set before the first call. */
+	if (sync_load_relaxed(&rc.started) != MANUAL)
+		port_event_wait(&rc.batch[d].done, seen, 0);
+	else if (pserialize_collect(d, &ready))
+		pserialize_run(&ready);
+	else
+		port_event_wait(&rc.batch[d].done, seen, WAIT_NS);
+}
+
+void
+pserialize_domain_barrier(unsigned domain)
+{
+	struct batch *b = &rc.batch[domain];
+	uint32_t mine, seen;
+	bool online;
+
+	SYNC_REQUIRE(!pserialize_domain_in_section(domain));
+	SYNC_REQUIRE(!pserialize_in_callback());
+	online = !pserialize_in_read_section() && pserialize_pause_online();
+	while (!ensure_started())
+		port_sleep(RETRY_NS);
+	/* ASKED release: pairs with the acquire in gather. */
+	mine = sync_fetch_add_release(&b->asked, 1) + 1;
 	sync_fence_light();
-	wake(ASLEEP);
+	pserialize_reclaim_kick(PSERIALIZE_NAPPING);
+	for (;;) {
+		/* DONE acquire: pairs with the release in answer. */
+		seen = sync_load_acquire(&b->done.word);
+		if ((int32_t)(seen - mine) >= 0)
+			break;
+		await(domain, seen);
+	}
+	if (online)
+		pserialize_online();
 }
 
 void
 pserialize_barrier(void)
 {
-	uint32_t mine, seen;
+	pserialize_domain_barrier(0);
+}
 
-	SYNC_REQUIRE(!pserialize_in_read_section());
-	SYNC_REQUIRE(!is_reclaimer);
-	while (!ensure_started())
-		port_sleep(RETRY_NS);
-	/* ASKED release: pairs with the acquire in reclaimer. */
-	mine = sync_fetch_add_release(&rc.asked, 1) + 1;
-	sync_fence_light();
-	wake(NAPPING);
-	for (;;) {
-		/* DONE acquire: pairs with the release in reclaimer. */
-		seen = sync_load_acquire(&rc.done.word);
-		if ((int32_t)(seen - mine) >= 0)
-			return;
-		port_event_wait(&rc.done, seen, 0);
-	}
+void
+pserialize_get_stats(unsigned domain, struct pserialize_stats *out)
+{
+	struct pserialize_inbox *in = &pserialize_inbox[domain];
+	struct sums sums = {.domain = domain};
+	uint64_t since;
+
+	/* relaxed: numbers, the older ones first; here and below. */
+	const uint64_t made = sync_load_relaxed(&in->freed_made);
+	/* relaxed: as above. */
+	const uint64_t bytes = sync_load_relaxed(&in->freed_bytes);
+
+	pserialize_registry_each(sum_one, &sums);
+	out->called = sums.made;
+	out->queued = sums.made - made;
+	out->bytes = sums.bytes - bytes;
+	/* relaxed: as above. */
+	since = sync_load_relaxed(&rc.batch[domain].since);
+	out->oldest_ns = since != 0 ? port_clock_ns() - since : 0;
+	/* relaxed: as above. */
+	out->periods = sync_load_relaxed(&pserialize_now[domain].seq) / 2;
 }
 
 void
@@ -349,16 +576,35 @@ pserialize_reclaim_fork_parent(void)
 	port_mutex_unlock(&rc.collect);
 }
 
+/*
+ * What was being run has to be run on: the batch waits once more, under another
+ * number, so that a copy of the one who ran it stops.
+ */
+static void
+reclaim_batch(struct batch *b)
+{
+	if (b->stage == OUT) {
+		b->stage = WAITING;
+		/* relaxed: the child's only thread; here and below. */
+		sync_store_relaxed(&b->number, ++rc.batches);
+	}
+	/* relaxed: as above; barriers of the parent are the parent's. */
+	sync_store_relaxed(&b->done.word, sync_load_relaxed(&b->asked));
+	/* relaxed: as above. */
+	b->ticket = sync_load_relaxed(&b->asked);
+}
+
 void
 pserialize_reclaim_fork_child(void)
 {
 	port_mutex_init(&rc.collect);
 	port_mutex_init(&rc.start);
-	is_reclaimer = false;
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		reclaim_batch(&rc.batch[d]);
 	/* relaxed: the child's only thread, here and below. */
-	sync_store_relaxed(&rc.started, false);
+	if (sync_load_relaxed(&rc.started) == STARTED)
+		/* relaxed: as above. */
+		sync_store_relaxed(&rc.started, NOT_STARTED);
 	/* relaxed: as above. */
-	sync_store_relaxed(&rc.state.word, AWAKE);
-	/* relaxed: as above; barriers of the parent are the parent's. */
-	sync_store_relaxed(&rc.done.word, sync_load_relaxed(&rc.asked));
+	sync_store_relaxed(&rc.state.word, PSERIALIZE_AWAKE);
 }

@@ -52,14 +52,17 @@ fork_child(void)
 	/* The others' records will be overwritten when their stacks are. */
 	for (struct pserialize_thread *t = reg.first; t != NULL; t = t->next)
 		if (t != self)
-			pserialize_reclaim_adopt(&t->calls);
+			pserialize_call_adopt(t);
 	reg.first = NULL;
 	if (self->registered) {
 		reg.first = self;
 		self->next = NULL;
 		self->prevp = &reg.first;
-		self->snap = 0;
+		for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+			self->snap[d] = 0;
+		self->id = port_thread_id();
 	}
+	pserialize_domain_fork_child();
 	pserialize_period_fork_child();
 	pserialize_reclaim_fork_child();
 	port_mutex_init(&reg.mutex);
@@ -84,7 +87,7 @@ void
 pserialize_registry_join(void)
 {
 	struct pserialize_thread *self = &pserialize_self;
-	bool fenced = sync_fence_mode() != SYNC_FENCE_MEMBARRIER;
+	bool light = sync_fence_mode() == SYNC_FENCE_MEMBARRIER;
 	struct port_mask saved;
 
 	lock(&saved);
@@ -93,16 +96,41 @@ pserialize_registry_join(void)
 		return;
 	}
 	port_exit_arm(&reg.exit_hook, self);
-	self->snap = 0;
+	self->id = port_thread_id();
 	self->next = reg.first;
 	self->prevp = &reg.first;
 	if (self->next != NULL)
 		self->next->prevp = &self->next;
 	reg.first = self;
 	self->registered = true;
-	/* relaxed: scans come after us by the mutex. */
-	sync_store_relaxed(&self->word, fenced ? PSERIALIZE_SLOW : 0);
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++) {
+		self->snap[d] = 0;
+		/* relaxed: scans come after us by the mutex. */
+		sync_store_relaxed(
+		    &self->words[d], light ? 0 : PSERIALIZE_SLOW);
+	}
 	unlock(&saved);
+}
+
+/*
+ * A section that a thread left open cannot be ended by anybody else.  It ends
+ * here: the thread looks at nothing any more, unless a later hook of it does.
+ */
+static void
+check_closed(struct pserialize_thread *self)
+{
+	bool open = false;
+
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++) {
+		if (!pserialize_domain_in_section(d))
+			continue;
+		open = true;
+		pserialize_stall_left_open(d);
+		/* SECTION release: pairs with the acquire in scan and step. */
+		sync_store_release(&self->words[d], 0);
+	}
+	SYNC_ASSERT(!open && "a thread ends inside a section");
+	(void)open;
 }
 
 /* The exit hook: take the calling thread off the registry. */
@@ -113,15 +141,16 @@ thread_gone(void *arg)
 	struct port_mask saved;
 
 	SYNC_REQUIRE(self == &pserialize_self);
-	SYNC_REQUIRE(!pserialize_in_read_section()); /* left open at exit */
+	check_closed(self);
 	lock(&saved);
 	*self->prevp = self->next;
 	if (self->next != NULL)
 		self->next->prevp = self->prevp;
 	self->registered = false;
-	/* relaxed: nobody else can find the word any more. */
-	sync_store_relaxed(&self->word, PSERIALIZE_SLOW);
-	pserialize_reclaim_adopt(&self->calls);
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		/* relaxed: nobody else can find the word any more. */
+		sync_store_relaxed(&self->words[d], PSERIALIZE_SLOW);
+	pserialize_call_adopt(self);
 	unlock(&saved);
 }
 

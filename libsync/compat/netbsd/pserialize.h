@@ -43,19 +43,15 @@ pserialize_not_in_read_section(void)
 static inline int
 netbsd_read_enter(void)
 {
-	return (int)((pserialize_read_enter)() & PSERIALIZE_ACTIVE);
+	return (int)((pserialize_read_enter)() & PSERIALIZE_IN);
 }
 
 /* The cookie of an int follows from the thread's word. */
 static inline void
 netbsd_read_exit(int nested)
 {
-	/* relaxed: only this thread writes its word. */
-	uint64_t v = sync_load_relaxed(&pserialize_self.word);
-
 	if (nested == 0)
-		v = v - PSERIALIZE_ACTIVE + PSERIALIZE_ONE;
-	(pserialize_read_exit)(v);
+		(pserialize_read_exit)(pserialize_outermost_cookie(0));
 }
 
 static inline void
