@@ -36,8 +36,7 @@ struct percpu_counters_cell {
 struct percpu_counters {
 	unsigned nshards;                  /* [c] */
 	unsigned ncounters;                /* [c] */
-	size_t stride;                     /* [c] cells from shard to shard */
-	struct percpu_counters_cell *cell; /* [c] the array, [a] its cells */
+	struct percpu_counters_cell **row; /* [c] each shard's, [a] its cells */
 };
 
 /*
@@ -61,7 +60,7 @@ static inline struct percpu_counters_cell *
 percpu_counters_at(const struct percpu_counters *c, unsigned shard, unsigned i)
 {
 	SYNC_ASSERT(shard < c->nshards && i < c->ncounters);
-	return &c->cell[shard * c->stride + i];
+	return &c->row[shard][i];
 }
 
 /*

@@ -311,6 +311,35 @@ Test(percpu_pool, free_by_a_thread_without_magazines_waits_for_readers)
 	percpu_pool_destroy(p);
 }
 
+static struct gate reading;
+
+static void *
+read_freed(void *arg)
+{
+	const uint64_t s = pserialize_read_enter();
+
+	gate_open(&reading, 1);
+	gate_linger();
+	cr_assert_neq(held[0]->made, 0); /* the memory is there */
+	gate_open(&reading, 2);
+	pserialize_read_exit(s);
+	return arg;
+}
+
+Test(percpu_pool, destroy_waits_for_readers_with_grace)
+{
+	pthread_t t;
+
+	make(true, 0);
+	alloc_all(1);
+	cr_assert_eq(pthread_create(&t, NULL, read_freed, NULL), 0);
+	gate_wait(&reading, 1);
+	free_all(1);
+	percpu_pool_destroy(p);
+	cr_assert(gate_is_open(&reading, 2));
+	pthread_join(t, NULL);
+}
+
 /* ---- Threads ---- */
 
 static void
@@ -466,6 +495,27 @@ Test(percpu_pool, thread_forgets_a_pool_that_is_destroyed)
 	cr_assert_eq(pool_stats(p).allocs, 1);
 	cr_assert_eq(pool_stats(p).objects, 20);
 	percpu_pool_destroy(p);
+}
+
+static void *
+use_once_and_stay(void *arg)
+{
+	percpu_pool_free(p, percpu_pool_alloc(p));
+	gate_open(&gate, 1);
+	gate_wait(&gate, 2);
+	return arg;
+}
+
+Test(percpu_pool, thread_may_end_after_a_pool_that_it_used)
+{
+	pthread_t t;
+
+	make(false, 10);
+	cr_assert_eq(pthread_create(&t, NULL, use_once_and_stay, NULL), 0);
+	gate_wait(&gate, 1);
+	percpu_pool_destroy(p);
+	gate_open(&gate, 2);
+	pthread_join(t, NULL);
 }
 
 /* ---- Fork ---- */
