@@ -30,6 +30,7 @@ enum wsim_class {
 	WSIM_FREE,     /* double free, or free of no block */
 	WSIM_DEADLOCK, /* all fibres wait */
 	WSIM_STEPS,    /* too many steps: a livelock, most likely */
+	WSIM_CRASH,    /* a wild pointer, a division by 0 ... */
 	WSIM_MISUSE    /* of this simulator: too large, mixed-size accesses */
 };
 

@@ -140,6 +140,15 @@ WSIM_MUST_FAIL(abort_is_a_failure, WSIM_ASSERT)
 	abort();
 }
 
+WSIM_MUST_FAIL(wild_pointer, WSIM_CRASH)
+{
+	struct {
+		int *p;
+	} *wild = malloc(sizeof(*wild));
+
+	*wild->p = 1; /* new memory is garbage */
+}
+
 static SYNC_ATOMIC(uint32_t) word;
 
 WSIM_MUST_FAIL(mixed_sizes_are_refused, WSIM_MISUSE)

@@ -7,7 +7,7 @@
  * The parts of the simulator: switch.c (contexts and thread-locals), sched.c
  * (fibres and schedules), memory.c (the weak memory), shadow.c (who accessed
  * which word; heap), abi.c (what the compiler calls), wrap.c (what stands for
- * libc), trace.c (names and traces), main.c (executions and verdicts).
+ * libc), crash.c (signals of wild pointers), trace.c (names and traces), main.c (executions and verdicts).
  *
  * All state is in *wsim, which lies outside .data and .bss: those belong to
  * the code under test and are put back before each execution.
@@ -20,8 +20,8 @@
 #define WSIM_MSGS    24  /* remembered stores of one word */
 #define WSIM_BLOCKS  512 /* allocations of one execution */
 #define WSIM_SPLITS  4096
-#define WSIM_STACK   ((size_t)128 << 10)
-#define WSIM_TLS     ((size_t)64 << 10)
+#define WSIM_STACK   ((size_t)256 << 10)
+#define WSIM_TLS     ((size_t)192 << 10)
 #define WSIM_HEAP    ((size_t)1 << 20)
 #define WSIM_CALLS   64
 #define WSIM_CHANGES 8
@@ -157,7 +157,8 @@ struct wsim_failure {
 };
 
 struct wsim {
-	bool user; /* code under test runs, not ours */
+	bool user;    /* code under test runs, not ours */
+	bool running; /* an execution */
 	bool tracing;
 	int me, nfibres;
 	uint32_t gen;
@@ -189,6 +190,7 @@ struct wsim {
 	struct wsim_block block[WSIM_BLOCKS];
 	struct wsim_cell bytes[(WSIM_SPLITS + 1) * 4];
 	struct wsim_loc loc[WSIM_LOCS];
+	char crash_stack[1 << 16];
 };
 
 extern struct wsim *wsim;
@@ -245,6 +247,7 @@ void *wsim_switch_prepare(char *stack, size_t size, void (*fn)(void));
 uintptr_t wsim_get_tp(void);
 void wsim_set_tp(uintptr_t tp);
 void wsim_tls_reset(struct wsim_fibre *f);
+void wsim_catch_crashes(void);
 
 /* sched.c */
 void wsim_sched_run(const struct wsim_test *t, uint64_t seed);

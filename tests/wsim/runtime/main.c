@@ -263,6 +263,7 @@ main(int argc, char **argv)
 
 	parse(argc, argv, &o);
 	wsim_switch_init();
+	wsim_catch_crashes();
 	wsim->max_steps = o.steps;
 	for (t = __start_wsim_tests; t < __stop_wsim_tests; t++)
 		count += wanted(*t, &o);

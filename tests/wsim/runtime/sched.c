@@ -403,7 +403,9 @@ wsim_sched_run(const struct wsim_test *t, uint64_t seed)
 	set_up(seed);
 	(void)wsim_fibre_start(root, NULL, false);
 	wsim_set_tp(wsim->fibre[0].tp);
+	wsim->running = true;
 	wsim_switch(&wsim->main_sp, wsim->fibre[0].sp);
+	wsim->running = false;
 }
 
 int

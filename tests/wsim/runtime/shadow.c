@@ -273,9 +273,8 @@ wsim_plain(uintptr_t a, size_t size, bool write, void *pc)
 		    c, write, a, pc, write ? "a plain store" : "a plain load");
 	}
 	if (wsim->tracing && !wsim_on_stack(a))
-		wsim_trace(write ? WSIM_OP_WRITE : WSIM_OP_READ, 0, a,
-		    size > 255 ? 255 : (unsigned)size,
-		    size <= 16 ? wsim_peek(a, (unsigned)size) : 0, 0, 0, pc);
+		wsim_trace(
+		    write ? WSIM_OP_WRITE : WSIM_OP_READ, 0, a, 0, 0, 0, 0, pc);
 }
 
 /* Returns: the first cell of the word, NULL if it is in no known memory. */

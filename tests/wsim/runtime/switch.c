@@ -229,7 +229,7 @@ fibre_init(struct wsim_fibre *f, char *base)
 	pthread_t t;
 
 	f->stack = base + WSIM_TLS;
-	if (mprotect(f->stack, 4096, PROT_NONE) != 0 ||
+	if (mprotect(f->stack, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE) != 0 ||
 	    pthread_attr_init(&attr) != 0 ||
 	    pthread_attr_setstack(&attr, base, WSIM_TLS) != 0)
 		abort();

@@ -89,6 +89,7 @@ wsim_class_name(enum wsim_class c)
 	    [WSIM_FREE] = "bad free",
 	    [WSIM_DEADLOCK] = "deadlock",
 	    [WSIM_STEPS] = "too many steps",
+	    [WSIM_CRASH] = "crash",
 	    [WSIM_MISUSE] = "simulator misused",
 	};
 
