@@ -15,7 +15,7 @@
  * one it was copied from after that was cleared, and miss both.  Each copy
  * counts in its record, between the two; a scan that finds the count changed
  * looks at that record again.  A thread that copies all the time is made to
- * wait after TRIES: it looks at frozen between the two steps, and the scan
+ * wait after HAZARD_TRIES: it looks at frozen between the two steps, and the scan
  * stores that and fences heavily before it looks for the last time.
  *
  * Bound.  A scan leaves no more objects than there are slots, and a thread
@@ -59,7 +59,11 @@
 #define SLOTS   7
 #define BATCH   64
 #define BUCKETS 64
-#define TRIES   2
+
+/* Looks at a record that copies before it is frozen; a test has none. */
+#ifndef HAZARD_TRIES
+#define HAZARD_TRIES 2
+#endif
 
 #define SLEEP_MIN_NS 10000u
 #define SLEEP_MAX_NS 1000000u
@@ -208,7 +212,7 @@ scan_record(struct hazard_record *r, struct hazard_record *from)
 {
 	uint32_t copies;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < HAZARD_TRIES; i++) {
 		/* COPIES acquire: pairs with the release in copy. */
 		copies = sync_load_acquire(&from->copies);
 		look(r, from);

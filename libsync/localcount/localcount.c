@@ -26,13 +26,12 @@
  * Ordering pairs
  *   STATE  reinit stores state (release) -> acquire, tryacquire and release
  *          load it (acquire): the cells and total are as reinit left them.
- *   LAST   release takes from total (release) -> drain loads it (acquire):
- *          what was done under a reference happens before the drain ends.
  *   BELL   the last release rings (release) -> drain loads the bell (acquire)
  *          before it looks at total: a ring that is missed is followed by a
  *          look.
- * What is done under a reference released while LIVE happens before the end of
- * the first grace period, as the release is a section.
+ * What is done under a reference happens before the end of the drain, as every
+ * release is a section, and a grace period follows it: the first one in the
+ * drain if the release saw the state LIVE, else the second.
  *
  * Reclamation: a chunk is freed with its last count, under the mutex; a thread
  * gives its shard back, under the same mutex, when it ends.
@@ -216,8 +215,9 @@ localcount_release(struct localcount *lc)
 	if (__builtin_expect(sync_load_acquire(&lc->state) == LIVE, 1)) {
 		count(lc, (uint64_t)-1);
 	} else {
-		/* LAST release: pairs with the acquire in drain. */
-		const uint64_t had = sync_fetch_sub_release(&lc->total, 1);
+		/* relaxed: the second grace period waits for our section. */
+		const uint64_t had =
+		    sync_fetch_add_relaxed(&lc->total, (uint64_t)-1);
 
 		SYNC_ASSERT(had != 0);
 		if (had == 1)
@@ -263,13 +263,13 @@ localcount_drain(struct localcount *lc)
 	sync_store_relaxed(&lc->state, DRAINING);
 	pserialize_perform();
 	SYNC_POINT("localcount_summing");
-	/* relaxed: the loads below are acquires. */
+	/* relaxed: only the count matters. */
 	sync_fetch_add_relaxed(&lc->total, cells_sum(lc) - BIAS);
 	for (;;) {
 		/* BELL acquire: pairs with the release in ring. */
 		seen = sync_load_acquire(&lcs.bell.word);
-		/* LAST acquire: pairs with the release in release. */
-		if (sync_load_acquire(&lc->total) == 0)
+		/* relaxed: as in release; BELL orders it. */
+		if (sync_load_relaxed(&lc->total) == 0)
 			break;
 		SYNC_POINT("localcount_held");
 		port_event_wait(&lcs.bell, seen, 0);

@@ -13,7 +13,8 @@
  *
  * Ordering pairs (COPY stands in psref.c)
  *   BELL  a release rings (release) -> the drain loads the bell (acquire)
- *         before it scans: a ring that is missed is followed by a scan.
+ *         before it scans: a ring that is missed is followed by a scan.  No
+ *         test can fail without it, as a drain also looks every GLANCE_NS.
  */
 
 #include "libsync/base/assert.h"
@@ -25,13 +26,6 @@
 #define STALL_NS  ((uint64_t)1000000000)
 #define GLANCE_NS 250000000u
 #define TRIES_MAX 64 /* between two looks */
-
-/* For the test that must fail without the count. */
-#ifdef PSREF_MUT_NO_COPIES
-#define PSREF_IGNORE_COPIES true
-#else
-#define PSREF_IGNORE_COPIES false
-#endif
 
 struct psref_bucket psref_buckets[PSREF_BUCKETS];
 
@@ -147,7 +141,7 @@ look(struct psref_target *t)
 		return HELD;
 	}
 	/* COPY acquire: as above. */
-	if (sync_load_acquire(&t->copies) != copies && !PSREF_IGNORE_COPIES)
+	if (sync_load_acquire(&t->copies) != copies)
 		return MOVED;
 	return NOBODY;
 }
@@ -195,9 +189,7 @@ psref_target_destroy(struct psref_target *t, struct psref_class *cl)
 	(void)cl;
 	drain(t);
 	SYNC_POINT("psref_drained");
-#ifndef PSREF_MUT_NO_FINAL_GP /* for the test that must fail without it */
 	pserialize_perform();
-#endif
 	end(t);
 }
 

@@ -309,13 +309,40 @@ recycle(struct psref_record *r)
 	return found;
 }
 
-/* Make b, new or an orphan, this thread's.  Context: mutex held. */
-static void
-adopt(struct psref_record *r, struct psref_block *b)
+/*
+ * A block whose slots are free.
+ * Returns: NULL without memory.
+ */
+static struct psref_block *
+block_new(void)
 {
-	b->next = r->blocks;
-	r->blocks = b;
-	r->slots += SLOTS;
+	struct psref_block *b = port_alloc(sizeof(*b));
+
+	for (int i = 0; i < SLOTS && b != NULL; i++) {
+		sync_init(&b->slots[i].word, PSREF_FREE);
+		if (i > 0)
+			b->slots[i - 1].next = &b->slots[i];
+	}
+	return b;
+}
+
+/* An orphan with a free slot, or NULL.  Context: mutex held. */
+static struct psref_block *
+orphan_take(void)
+{
+	struct psref_block **prevp = &reg.orphans, *b;
+
+	while ((b = *prevp) != NULL && block_held(b) == SLOTS)
+		prevp = &b->next;
+	if (b != NULL)
+		*prevp = b->next;
+	return b;
+}
+
+/* Take the free slots of an orphan, now this thread's. */
+static void
+orphan_use(struct psref_record *r, struct psref_block *b)
+{
 	for (int i = SLOTS; i-- > 0;) {
 		struct psref_slot *s = &b->slots[i];
 
@@ -331,30 +358,31 @@ adopt(struct psref_record *r, struct psref_block *b)
 static void
 grow(struct psref_record *r)
 {
-	struct psref_block *b, **prevp;
+	struct psref_block *b, *orphan = NULL;
 
 	if (r->handed != 0 && recycle(r) >= r->slots / WORTH)
 		return;
-	b = port_alloc(sizeof(*b));
-	for (int i = 0; i < SLOTS && b != NULL; i++)
-		sync_init(&b->slots[i].word, PSREF_FREE);
+	b = block_new();
 	port_mutex_lock(&reg.mutex);
 	if (!r->registered)
 		join(r);
 	orphans_reap();
-	for (prevp = &reg.orphans; b == NULL && *prevp != NULL;) {
-		if (block_held(*prevp) < SLOTS) {
-			b = *prevp;
-			*prevp = b->next;
-		} else {
-			prevp = &(*prevp)->next;
-		}
+	if (b == NULL)
+		b = orphan = orphan_take();
+	if (b != NULL) {
+		b->next = r->blocks;
+		r->blocks = b;
+		r->slots += SLOTS;
 	}
-	if (b != NULL)
-		adopt(r, b);
+	port_mutex_unlock(&reg.mutex);
+	if (orphan != NULL) {
+		orphan_use(r, orphan);
+	} else if (b != NULL) {
+		b->slots[SLOTS - 1].next = r->free;
+		r->free = &b->slots[0];
+	}
 	if (r->quick == &none)
 		quick_take(r);
-	port_mutex_unlock(&reg.mutex);
 }
 
 static void

@@ -139,6 +139,23 @@ Test(localcount, drained_count_may_begin_again)
 	localcount_fini(&lc);
 }
 
+Test(localcount, what_the_last_drain_waited_for_is_forgotten)
+{
+	pthread_t d;
+
+	localcount_acquire(&lc);
+	d = start(drainer, NULL);
+	while (localcount_tryacquire(&lc)) {
+		localcount_release(&lc);
+		sched_yield();
+	}
+	localcount_release(&lc);
+	pthread_join(d, NULL);
+	localcount_reinit(&lc);
+	localcount_drain(&lc);
+	localcount_fini(&lc);
+}
+
 static void *
 mixer(void *arg)
 {

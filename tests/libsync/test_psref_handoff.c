@@ -197,6 +197,43 @@ Test(psref_handoff, slots_are_used_again)
 	psref_target_destroy(&target, cl);
 }
 
+static SYNC_ATOMIC(int) written;
+static int object;
+
+static void *
+writer(void *arg)
+{
+	object = 1;
+	psref_release(arg, &target, cl);
+	/* relaxed: the test wants no order but that of the reference. */
+	sync_store_relaxed(&written, 1);
+	gate_wait(&go, 1);
+	return NULL;
+}
+
+/* The slot is back with its thread, and the scan sees only that. */
+Test(psref_handoff, receiver_is_done_before_the_destruction)
+{
+	struct psref given, mine[100];
+	pthread_t t;
+
+	acquire(&given, &target);
+	psref_handoff(&given, cl);
+	t = start(writer, &given);
+	/* relaxed: as above. */
+	while (sync_load_relaxed(&written) == 0)
+		sched_yield();
+	for (int i = 0; i < 100; i++)
+		acquire(&mine[i], &other);
+	psref_target_destroy(&target, cl);
+	cr_assert_eq(object, 1);
+	object = 2;
+	for (int i = 0; i < 100; i++)
+		psref_release(&mine[i], &other, cl);
+	gate_open(&go, 1);
+	pthread_join(t, NULL);
+}
+
 static void *
 give_many(void *arg)
 {

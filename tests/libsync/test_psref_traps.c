@@ -2,11 +2,7 @@
 
 /*
  * The three rules without which references and lists do not fit together.
- * Each test holds the other thread at the one bad moment.  Compiled once as
- * it is, and once for each rule without it; then the test has to fail:
- *   PSREF_MUT_NO_FINAL_GP  the drain does not end with a grace period
- *   PSREF_MUT_NO_COPIES    the drain does not count copies
- *   TEST_MUT_NO_LINKED     the reader goes on without asking
+ * Each test holds the other thread at the one bad moment.
  */
 
 #include <criterion/criterion.h>
@@ -105,11 +101,7 @@ Test(psref_traps, element_stays_until_the_section_of_its_release_ends)
 	s = pserialize_read_enter();
 	psref_release(&ref, &it->target, cl);
 	gate_wait(&drained, 1);
-#ifdef PSREF_MUT_NO_FINAL_GP
-	gate_wait(&destroyed, 1);
-#else
 	gate_linger();
-#endif
 	early = gate_is_open(&destroyed, 1);
 	if (!early)
 		it = PSLIST_READER_NEXT(it, struct item, entry);
@@ -138,11 +130,7 @@ Test(psref_traps, walk_is_not_resumed_from_a_removed_element)
 	retire(&b);
 
 	s = pserialize_read_enter();
-#ifdef TEST_MUT_NO_LINKED
-	linked = true;
-#else
 	linked = pslist_entry_linked(&it->entry);
-#endif
 	psref_release(&ref, &it->target, cl);
 	it = linked ? PSLIST_READER_NEXT(it, struct item, entry)
 		    : PSLIST_READER_FIRST(&list, struct item, entry);
@@ -168,12 +156,9 @@ hopper(void *arg)
 	psref_copy(&to, &from, cl); /* into the first slot */
 	psref_release(&from, &a.target, cl);
 	gate_open(&hopped, 1);
-#ifdef PSREF_MUT_NO_COPIES
-	gate_wait(&destroyed, 1);
-#else
-	gate_wait(&scans, 64); /* it has begun again */
+	while (!gate_is_open(&scans, 64) && !gate_is_open(&destroyed, 1))
+		sched_yield(); /* until it has begun again, or ended */
 	gate_linger();
-#endif
 	*(bool *)arg = gate_is_open(&destroyed, 1);
 	if (gate_is_open(&destroyed, 1))
 		psref_target_init(&a.target, cl); /* so that we can end */

@@ -142,15 +142,31 @@ WSIM_TEST(try_fails_or_is_waited_for)
 	wsim_assert(o->value == 1 || o->value == 2);
 }
 
+static SYNC_ATOMIC(int) left;
+
+/* Leaves a reference to the test's own fibre, and tries once more. */
+static void *
+leaver(void *arg)
+{
+	struct object *o = arg;
+	int got = localcount_tryacquire(&o->lc) ? 1 : 2;
+
+	/* release: hands the reference over. */
+	sync_store_release(&left, got);
+	return trier(arg);
+}
+
 /* A second life: cells and total are as new for who sees it live. */
 WSIM_TEST(count_begins_again)
 {
 	struct object *o = make();
-	int t;
+	int t = wsim_spawn(leaver, o), got;
 
-	localcount_acquire(&o->lc);
-	localcount_release(&o->lc);
-	t = wsim_spawn(trier, o);
+	/* acquire: pairs with the release in leaver. */
+	while ((got = sync_load_acquire(&left)) == 0)
+		wsim_yield();
+	if (got == 1)
+		localcount_release(&o->lc);
 	localcount_drain(&o->lc);
 	localcount_reinit(&o->lc);
 	localcount_drain(&o->lc);
