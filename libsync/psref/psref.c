@@ -458,6 +458,10 @@ psref_let_go_slow(struct psref *ref)
 	}
 	ref->target = NULL; /* first: ref may be in what it holds */
 	if (s != NULL) {
+		/* relaxed: whoever handed it to us stored it. */
+		PSREF_CHECK(sync_load_relaxed(&s->word) ==
+				((uintptr_t)t | PSREF_HANDED),
+		    "second release of a reference that was moved", ref, t);
 		/* SLOT release: pairs with the acquire of the scan.
 		 * REMOTE release: pairs with the acquires of the owner. */
 		sync_store_release(&s->word, REMOTE);

@@ -379,14 +379,20 @@ Test(psref_async, holder_is_waited_for)
 	gate_wait(&destroyed, 1);
 }
 
-Test(psref_async, section_may_ask_and_still_look)
+Test(psref_async, section_may_ask_and_still_acquire)
 {
 	uint64_t s = pserialize_read_enter();
+	struct psref ref;
 
 	psref_target_destroy_async(&target, cl, destroyed_one);
 	gate_linger();
 	cr_assert_not(gate_is_open(&destroyed, 1));
+	psref_acquire(&ref, &target, cl);
 	pserialize_read_exit(s);
+	for (int i = 0; i < 5; i++)
+		pserialize_barrier(); /* as many looks */
+	cr_assert_not(gate_is_open(&destroyed, 1));
+	psref_release(&ref, &target, cl);
 	gate_wait(&destroyed, 1);
 }
 
@@ -508,6 +514,17 @@ Test(psref_stall, reports_name_thread_and_place)
 }
 
 #ifdef SYNC_CHECKS
+Test(psref_handoff, second_release_of_a_moved_one_aborts, .signal = SIGABRT)
+{
+	struct psref ref, moved;
+
+	acquire(&ref, &target);
+	psref_handoff(&ref, cl);
+	moved = ref;
+	psref_release(&ref, &target, cl);
+	psref_release(&moved, &target, cl);
+}
+
 Test(psref_handoff, second_handoff_aborts, .signal = SIGABRT)
 {
 	struct psref ref;
