@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a read section is compiled to: no fence, no locked instruction, one
-store to enter, of an online worker another one in its place, and one to leave,
-and no call but the one that the first section of a thread takes.  A reader with a fence in it shows that one would be seen."""
+"""What the fast paths are compiled to.  A read section: one store to enter, of
+an online worker another one in its place, and one to leave.  It, a reference, a
+hazard, a counter and a queue of two threads: no fence, no locked instruction,
+and no call but the one that the first of a thread takes.  A reader with a fence
+in it shows that one would be seen."""
 import pathlib
 import platform
 import re
@@ -14,7 +16,37 @@ import tempfile
 import tree
 
 SOURCE = """
+#include "libsync/hazard/hazard.h"
+#include "libsync/lfqueue/spsc.h"
+#include "libsync/percpu/counters.h"
 #include "libsync/pserialize/pserialize.h"
+#include "libsync/psref/psref.h"
+int holder(struct psref_target *t, struct psref_class *c, int *const *p);
+int holder(struct psref_target *t, struct psref_class *c, int *const *p)
+{
+	struct psref ref;
+	psref_acquire(&ref, t, c);
+	int v = **p;
+	psref_release(&ref, t, c);
+	return v;
+}
+int protector(struct hazard *h, const struct hazard_ptr *p);
+int protector(struct hazard *h, const struct hazard_ptr *p)
+{
+	int v = *(int *)hazard_protect(h, p);
+	hazard_clear(h);
+	return v;
+}
+void counter(struct percpu_counters *c, unsigned shard);
+void counter(struct percpu_counters *c, unsigned shard)
+{
+	percpu_counters_add(c, shard, 0, 1);
+}
+void *mover(struct lfqueue_spsc *q, void *item);
+void *mover(struct lfqueue_spsc *q, void *item)
+{
+	return lfqueue_spsc_push(q, item) ? lfqueue_spsc_pop(q) : (void *)0;
+}
 int reader(int *const *p);
 int fenced(int *const *p);
 int reader(int *const *p)
@@ -35,7 +67,8 @@ int fenced(int *const *p)
 """
 ORDERED = re.compile(r"\b(lock|xchg\w*|mfence|lfence|sfence|cmpxchg\w*|cpuid)\b")
 TLS_STORE = re.compile(r"\bmov\w*\s+[%$][^,]+,%fs:")
-SLOW = "pserialize_enter_slow"
+FAST = ("reader", "holder", "protector", "counter", "mover")
+SLOW = re.compile(r"\b(pserialize_enter_slow|sync_fence_light_slow|psref_ring)\b")
 NOP = re.compile(r"\bxchg\s+%ax,%ax")
 
 
@@ -62,8 +95,11 @@ def check(where, code, report):
     calls = [line for line in code if "R_X86_64_PLT32" in line or
              "R_X86_64_PC32" in line and "tls" in line]
     for line in calls:
-        if SLOW not in line:
+        if not SLOW.search(line):
             report(where, f"calls: {line.strip()}")
+
+
+def check_stores(where, code, report):
     stores = [line for line in code if TLS_STORE.search(line)]
     if len(stores) not in (2, 3):
         report(where, f"{len(stores)} stores to the thread's word")
@@ -81,7 +117,9 @@ def main():
                 count += 1
                 where = f"{compiler} {' '.join(flags)}"
                 code = functions(top, pathlib.Path(folder), compiler, flags)
-                check(where, code["reader"], report)
+                for name in FAST:
+                    check(f"{name}, {where}", code[name], report)
+                check_stores(where, code["reader"], report)
                 if not any(ORDERED.search(line) for line in code["fenced"]):
                     report(where, "the fence of the control is not seen")
     report.end(count, "compilations")

@@ -14,7 +14,7 @@ import sys
 import tree
 
 # What a host that is no Unix provides too, or a port of libsync replaces.
-HOST = re.compile(r"^(mem(cpy|move|set|cmp)|malloc|calloc|aligned_alloc|free|"
+HOST = re.compile(r"^(mem(cpy|move|set|cmp)|"
                   r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__tls_get_addr)$")
 MUTABLE = (".data", ".bss", ".tdata", ".tbss", "*COM*")
 READ_ONLY = (".data.rel.ro",)
