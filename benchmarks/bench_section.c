@@ -155,6 +155,13 @@ make_data(size_t arg)
 			    2                                           \
 		    }                                                   \
 	}
+#define ONLINE(p, label)                                                  \
+	{                                                                 \
+		ENTRY(p, label, "online_section", read, make_data, free), \
+		    .threads = {                                          \
+			    1                                             \
+		    }                                                     \
+	}
 #define NESTED(p, label)                                                    \
 	{                                                                   \
 		ENTRY(p, label, "nested_section", nested, make_data, free), \
@@ -176,6 +183,7 @@ make_data(size_t arg)
 DEFINE(loop);
 DEFINE(floor);
 DEFINE(pserialize);
+DEFINE(online);
 DEFINE(rwlock);
 DEFINE_NESTED(loop);
 DEFINE_NESTED(floor);
@@ -219,6 +227,8 @@ const struct bench bench_section[] = {
     NESTED(floor, "floor"),
     NESTED(pserialize, "pserialize"),
     NESTED(rwlock, "pthread_rwlock"),
+    ONLINE(loop, "loop"),
+    ONLINE(online, "pserialize"),
     IDLE(pserialize, "pserialize"),
     BUSY(pserialize, "pserialize"),
 #ifdef BENCH_URCU

@@ -37,6 +37,7 @@ struct section {
 extern const struct section section_loop;  /* no section at all */
 extern const struct section section_floor; /* two stores: the least there is */
 extern const struct section section_pserialize;
+extern const struct section section_online;
 extern const struct section section_urcu_memb;
 extern const struct section section_urcu_qsbr;
 extern const struct section section_urcu_qsbr_lock;

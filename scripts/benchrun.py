@@ -9,6 +9,7 @@ order; what counts is the median.  Writes OUT/libsync.json and an SVG for each
 operation that ran with several numbers of threads."""
 import argparse
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -36,8 +37,10 @@ def parse(name):
 
 
 def operations_of(bar):
-    """All operations that a bar compares, its own first."""
+    """All operations that a bar compares in one process, its own first."""
     yield bar["operation"]
+    if "mode" in bar:
+        return
     if "reference" in bar:
         yield bar["reference"]
     for key in ("net", "peer_net"):
@@ -68,6 +71,9 @@ class Unit:
         if quick:
             self.seconds /= 2
             self.rounds = max(self.rounds // 3, 3)
+        self.env = {}
+        if "mode" in bar:
+            self.env = {"LIBSYNC_FENCE": bar["mode"]}
         self.names = []
 
 
@@ -102,7 +108,8 @@ def run_unit(unit, options, results):
            "--benchmark_enable_random_interleaving=true",
            "--benchmark_format=json"]
     try:
-        done = subprocess.run(cmd, capture_output=True, text=True, check=True,
+        done = subprocess.run(cmd, env=dict(os.environ, **unit.env),
+                              capture_output=True, text=True, check=True,
                               timeout=90 if options.quick else 900)
     except subprocess.TimeoutExpired:
         return "did not end"
