@@ -68,7 +68,8 @@ int fenced(int *const *p)
 ORDERED = re.compile(r"\b(lock|xchg\w*|mfence|lfence|sfence|cmpxchg\w*|cpuid)\b")
 TLS_STORE = re.compile(r"\bmov\w*\s+[%$][^,]+,%fs:")
 FAST = ("reader", "holder", "protector", "counter", "mover")
-SLOW = re.compile(r"\b(pserialize_enter_slow|sync_fence_light_slow|psref_ring)\b")
+SLOW = re.compile(r"\b(pserialize_enter_slow|sync_fence_light_slow|"
+                  r"psref_ring|psref_(hold|let_go)_slow)\b")
 NOP = re.compile(r"\bxchg\s+%ax,%ax")
 
 
