@@ -11,6 +11,6 @@ trap 'rm -rf "$dir"' EXIT
 sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$PSNET/docs/wsim.md" >"$dir/commands"
 grep -q wsim-test "$dir/commands"
 cd "$dir"
-cc() { "$CC" "$@"; }
+cc() { command "$CC" "$@"; }
 # shellcheck source=/dev/null
 . ./commands
