@@ -36,6 +36,9 @@ struct bench {
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* The number of threads of the benchmark that runs. */
+extern int bench_threads;
+
 /* One array for each bench_*.c; NULL ends, as does a NULL name in an array. */
 extern const struct bench *const bench_table[];
 #ifdef __cplusplus

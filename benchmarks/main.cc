@@ -6,14 +6,17 @@
 #include "benchmarks/bench.h"
 
 static void *ctx;
+int bench_threads;
 
 static void
 run(benchmark::State &st, const struct bench *b, size_t arg)
 {
 	const size_t batch = b->batch != 0 ? b->batch : BENCH_BATCH;
 
-	if (st.thread_index() == 0)
+	if (st.thread_index() == 0) {
+		bench_threads = st.threads();
 		ctx = b->setup(arg);
+	}
 	if (b->thread_init != nullptr)
 		b->thread_init();
 	while (st.KeepRunningBatch(static_cast<int64_t>(batch))) {

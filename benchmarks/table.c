@@ -24,7 +24,17 @@ extern const struct bench bench_demux_tbb[];
 extern const struct bench bench_demux_urcu[];
 #endif
 #ifdef BENCH_URCU
+extern const struct bench bench_lfqueue_urcu[];
 extern const struct bench bench_pserialize_urcu[];
+#endif
+#ifdef BENCH_CK
+extern const struct bench bench_lfqueue_ck[];
+#endif
+#ifdef BENCH_DPDK
+extern const struct bench bench_lfqueue_dpdk[];
+#endif
+#ifdef BENCH_CONCURRENTQUEUE
+extern const struct bench bench_lfqueue_concurrentqueue[];
 #endif
 
 const struct bench *const bench_table[] = {
@@ -35,6 +45,18 @@ const struct bench *const bench_table[] = {
 #endif
     bench_hazard,
     bench_lfqueue,
+#ifdef BENCH_URCU
+    bench_lfqueue_urcu,
+#endif
+#ifdef BENCH_CK
+    bench_lfqueue_ck,
+#endif
+#ifdef BENCH_DPDK
+    bench_lfqueue_dpdk,
+#endif
+#ifdef BENCH_CONCURRENTQUEUE
+    bench_lfqueue_concurrentqueue,
+#endif
     bench_percpu,
     bench_pool,
     bench_psref,

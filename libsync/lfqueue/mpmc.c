@@ -98,23 +98,39 @@ lfqueue_mpmc_destroy(struct lfqueue_mpmc *q)
 	port_free(q);
 }
 
-/* How many of n positions from tail on are behind head + capacity. */
+/* Does the slot of this position hold an item? */
+INLINE bool
+holds_item(struct lfqueue_mpmc *q, size_t position)
+{
+	/* FREE acquire: pairs with the release in pop;
+	 * ITEM acquire: pairs with the release in push. */
+	return sync_load_acquire(&q->slot[position & q->mask].item) != NULL;
+}
+
+/*
+ * How many of n positions from tail on, the last ones of a lap, have been
+ * claimed by their consumers?  The one producer need not ask: it has filled
+ * the slots itself, and NULL there means that they were taken.
+ */
 INLINE size_t
 room_for(struct lfqueue_mpmc *q, size_t tail, size_t n)
 {
+	const size_t capacity = q->mask + 1;
 	size_t room, head;
 
+	if ((q->flags & LFQUEUE_MPMC_ONE_PRODUCER) != 0)
+		return n < capacity ? n : capacity;
 	/* HEAD acquire: pairs with the release below and those in pop. */
-	room = q->mask + 1 - (tail - sync_load_acquire(&q->head_seen));
-	if (room >= n && room <= q->mask + 1)
+	room = capacity - (tail - sync_load_acquire(&q->head_seen));
+	if (room >= n && room <= capacity)
 		return n;
 	/* HEAD acquire: pairs with the releases in pop. */
 	head = sync_load_acquire(&q->head);
 	/* HEAD release: pairs with the acquire above, in another thread. */
 	sync_store_release(&q->head_seen, head);
-	room = q->mask + 1 - (tail - head);
+	room = capacity - (tail - head);
 	/* More than there can be: tail was out of date. */
-	if (room > q->mask + 1)
+	if (room > capacity)
 		return 0;
 	return room < n ? room : n;
 }
@@ -139,12 +155,9 @@ push(struct lfqueue_mpmc *q, void *const items[], size_t n)
 	size_t tail = sync_load_relaxed(&q->tail), was, room, k;
 
 	for (;;) {
-		room = room_for(q, tail, n);
-		/* FREE acquire: pairs with the release in pop. */
-		for (k = 0; k < room &&
-			    sync_load_acquire(
-				&q->slot[(tail + k) & q->mask].item) == NULL;
-		     k++)
+		/* First the slot, to leave the consumers' line alone if not. */
+		room = holds_item(q, tail) ? 0 : room_for(q, tail, n);
+		for (k = 0; k < room && !holds_item(q, tail + k); k++)
 			continue;
 		if (k > 0) {
 			if (tail_move(q, &tail, tail + k))
@@ -167,15 +180,22 @@ push(struct lfqueue_mpmc *q, void *const items[], size_t n)
 	return k;
 }
 
-/* How many of n positions from head on are before tail. */
+/*
+ * How many of n positions from head on have been claimed by producers?  The one
+ * consumer need not ask: it has emptied the slots itself, and an item there
+ * was put since.
+ */
 INLINE size_t
 filled_of(struct lfqueue_mpmc *q, size_t head, size_t n)
 {
+	const size_t capacity = q->mask + 1;
 	size_t filled, tail;
 
+	if ((q->flags & LFQUEUE_MPMC_ONE_CONSUMER) != 0)
+		return n < capacity ? n : capacity;
 	/* TAIL acquire: pairs with the release below and those in push. */
 	filled = sync_load_acquire(&q->tail_seen) - head;
-	if (filled >= n && filled <= q->mask + 1)
+	if (filled >= n && filled <= capacity)
 		return n;
 	/* TAIL acquire: pairs with the releases in push. */
 	tail = sync_load_acquire(&q->tail);
@@ -183,7 +203,7 @@ filled_of(struct lfqueue_mpmc *q, size_t head, size_t n)
 	sync_store_release(&q->tail_seen, tail);
 	filled = tail - head;
 	/* More than there can be: head was out of date. */
-	if (filled > q->mask + 1)
+	if (filled > capacity)
 		return 0;
 	return filled < n ? filled : n;
 }
@@ -208,7 +228,8 @@ pop(struct lfqueue_mpmc *q, void *items[], size_t n)
 	size_t head = sync_load_relaxed(&q->head), was, filled, k;
 
 	for (;;) {
-		filled = filled_of(q, head, n);
+		/* First the slot, to leave the producers' line alone if not. */
+		filled = holds_item(q, head) ? filled_of(q, head, n) : 0;
 		for (k = 0; k < filled; k++) {
 			/* ITEM acquire: pairs with the release in push;
 			 * FREE acquire: pairs with the release below. */

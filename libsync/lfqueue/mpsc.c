@@ -32,28 +32,12 @@
 
 #include <stddef.h>
 
-#include "libsync/base/assert.h"
-
 void
 lfqueue_mpsc_init(struct lfqueue_mpsc *q)
 {
 	sync_init(&q->stub.next, NULL);
 	sync_init(&q->tail, &q->stub);
 	q->head = &q->stub;
-}
-
-void
-lfqueue_mpsc_push(struct lfqueue_mpsc *q, struct lfqueue_mpsc_node *node)
-{
-	struct lfqueue_mpsc_node *prev;
-
-	SYNC_ASSERT(node != NULL);
-	/* relaxed: the exchange below orders it (TAIL). */
-	sync_store_relaxed(&node->next, NULL);
-	/* TAIL seq_cst: pairs with the next push and with the load in empty. */
-	prev = sync_xchg_seq_cst(&q->tail, node);
-	/* LINK release: pairs with the acquire in pop; it ends the window. */
-	sync_store_release(&prev->next, node);
 }
 
 struct lfqueue_mpsc_node *

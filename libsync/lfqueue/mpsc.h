@@ -32,7 +32,9 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
+#include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 
 #ifdef __cplusplus
@@ -73,7 +75,19 @@ void lfqueue_mpsc_init(struct lfqueue_mpsc *q);
  *          come out in the order in which it pushed them.
  * Owner:   the queue owns node until lfqueue_mpsc_pop() returns it.
  */
-void lfqueue_mpsc_push(struct lfqueue_mpsc *q, struct lfqueue_mpsc_node *node);
+static inline void
+lfqueue_mpsc_push(struct lfqueue_mpsc *q, struct lfqueue_mpsc_node *node)
+{
+	struct lfqueue_mpsc_node *prev;
+
+	SYNC_ASSERT(node != NULL);
+	/* relaxed: the exchange below orders it (TAIL). */
+	sync_store_relaxed(&node->next, NULL);
+	/* TAIL seq_cst: pairs with the next push and with the load in empty. */
+	prev = sync_xchg_seq_cst(&q->tail, node);
+	/* LINK release: pairs with the acquire in pop; it ends the window. */
+	sync_store_release(&prev->next, node);
+}
 
 /*
  * Take the oldest node.
