@@ -10,13 +10,14 @@
  * and a heavy fence drain the buffer of their own side only).
  *
  * Each step is there if its line is in the source:
- * @mirror HEAVY       libsync/pserialize/pserialize.c begin          sync_fence_heavy\(\)
- * @mirror SCAN        libsync/pserialize/pserialize.c begin          registry_each\(.*scan_one
- * @mirror WAIT        libsync/pserialize/pserialize.c step_one       == t->snap
- * @mirror NEXT        libsync/pserialize/pserialize.c start          \(s \+ 3\) & ~
- * @mirror FENCE_START libsync/pserialize/pserialize.c start          sync_fence_full\(\)
- * @mirror FENCE_ENTER libsync/pserialize/pserialize.c pserialize_read_enter_slow sync_fence_full\(\);\n\treturn v \+
- * @mirror EXIT_ODD    libsync/pserialize/pserialize.h pserialize_read_enter v \+ PSERIALIZE_ACTIVE
+ * @mirror HEAVY       libsync/pserialize/pserialize.c begin    sync_fence_heavy\(\)
+ * @mirror SCAN        libsync/pserialize/pserialize.c begin    registry_each\(scan_one
+ * @mirror NOTE        libsync/pserialize/pserialize.c scan_one PSERIALIZE_IN \|[^;]*t->snap\[d\] = v;
+ * @mirror WAIT        libsync/pserialize/pserialize.c step_one PSERIALIZE_KEY\([^;]*held = true
+ * @mirror NEXT        libsync/pserialize/pserialize.c start    \(s \+ 3\) & ~
+ * @mirror FENCE_START libsync/pserialize/pserialize.c start    sync_fence_full\(\)
+ * @mirror FENCE_ENTER libsync/pserialize/pserialize.c pserialize_enter_slow PSERIALIZE_SLOW\) != 0\) {\s*sync_fence_full
+ * @mirror ENTER       libsync/pserialize/pserialize.h pserialize_domain_enter v \+ PSERIALIZE_IN\)
  *
  * And each is needed:
  * @run        NR=1 NW=2
@@ -24,11 +25,12 @@
  * @run        NR=1 NW=2 MODE_FENCED=1
  * @must_fail  NR=1 NW=1 HEAVY=0
  * @must_fail  NR=1 NW=1 SCAN=0
+ * @must_fail  NR=1 NW=1 NOTE=0
  * @must_fail  NR=1 NW=1 WAIT=0
  * @must_fail  NR=1 NW=2 NEXT=0
  * @must_fail  NR=1 NW=2 FENCE_START=0 MODE_FENCED=1
  * @must_fail  NR=1 NW=1 FENCE_ENTER=0 MODE_FENCED=1
- * @must_fail  NR=1 NW=1 EXIT_ODD=0
+ * @must_fail  NR=1 NW=1 ENTER=0
  */
 
 #ifndef MODE_FENCED
@@ -70,7 +72,7 @@ proctype reader(byte i)
 	do
 	:: n < SECTIONS ->
 		/* enter */
-#if EXIT_ODD
+#if ENTER
 		rbuf[i]!v + 1;
 #endif
 #if MODE_FENCED && FENCE_ENTER
@@ -136,7 +138,7 @@ proctype writer(byte w)
 		k = 0;
 		do
 		:: k < NR ->
-#if SCAN
+#if SCAN && NOTE
 			snapped[k] = word[k];
 #endif
 			k++
