@@ -44,10 +44,10 @@
  * Ordering pairs
  *   SLOT   a slot is stored (release) -> lookup loads it (acquire): the item,
  *          or the node and what is in it, is filled before it is seen.
- *          Killed by: mutant slot_relaxed.
+ *          Killed by: demux-slot-relaxed.
  *   LOCK   the word is stored without DEMUX_LOCKED (release) -> the next
  *          holder's compare-exchange (acquire): what one writer did to the
- *          chain is seen by the next.  Killed by: mutant unlock_relaxed.
+ *          chain is seen by the next.  Killed by: demux-lock-relaxed.
  *   MOVED, NEXT, ROOT, LEFT: migrate.c.
  *
  * Reclamation: a node that was taken out of a chain is freed by

@@ -18,12 +18,14 @@
  * Ordering pairs
  *   MOVED  the word is stored with MOVED (release) -> lookup and writers load
  *          it (acquire): the copies are seen by whoever is sent to them.
- *          Killed by: mutant moved_relaxed.
+ *          Killed by: demux-moved-relaxed, demux-moved-before-copies.
  *   NEXT   next is stored (release) -> loaded (acquire): the new table is
- *          filled before it is seen.
+ *          filled before it is seen.  Killed by: demux-next-relaxed.
  *   LEFT   left is counted down (release) -> by who gets to 0 (acquire), who
  *          stores root: all copies are seen by whoever begins at the new root.
+ *          Killed by: demux-left-relaxed.
  *   ROOT   root is stored (release) -> loaded (acquire): as NEXT, and see LEFT.
+ *          Killed by: demux-root-relaxed.
  *
  * Reclamation: the old table goes to pserialize_call() after the store of
  * root.  It is entered through root, or through the next of a table that was
