@@ -50,10 +50,12 @@ head_load(const struct lfqueue_stack *s)
 {
 	struct sync_pair_value head;
 
-	/* HEAD acquire: pairs with its exchanges. */
+	/* The count first: then the node is of that count or later, or the
+	 * exchange fails.  The other way around the node may be of an earlier
+	 * time, and so may its next.
+	 * HEAD acquire: pairs with its exchanges. */
+	head.hi = sync_load_acquire(&s->head.hi);
 	head.lo = sync_load_acquire(&s->head.lo);
-	/* relaxed: if it is not of the same moment, the exchange fails. */
-	head.hi = sync_load_relaxed(&s->head.hi);
 	return head;
 }
 
