@@ -175,6 +175,7 @@ struct wsim {
 	int nlocs, nblocks, nsplits;
 	size_t brk;
 	struct wsim_view sc;
+	unsigned heavies; /* fibres that are in a membarrier */
 	char *arena, *heap;
 	size_t arena_size;
 	char *data, *snap;
@@ -269,6 +270,7 @@ bool wsim_cas(uintptr_t a, wsim_word *expect, wsim_word v, unsigned size,
     int order, int fail_order, bool weak, void *pc);
 void wsim_fence(int order, void *pc);
 void wsim_heavy(void *pc);
+void wsim_fence_of_kernel(struct wsim_fibre *f);
 wsim_word wsim_peek(uintptr_t a, unsigned size);
 wsim_word wsim_combine(int op, wsim_word old, wsim_word v);
 

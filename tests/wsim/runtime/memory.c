@@ -501,6 +501,14 @@ wsim_fence(int order, void *pc)
 	f->cur.vc[wsim->me]++;
 }
 
+/* Threads begin and end with full fences of the kernel's. */
+void
+wsim_fence_of_kernel(struct wsim_fibre *f)
+{
+	join_stores(&f->cur, &wsim->sc);
+	join_stores(&wsim->sc, &f->cur);
+}
+
 /*
  * membarrier(2): each running thread executes a full fence at some point
  * between the call and its return.  One that has ended did so by then.
@@ -514,6 +522,7 @@ wsim_heavy(void *pc)
 	wsim_point();
 	wsim_trace(WSIM_OP_HEAVY, SEQ_CST, 0, 0, 0, 0, 0, pc);
 	sc_fence(&wsim->fibre[me]);
+	wsim->heavies++;
 	for (int i = 0; i < n; i++) {
 		const int k = (first + i) % n;
 
@@ -522,6 +531,7 @@ wsim_heavy(void *pc)
 		sc_fence(&wsim->fibre[k]);
 		wsim_point();
 	}
+	wsim->heavies--;
 	sc_fence(&wsim->fibre[me]);
 }
 

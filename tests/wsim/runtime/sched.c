@@ -237,6 +237,8 @@ wsim_fibre_start(void *(*fn)(void *), void *arg, bool daemon)
 	if (i == wsim->nfibres) {
 		wsim->nfibres++;
 		f->cur.vc[i] = 0;
+	} else {
+		wsim_fence_of_kernel(f); /* of the one that was here */
 	}
 	const int32_t clock = f->cur.vc[i];
 
@@ -260,6 +262,8 @@ wsim_fibre_start(void *(*fn)(void *), void *arg, bool daemon)
 	}
 	f->cur.vc[i] = clock + 1;
 	f->cur.any = true;
+	if (wsim->heavies > 0)
+		wsim_fence_of_kernel(f); /* those do not know of it */
 	wsim_tls_reset(f);
 	f->sp = wsim_switch_prepare(f->stack, WSIM_STACK, fibre_main);
 	return i;
@@ -371,6 +375,7 @@ set_up(uint64_t seed)
 	wsim->steps = 0;
 	wsim->ready = wsim->asleep = 0;
 	wsim->low = 0;
+	wsim->heavies = 0;
 	wsim->ncpus = 1;
 	wsim->alloc_fails = 0;
 	wsim->nevents = 0;
