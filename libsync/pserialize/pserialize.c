@@ -184,8 +184,6 @@ scan_one(struct pserialize_thread *t, void *arg)
 	if ((v & (PSERIALIZE_IN | PSERIALIZE_ONLINE)) != 0) {
 		t->snap[d] = v;
 		periods[d].held = true;
-	} else if (t->snap[d] != 0) {
-		t->snap[d] = 0;
 	}
 }
 

@@ -93,20 +93,23 @@ struct pserialize_lane {
 
 /*
  * [a] atomic  [o] this thread only  [r] registry mutex
- * Readers write the first line, and the last but two in checked programs.
+ * Readers write the first line, and that of sites in checked programs.  A scan
+ * reads the first two.
  */
 struct pserialize_thread {
 	SYNC_ATOMIC(uint64_t)
 	words[PSERIALIZE_DOMAINS]; /* [a] written by this thread only */
-	struct pserialize_lane lanes[PSERIALIZE_DOMAINS];
-	SYNC_ATOMIC(uintptr_t)
-	sites[PSERIALIZE_DOMAINS];         /* [a] who entered; 0: not known */
-	uint64_t snap[PSERIALIZE_DOMAINS]; /* [r] at the scan; 0: not awaited */
-	bool registered;                   /* [o] */
-	uint32_t id;                       /* [r] the host's number for it */
+	bool registered;           /* [o] */
+	uint32_t id;               /* [r] the host's number for it */
 	uint64_t batch; /* [r] of deferred calls, the last that took ours */
 	struct pserialize_thread *next;   /* [r] */
 	struct pserialize_thread **prevp; /* [r] */
+	struct pserialize_lane lanes[PSERIALIZE_DOMAINS]
+	    __attribute__((aligned(SYNC_CACHELINE)));
+	SYNC_ATOMIC(uintptr_t)
+	sites[PSERIALIZE_DOMAINS];         /* [a] who entered; 0: not known */
+	uint64_t snap[PSERIALIZE_DOMAINS]; /* [r] at the scan; 0: not awaited,
+					    * as between periods */
 } __attribute__((aligned(SYNC_CACHELINE)));
 
 extern PORT_THREAD_LOCAL struct pserialize_thread pserialize_self;
