@@ -133,7 +133,11 @@ check_closed(struct pserialize_thread *self)
 	(void)open;
 }
 
-/* The exit hook: take the calling thread off the registry. */
+/*
+ * The exit hook: take the calling thread off the registry.  Signals stay blocked
+ * from here on: a handler that read after the last hook would register a thread
+ * that never leaves, and whose memory goes away.
+ */
 static void
 thread_gone(void *arg)
 {
@@ -151,7 +155,7 @@ thread_gone(void *arg)
 		/* relaxed: nobody else can find the word any more. */
 		sync_store_relaxed(&self->words[d], PSERIALIZE_SLOW);
 	pserialize_call_adopt(self);
-	unlock(&saved);
+	port_mutex_unlock(&reg.mutex);
 }
 
 PORT_START void

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Readers look at the current element while updaters replace it, wait for a
- * grace period in one of three ways, and spoil and free the old one.  Each
- * element also counts the grace periods since its removal, as rcutorture does:
- * a reader must never see more than one.
+ * Readers look at the current element while updaters replace it, wait for grace
+ * periods in one of three ways, at random, and spoil and free the old one after
+ * ten.  Each element counts them, as rcutorture's do: a reader must see none.
+ * A test goes on until there was a minimum of updates, and of reads that an
+ * update overlapped.  In the mode qsbr every other reader is a worker.
  */
 
 #include <criterion/criterion.h>
@@ -13,14 +14,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "libsync/pserialize/pserialize.h"
+#include "libsync/pserialize/domain.h"
 #include "tests/libsync/gate.h"
 #include "tests/stress.h"
 
-#define READERS 3
-#define STAGES  4 /* grace periods that an element sees before it is freed */
+#define READERS  4
+#define UPDATERS 3
+#define STAGES   10 /* grace periods that an element sees until it is freed */
 
 struct element {
 	struct pserialize_head head;
@@ -30,8 +33,9 @@ struct element {
 
 static SYNC_ATOMIC(struct element *) current;
 static SYNC_ATOMIC(bool) stop;
-static SYNC_ATOMIC(unsigned long) reads, wrong;
+static SYNC_ATOMIC(unsigned long) reads, overlapped, updates, wrong;
 static unsigned long length;
+static unsigned domain; /* of everything */
 
 static struct element *
 element_create(unsigned long a)
@@ -61,18 +65,24 @@ stopped(void)
 }
 
 static void
-read_once(void)
+read_once(bool linger)
 {
-	uint64_t s = pserialize_read_enter();
+	uint64_t s = pserialize_domain_enter(domain);
 	/* acquire: pairs with the exchange in replace. */
 	const struct element *e = sync_load_acquire(&current);
 	bool ok = e->a == ~e->b;
 
+	if (linger)
+		sched_yield();
 	for (int i = 0; i < 20 && ok; i++)
 		ok = e->a == ~e->b;
-	/* relaxed: a grace period too many is what is looked for. */
-	ok = ok && sync_load_relaxed(&e->age) <= 1;
-	pserialize_read_exit(s);
+	/* relaxed: a grace period is what is looked for. */
+	ok = ok && sync_load_relaxed(&e->age) == 0;
+	/* relaxed: only whether it is another one. */
+	if (sync_load_relaxed(&current) != e)
+		/* relaxed: only counts. */
+		sync_fetch_add_relaxed(&overlapped, 1);
+	pserialize_domain_exit(domain, s);
 	if (!ok)
 		/* relaxed: looked at after the threads were joined. */
 		sync_fetch_add_relaxed(&wrong, 1);
@@ -83,15 +93,19 @@ reader(void *arg)
 {
 	unsigned long n = 0;
 
-	(void)arg;
+	if (*(int *)arg % 2 == 0)
+		pserialize_online();
 	while (!stopped()) {
-		read_once();
-		if (++n % 256 == 0) {
+		read_once(n % 64 == 0);
+		if (++n % 16 == 0)
+			pserialize_quiescent();
+		if (n % 256 == 0) {
 			/* relaxed: only counts. */
 			sync_fetch_add_relaxed(&reads, 256);
 			sched_yield();
 		}
 	}
+	pserialize_offline();
 	return NULL;
 }
 
@@ -100,7 +114,7 @@ static void *
 one_read(void *arg)
 {
 	(void)arg;
-	read_once();
+	read_once(false);
 	return NULL;
 }
 
@@ -138,59 +152,61 @@ age_by_call(struct pserialize_head *head)
 	if (older(e))
 		spoil(e);
 	else
-		pserialize_call(head, age_by_call);
+		pserialize_domain_call(domain, head, age_by_call, sizeof(*e));
 }
 
 /* Updaters go on until readers have had a share of it, too. */
 static bool
-enough(unsigned long done)
+enough(void)
 {
-	/* relaxed: only counts. */
-	return done >= length && sync_load_relaxed(&reads) >= length;
+	const unsigned long few = length < 100 ? length : 100;
+
+	/* relaxed: only counts; here and below. */
+	return sync_load_relaxed(&updates) >= length &&
+	       /* relaxed: as above. */
+	       sync_load_relaxed(&reads) >= length &&
+	       /* relaxed: as above. */
+	       sync_load_relaxed(&overlapped) >= few;
 }
 
-static void *
-updater_performs(void *arg)
+static void
+wait_by_poll(void)
 {
-	(void)arg;
-	for (unsigned long i = 0; !enough(i); i++) {
-		struct element *old = replace(i);
+	const uint64_t gp = pserialize_domain_poll_start(domain);
 
-		do
-			pserialize_perform();
-		while (!older(old));
-		spoil(old);
+	while (!pserialize_domain_poll(domain, gp))
+		if (!pserialize_domain_poll_advance(domain))
+			sched_yield();
+}
+
+static void
+retire(struct element *old, unsigned way)
+{
+	if (way == 0) {
+		pserialize_domain_call(
+		    domain, &old->head, age_by_call, sizeof(*old));
+		return;
 	}
-	return NULL;
+	do {
+		if (way == 1)
+			pserialize_domain_perform(domain);
+		else
+			wait_by_poll();
+	} while (!older(old));
+	spoil(old);
 }
 
 static void *
-updater_calls(void *arg)
+updater(void *arg)
 {
-	(void)arg;
-	for (unsigned long i = 0; !enough(i); i++) {
-		pserialize_call(&replace(i)->head, age_by_call);
-		if (i % 64 == 0)
-			pserialize_barrier();
-	}
-	return NULL;
-}
+	unsigned seed = (unsigned)*(int *)arg;
 
-static void *
-updater_polls(void *arg)
-{
-	(void)arg;
-	for (unsigned long i = 0; !enough(i); i++) {
-		struct element *old = replace(i);
-
-		do {
-			uint64_t gp = pserialize_poll_start();
-
-			while (!pserialize_poll(gp))
-				if (!pserialize_poll_advance())
-					sched_yield();
-		} while (!older(old));
-		spoil(old);
+	for (unsigned long i = 0; !enough(); i++) {
+		retire(replace(i), (unsigned)rand_r(&seed) % 3);
+		if (i % 256 == 0)
+			pserialize_domain_barrier(domain);
+		/* relaxed: only counts. */
+		sync_fetch_add_relaxed(&updates, 1);
 	}
 	return NULL;
 }
@@ -199,35 +215,42 @@ static void
 read_in_handler(int signo)
 {
 	(void)signo;
-	read_once();
+	if (!stopped()) /* else there may be nothing to read */
+		read_once(false);
 }
 
 struct run {
-	pthread_t readers[READERS], updaters[3], churner;
+	pthread_t readers[READERS], updaters[UPDATERS], churner;
+	int numbers[READERS + UPDATERS];
 };
+
+static pthread_t
+start(void *(*fn)(void *), void *arg)
+{
+	pthread_t t;
+
+	cr_assert_eq(pthread_create(&t, NULL, fn, arg), 0);
+	return t;
+}
 
 static void
 begin(struct run *r, bool with_churn)
 {
-	void *(*updaters[3])(void *) = {
-	    updater_performs, updater_calls, updater_polls};
-
+	for (int i = 0; i < READERS + UPDATERS; i++)
+		r->numbers[i] = i;
 	sync_init(&current, element_create(0));
 	for (int i = 0; i < READERS; i++)
-		cr_assert_eq(
-		    pthread_create(&r->readers[i], NULL, reader, NULL), 0);
-	for (int i = 0; i < 3; i++)
-		cr_assert_eq(
-		    pthread_create(&r->updaters[i], NULL, updaters[i], NULL),
-		    0);
+		r->readers[i] = start(reader, &r->numbers[i]);
+	for (int i = 0; i < UPDATERS; i++)
+		r->updaters[i] = start(updater, &r->numbers[READERS + i]);
 	if (with_churn)
-		cr_assert_eq(pthread_create(&r->churner, NULL, churn, NULL), 0);
+		r->churner = start(churn, NULL);
 }
 
 static void
 end(struct run *r, bool with_churn)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < UPDATERS; i++)
 		pthread_join(r->updaters[i], NULL);
 	/* relaxed: seen sooner or later. */
 	sync_store_relaxed(&stop, true);
@@ -235,21 +258,34 @@ end(struct run *r, bool with_churn)
 		pthread_join(r->readers[i], NULL);
 	if (with_churn)
 		pthread_join(r->churner, NULL);
-	pserialize_barrier();
 	/* An element spends STAGES rounds with the reclaimer. */
-	for (int i = 0; i < STAGES; i++)
-		pserialize_barrier();
+	for (int i = 0; i <= STAGES; i++)
+		pserialize_domain_barrier(domain);
 	/* relaxed: everybody else has been joined. */
 	free(sync_load_relaxed(&current));
 	/* relaxed: as above. */
 	cr_assert_eq(sync_load_relaxed(&wrong), 0);
+	/* relaxed: as above. */
+	cr_assert_geq(sync_load_relaxed(&updates), length);
+	/* relaxed: as above. */
+	cr_assert_gt(sync_load_relaxed(&overlapped), 0);
 }
 
 Test(pserialize_stress, stress_old_elements_are_not_seen, .timeout = 100)
 {
 	struct run r;
 
-	length = stress_n(15000);
+	length = stress_n(2000);
+	begin(&r, false);
+	end(&r, false);
+}
+
+Test(pserialize_stress, stress_in_a_domain_of_its_own, .timeout = 100)
+{
+	struct run r;
+
+	cr_assert_eq(pserialize_domain_create("stress", &domain), 0);
+	length = stress_n(700);
 	begin(&r, false);
 	end(&r, false);
 }
@@ -258,34 +294,48 @@ Test(pserialize_stress, stress_with_threads_that_come_and_go, .timeout = 100)
 {
 	struct run r;
 
-	length = stress_n(4000);
+	length = stress_n(500);
 	begin(&r, true);
 	end(&r, true);
 }
 
-Test(pserialize_stress, stress_with_reading_signal_handlers, .timeout = 100)
+/* A signal every so often, for whichever thread runs. */
+static timer_t
+storm(void)
 {
-	struct sigaction sa = {.sa_handler = read_in_handler};
-	unsigned long signals = stress_n(2000);
-	struct run r;
+	const struct itimerspec often = {
+	    .it_value.tv_nsec = 50000, .it_interval.tv_nsec = 50000};
+	struct sigaction sa = {
+	    .sa_handler = read_in_handler, .sa_flags = SA_RESTART};
+	struct sigevent ev = {
+	    .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	timer_t timer;
 
 	cr_assert_eq(sigaction(SIGUSR1, &sa, NULL), 0);
-	length = stress_n(4000);
+	cr_assert_eq(timer_create(CLOCK_MONOTONIC, &ev, &timer), 0);
+	cr_assert_eq(timer_settime(timer, 0, &often, NULL), 0);
+	return timer;
+}
+
+Test(pserialize_stress, stress_with_reading_signal_handlers, .timeout = 100)
+{
+	timer_t timer;
+	struct run r;
+
+	length = stress_n(500);
 	begin(&r, false);
-	for (unsigned long i = 0; i < signals; i++) {
-		pthread_kill(r.readers[i % READERS], SIGUSR1);
-		sched_yield();
-	}
+	timer = storm();
 	end(&r, false);
+	timer_delete(timer);
 }
 
 static int
 child(void)
 {
-	read_once();
+	read_once(false);
 	pserialize_perform();
-	read_once();
-	return pserialize_in_read_section() ? 1 : 0;
+	read_once(false);
+	return pserialize_in_any_section() ? 1 : 0;
 }
 
 Test(pserialize_stress, stress_fork_at_any_moment, .timeout = 100)
