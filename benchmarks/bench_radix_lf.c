@@ -217,6 +217,52 @@ rwlock_lookup_run(void *ctx, int thread, size_t n)
 	}
 }
 
+static bool
+count_down(void *item, void *arg)
+{
+	size_t *left = arg;
+
+	BENCH_KEEP(item);
+	return --*left == 0;
+}
+
+/* Items in order, n of them: the price of one step. */
+static void
+covered_run(void *ctx, int thread, size_t n)
+{
+	struct routes *r = ctx;
+	const uint64_t s = pserialize_read_enter();
+	size_t left = n;
+
+	(void)thread;
+	while (radix_lf_covered(r->tree, NULL, 0, count_down, &left) == NULL)
+		continue;
+	pserialize_read_exit(s);
+}
+
+static bool
+is_not_host(void *item, void *arg)
+{
+	(void)arg;
+	return ((const struct prefix *)item)->bits < 32;
+}
+
+static void
+lookup_if_run(void *ctx, int thread, size_t n)
+{
+	struct routes *r = ctx;
+	size_t at = (size_t)thread * 1021;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t s = pserialize_read_enter();
+		const void *found = radix_lf_lookup_if(r->tree,
+		    r->address[at++ % ADDRESSES], 32, is_not_host, NULL);
+
+		BENCH_KEEP(found);
+		pserialize_read_exit(s);
+	}
+}
+
 static void
 replace_run(void *ctx, int thread, size_t n)
 {
@@ -254,6 +300,18 @@ const struct bench bench_radix_lf[] = {
     {.name = "radix_lf/replace_v4",
 	.setup = routes_setup,
 	.run = replace_run,
+	.teardown = routes_teardown,
+	.args = SIZES,
+	.threads = {1}},
+    {.name = "radix_lf/lookup_if_v4",
+	.setup = routes_setup,
+	.run = lookup_if_run,
+	.teardown = routes_teardown,
+	.args = SIZES,
+	.threads = {1}},
+    {.name = "radix_lf/covered_step_v4",
+	.setup = routes_setup,
+	.run = covered_run,
 	.teardown = routes_teardown,
 	.args = SIZES,
 	.threads = {1}},

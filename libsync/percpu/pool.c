@@ -44,9 +44,7 @@ is_valid(const struct percpu_pool_config *cfg)
 	if (align != 0 &&
 	    (align < 8 || align > SYNC_CACHELINE || (align & (align - 1)) != 0))
 		return false;
-	/* The largest slab must not overflow. */
-	return cfg->size > 0 &&
-	       cfg->size < SIZE_MAX >> (PERCPU_POOL_INDEX_BITS + 2) &&
+	return cfg->size > 0 && cfg->size < SIZE_MAX >> (FIRST_MAX + 1) &&
 	       cfg->magazine <= PERCPU_POOL_MAGAZINE_MAX &&
 	       cfg->max <= PERCPU_POOL_OBJECTS_MAX;
 }

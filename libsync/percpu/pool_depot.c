@@ -240,6 +240,8 @@ grow(struct percpu_pool *p)
 	if (made >= p->cfg.max)
 		return -ENOSPC;
 	n = next_slab(p, made);
+	if (p->stride > (SIZE_MAX - p->lead) / n)
+		return -ENOMEM;
 	size = 31U - (unsigned)__builtin_clz((made >> shift) + 1);
 	slab =
 	    (size << PER_SIZE_SHIFT) +
