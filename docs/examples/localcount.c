@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+/*
+ * Ordering pairs
+ *   DEVICE  main stores now (release) -> device_open loads it (acquire): the
+ *           device is filled in.
+ */
+
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +28,7 @@ static struct device *
 device_open(void)
 {
 	const uint64_t section = pserialize_read_enter();
-	/* acquire: pairs with the release in main. */
+	/* DEVICE acquire: pairs with the release in main. */
 	struct device *d = sync_load_acquire(&shared.now);
 
 	if (d != NULL)
@@ -34,8 +40,8 @@ device_open(void)
 static void
 device_detach(struct device *d)
 {
-	/* release: nothing is found through it any more. */
-	sync_store_release(&shared.now, NULL);
+	/* relaxed: nothing is found through it any more. */
+	sync_store_relaxed(&shared.now, NULL);
 	pserialize_perform();        /* nobody is about to acquire it */
 	localcount_drain(&d->count); /* nobody holds it */
 	localcount_fini(&d->count);
@@ -61,7 +67,7 @@ main(void)
 
 	if (d == NULL || localcount_init(&d->count) != 0)
 		return 1;
-	/* release: the device is filled in. */
+	/* DEVICE release: pairs with the acquire in device_open. */
 	sync_store_release(&shared.now, d);
 	if (device_open() != d)
 		return 1;

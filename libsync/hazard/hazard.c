@@ -31,20 +31,27 @@
  *   SLOT    protect, set, copy and clear store a slot (release) -> the scan
  *           loads it (acquire): what was done under protection happens before
  *           the object is freed.  All are releases: a relaxed one would break
- *           the release sequence of the clear before it.
+ *           the release sequence of the clear before it.  Killed by: mutants
+ *           hazard-scan-relaxed, -clear-relaxed, -move-on-relaxed.
  *   LINK    publish stores a link (release) -> protect loads it (acquire): the
- *           object is filled in.
+ *           object is filled in.  Killed by: mutants hazard-publish-relaxed,
+ *           hazard-protect-relaxed.
  *   COPIES  copy counts (release) -> the scan loads it (acquire) before it
  *           looks at the record: what was counted then is in the slots.
+ *           Killed by: mutants hazard-copy-counts-relaxed,
+ *           hazard-copies-not-compared.
  *   FROZEN  the scan thaws a record (release) -> copy loads it (acquire): what
- *           is cleared after a copy was looked at before.
+ *           is cleared after a copy was looked at before.  Killed by: mutant
+ *           hazard-copy-does-not-wait.
  *   RECORD  a record is put on the list (release) -> scans walk it (acquire).
+ *           Killed by: mutant hazard-record-relaxed.
  *   BLOCK   a block is put on a record's list (release) -> scans walk it
- *           (acquire).
+ *           (acquire).  Killed by: mutant hazard-block-relaxed.
  *   OWNER   an ending thread gives its record back (release) -> the next takes
- *           it (acquire).
+ *           it (acquire).  Killed by: mutant hazard-owner-relaxed.
  *   LIST    objects are pushed on the orphans or a cohort (release) -> they
- *           are taken from there (acquire).
+ *           are taken from there (acquire).  Killed by: mutant
+ *           hazard-orphans-relaxed.
  *
  * Reclamation: records and blocks are never freed; their number is that of the
  * threads, and of their slots, that there have been at a time.

@@ -26,9 +26,10 @@
  * Ordering pairs
  *   STATE  reinit stores state (release) -> acquire, tryacquire and release
  *          load it (acquire): the cells and total are as reinit left them.
+ *          Killed by: mutant localcount-reinit-relaxed.
  *   BELL   the last release rings (release) -> drain loads the bell (acquire)
  *          before it looks at total: a ring that is missed is followed by a
- *          look.
+ *          look.  Killed by: mutant localcount-bell-after-total.
  * What is done under a reference happens before the end of the drain, as every
  * release is a section, and a grace period follows it: the first one in the
  * drain if the release saw the state LIVE, else the second.

@@ -13,8 +13,8 @@
  *
  * Ordering pairs (COPY stands in psref.c)
  *   BELL  a release rings (release) -> the drain loads the bell (acquire)
- *         before it scans: a ring that is missed is followed by a scan.  No
- *         test can fail without it, as a drain also looks every GLANCE_NS.
+ *         before it scans: a ring that is missed is followed by a scan.
+ *         Killed by: mutant psref-bell-after-scan.
  */
 
 #include "libsync/base/assert.h"
@@ -23,8 +23,13 @@
 #include "libsync/port/port.h"
 #include "libsync/psref/psref_impl.h"
 
-#define STALL_NS  ((uint64_t)1000000000)
-#define GLANCE_NS 250000000u
+#define STALL_NS ((uint64_t)1000000000)
+
+/* How long a drain sleeps unless it is rung for; a test waits for ever, 0. */
+#ifndef PSREF_GLANCE_NS
+#define PSREF_GLANCE_NS 250000000u
+#endif
+
 #define TRIES_MAX 64 /* between two looks */
 
 struct psref_bucket psref_buckets[PSREF_BUCKETS];
@@ -164,7 +169,7 @@ drain(struct psref_target *t)
 		seen = sync_load_acquire(&bells[bucket].word);
 		found = look(t);
 		if (found == HELD)
-			port_event_wait(&bells[bucket], seen, GLANCE_NS);
+			port_event_wait(&bells[bucket], seen, PSREF_GLANCE_NS);
 	} while (found != NOBODY);
 	/* relaxed: at worst somebody rings for nothing. */
 	sync_fetch_add_relaxed(&b->waiters, (uint32_t)-1);

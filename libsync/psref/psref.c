@@ -34,13 +34,17 @@
  *            scan loads it (acquire): what was done under a reference happens
  *            before the scan that finds it gone.  All stores are releases: a
  *            relaxed acquire would break the release sequence of the release
- *            before it.
+ *            before it.  Killed by: mutants psref-scan-relaxed,
+ *            psref-release-relaxed, psref-acquire-relaxed.
  *   REMOTE   release by another thread stores a slot (release) -> its owner
  *            loads it (acquire) before it stores there again: the scan may
- *            read only the later store.
+ *            read only the later store.  Killed by: mutant
+ *            psref-recycle-relaxed.
  *   COUNTED  a reference handed off without slot is added to and taken from
  *            counted (release) -> the scan loads it (acquire): as SLOT.
+ *            Killed by: mutant psref-counted-relaxed.
  *   COPY     copy adds to copies (release) -> the drain loads it (acquire).
+ *            Killed by: mutant psref-copies-not-compared.
  * Draining and waiters are stored, then a heavy fence, then slots are loaded;
  * copy and release store a slot, then a light fence, then load those.
  *
