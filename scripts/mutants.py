@@ -311,7 +311,7 @@ def write_table(mutants):
         print("not killed in this tree yet, so no table: "
               + " ".join(missing), file=sys.stderr)
         return 1
-    TABLE.write_text(mutantlist.table(mutants))
+    TABLE.write_text(mutantlist.table(ROOT, mutants))
     print(f"{TABLE.relative_to(ROOT)}: {len(mutants)} mutants")
     return 0
 

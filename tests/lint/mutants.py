@@ -27,7 +27,7 @@ def main():
         except (mutantlist.Wrong, OSError) as e:
             report(f"tests/mutants/{m['module']}.toml", str(e))
     page = top / "docs/mutants.md"
-    if page.exists() and page.read_text() != mutantlist.table(mutants):
+    if page.exists() and page.read_text() != mutantlist.table(top, mutants):
         report("docs/mutants.md", "is stale; run scripts/mutants --table")
     report.end(len(mutants), "mutants")
 

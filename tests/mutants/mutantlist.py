@@ -67,15 +67,27 @@ def pairs(top):
                 yield path.relative_to(top).as_posix(), name
 
 
+def covers(declared, names, m):
+    """Does m weaken this pair?  A name that several files of a folder declare
+    means, in a mutant, that of the file with the same stem."""
+    file, name = declared
+    folder, stem = file.rsplit("/", 1)[0], file.rsplit(".", 1)[0]
+    alone = sum(f.rsplit("/", 1)[0] == folder and n == name
+                for f, n in names) == 1
+    return name in m.get("pair", "").split() and any(
+        e["file"].rsplit("/", 1)[0] == folder
+        and (alone or e["file"].rsplit(".", 1)[0] == stem)
+        for e in m["edits"])
+
+
 def uncovered(top, mutants):
-    """The pairs that no mutant of a file of their folder names."""
-    covered = {(e["file"].rsplit("/", 1)[0], name) for m in mutants
-               for e in m["edits"] for name in m.get("pair", "").split()}
-    return [(file, name) for file, name in pairs(top)
-            if (file.rsplit("/", 1)[0], name) not in covered]
+    """The pairs that no mutant weakens."""
+    names = list(pairs(top))
+    return [d for d in names
+            if not any(covers(d, names, m) for m in mutants)]
 
 
-def table(mutants):
+def table(top, mutants):
     """docs/mutants.md"""
     modules = sorted({m["module"] for m in mutants})
     lines = [
@@ -100,4 +112,10 @@ def table(mutants):
                 why = " ".join(m["why"].split()).replace("|", "\\|")
                 lines.append(f"| {m['id']} | {files} | {m.get('pair', '')} | "
                              f"`{m['killer']}` | {why} |")
+    left = uncovered(top, mutants)
+    if left:
+        lines += ["", "## Ordering pairs without a bug of their own", "",
+                  "Why no test can miss them is said where they are declared.",
+                  ""]
+        lines += [f"* `{file}`: {name}" for file, name in left]
     return "\n".join(lines) + "\n"
