@@ -180,18 +180,26 @@ class Killer:
         status, out = tree.compile(folder, test)
         if status != 0:
             raise Broken(f"it does not compile:\n{last_lines(out)}")
-        return self.run_test(tree, test, folder, m, once)
+        return self.run_test(test, folder, m, once)
 
-    @staticmethod
-    def run_test(tree, test, folder, m, once):
+    def runs(self, m, once):
+        """The environments of the runs that may find the bug: the simulator
+        finds most within few executions."""
+        if once:
+            return [{}]
+        if self.kind == "wsim":
+            return [{"WSIM_N": "4000"}, {"WSIM_N": "40000"}, {}]
+        return [{}] * m.get("tries", TRIES)
+
+    def run_test(self, test, folder, m, once):
         cmd = list(test["cmd"])
         if m.get("filter") and "--tap=-" in cmd:
             cmd.append(f"--filter={m['filter']}")
         env = {**TEST_ENV, **test["env"], **m.get("env", {})}
         out = ""
-        for _ in range(1 if once else m.get("tries", TRIES)):
+        for more in self.runs(m, once):
             status, out = run(randomised(cmd), test.get("workdir") or folder,
-                              env, m.get("timeout", TIMEOUT))
+                              {**env, **more}, m.get("timeout", TIMEOUT))
             if status == 77:
                 raise Broken(f"its killer was skipped:\n{last_lines(out)}")
             if status != 0 or re.search(r"^not ok", out, re.M):
