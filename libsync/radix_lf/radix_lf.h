@@ -167,8 +167,9 @@ void *radix_lf_covering(const struct radix_lf *t, const void *key,
 /*
  * Visit the items whose keys begin with the first bits bits of key, in the
  * order of radix_lf_next(), until one matches; with no bits, all items.
- * Context: as for radix_lf_lookup_if(), but for the number of steps: each item
- *          costs about one lookup.
+ * Context: as for radix_lf_lookup_if(), but for the number of steps: all
+ *          branches there are visited once; from the first one on that is more
+ *          than 64 forks down, each item may cost a lookup.
  * Order:   as for radix_lf_lookup_if().
  * Owner:   as for radix_lf_lookup().
  * Returns: the item that matched, or NULL if none did.

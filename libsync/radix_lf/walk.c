@@ -324,13 +324,69 @@ radix_lf_walk_lookup_if(const struct radix_lf *t, char *root,
 	return best;
 }
 
+/*
+ * Visit what follows item at or below ref, without a stack: a descent for each.
+ * NULL: all of it.
+ */
+static void *
+visit_by_keys(const struct radix_lf *t, char *ref, void *item,
+    const struct radix_lf_ask *ask)
+{
+	item = item == NULL ? first_item(ref)
+			    : radix_lf_walk_next(t, ref, radix_lf_key(t, item),
+				  t->cfg.item_bits(item));
+	while (item != NULL && !ask->match(item, ask->arg))
+		item = radix_lf_walk_next(
+		    t, ref, radix_lf_key(t, item), t->cfg.item_bits(item));
+	return item;
+}
+
+#define TURNS 64 /* a tree may be a thousand times as high */
+
+/* Visit all at or below ref; remember the turns that were not taken. */
+static void *
+visit(const struct radix_lf *t, char *ref, const struct radix_lf_ask *ask)
+{
+	char *turn[TURNS], *at = ref;
+	void *last = NULL;
+	int turns = 0;
+
+	for (;;) {
+		const bool is_leaf = !radix_lf_is_branch(at);
+		struct radix_lf_branch *b =
+		    is_leaf ? NULL : radix_lf_branch(at);
+		void *item = is_leaf ? at : RADIX_LF_LOAD(b->val);
+		char *one;
+
+		if (item != NULL) {
+			if (ask->match(item, ask->arg))
+				return item;
+			last = item;
+		}
+		if (is_leaf) {
+			if (turns == 0)
+				return NULL;
+			at = turn[--turns];
+			continue;
+		}
+		one = child_of(b, 1);
+		at = child_of(b, 0);
+		if (at != NULL && one != NULL) {
+			if (turns == TURNS)
+				return visit_by_keys(t, ref, last, ask);
+			turn[turns++] = one;
+		}
+		if (at == NULL)
+			at = one;
+	}
+}
+
 void *
 radix_lf_walk_covered(
     const struct radix_lf *t, char *root, const struct radix_lf_ask *ask)
 {
 	const uint8_t *near, *key = ask->key;
 	char *ref = root;
-	void *item;
 
 	if (root == NULL || reach(t, root, key, ask->bits, &near) < ask->bits)
 		return NULL;
@@ -342,12 +398,7 @@ radix_lf_walk_covered(
 			break;
 		ref = child_of(b, radix_lf_key_bit(key, bit));
 	}
-	/* No stack, as a tree may be as high as its keys are long. */
-	for (item = first_item(ref);
-	     item != NULL && !ask->match(item, ask->arg);)
-		item = radix_lf_walk_next(
-		    t, ref, radix_lf_key(t, item), t->cfg.item_bits(item));
-	return item;
+	return ref != NULL ? visit(t, ref, ask) : NULL;
 }
 
 void

@@ -305,6 +305,43 @@ Test(radix_lf, covered_visits_all_under_a_prefix_in_walk_order)
 }
 
 static bool
+count_in_order(void *item, void *arg)
+{
+	unsigned *n = arg;
+
+	/* The deepest comes first: no bits set but the last. */
+	cr_assert_eq(((const struct item *)item)->bits, 256 - *n);
+	++*n;
+	return false;
+}
+
+/* A comb: a fork at every bit. */
+Test(radix_lf, covered_visits_more_forks_than_it_can_remember)
+{
+	const struct radix_lf_config cfg = item_config(256);
+	struct item *it[256];
+	struct radix_lf *comb;
+	unsigned n = 0;
+	uint64_t s;
+
+	cr_assert_eq(radix_lf_create(&cfg, &comb), 0);
+	for (unsigned i = 0; i < 256; i++) {
+		uint8_t key[ITEM_KEY_MAX] = {0};
+
+		key[i / 8] = (uint8_t)(0x80 >> i % 8);
+		it[i] = item_new(key, i + 1);
+		cr_assert_eq(radix_lf_insert(comb, it[i]), 0);
+	}
+	s = pserialize_read_enter();
+	cr_assert_null(radix_lf_covered(comb, NULL, 0, count_in_order, &n));
+	pserialize_read_exit(s);
+	cr_assert_eq(n, 256);
+	radix_lf_destroy(comb);
+	for (unsigned i = 0; i < 256; i++)
+		free(it[i]);
+}
+
+static bool
 is_short(void *item, void *arg)
 {
 	return ((const struct item *)item)->bits <= *(unsigned *)arg;
