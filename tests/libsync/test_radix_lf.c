@@ -309,8 +309,8 @@ count_in_order(void *item, void *arg)
 {
 	unsigned *n = arg;
 
-	/* The deepest comes first: no bits set but the last. */
-	cr_assert_eq(((const struct item *)item)->bits, 256 - *n);
+	/* What covers all, then the deepest: no bit set but the last. */
+	cr_assert_eq(((const struct item *)item)->bits, *n == 0 ? 0 : 257 - *n);
 	++*n;
 	return false;
 }
@@ -319,7 +319,7 @@ count_in_order(void *item, void *arg)
 Test(radix_lf, covered_visits_more_forks_than_it_can_remember)
 {
 	const struct radix_lf_config cfg = item_config(256);
-	struct item *it[256];
+	struct item *it[257];
 	struct radix_lf *comb;
 	unsigned n = 0;
 	uint64_t s;
@@ -332,12 +332,14 @@ Test(radix_lf, covered_visits_more_forks_than_it_can_remember)
 		it[i] = item_new(key, i + 1);
 		cr_assert_eq(radix_lf_insert(comb, it[i]), 0);
 	}
+	it[256] = item_new(NULL, 0);
+	cr_assert_eq(radix_lf_insert(comb, it[256]), 0);
 	s = pserialize_read_enter();
 	cr_assert_null(radix_lf_covered(comb, NULL, 0, count_in_order, &n));
 	pserialize_read_exit(s);
-	cr_assert_eq(n, 256);
+	cr_assert_eq(n, 257);
 	radix_lf_destroy(comb);
-	for (unsigned i = 0; i < 256; i++)
+	for (unsigned i = 0; i < 257; i++)
 		free(it[i]);
 }
 
