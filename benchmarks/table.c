@@ -7,7 +7,6 @@ extern const struct bench bench_pserialize[];
 extern const struct bench bench_hazard[];
 extern const struct bench bench_lfqueue[];
 extern const struct bench bench_percpu[];
-extern const struct bench bench_pool[];
 extern const struct bench bench_psref[];
 extern const struct bench bench_radix_lf[];
 extern const struct bench bench_demux[];
@@ -58,7 +57,6 @@ const struct bench *const bench_table[] = {
     bench_lfqueue_concurrentqueue,
 #endif
     bench_percpu,
-    bench_pool,
     bench_psref,
     bench_radix_lf,
     bench_demux,

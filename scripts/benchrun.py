@@ -22,6 +22,7 @@ import benchplot
 
 ROUND = {"cpu": 0.002, "real": 0.005}    # seconds of a repetition
 ROUNDS = {"cpu": 45, "real": 15}          # how many; --quick: a third
+LIMIT = {False: (900, 7200), True: (30, 110)}  # seconds of one and all, --quick
 UNIT = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 NAME = re.compile(r"(?P<module>[^/]+)/(?P<operation>[^/]+)"
                   r"(?:/(?P<arg>\d+))?/real_time/threads:(?P<threads>\d+)$")
@@ -63,8 +64,9 @@ def families(bars):
 class Unit:
     """Benchmarks that run in one process."""
 
-    def __init__(self, title, bar, quick):
+    def __init__(self, title, bar, program, quick):
         clock = bar.get("clock", "real")
+        self.program = program
         self.title = title
         self.seconds = bar.get("round", ROUND[clock])
         self.rounds = bar.get("rounds", ROUNDS[clock])
@@ -93,15 +95,18 @@ def units(names, bars, options):
             continue
         key = (min(family.get(operation, {operation})), arg)
         title = bar.get("together", operation) + (f"/{arg}" if arg else "")
-        found.setdefault(key, Unit(title, bar, options.quick))
+        found.setdefault(key, Unit(title, bar, options.program,
+                                        options.quick))
         found[key].names.append(name)
     return list(found.values())
 
 
-def run_unit(unit, options, results):
+def run_unit(unit, results, seconds):
     """Adds {(module, operation, argument, threads): {clock: [ns]}}; returns
-    the context."""
-    cmd = [options.program,
+    the context, or what failed."""
+    if seconds < 1:
+        return "was left out: the time is over"
+    cmd = [unit.program,
            "--benchmark_filter=^(" + "|".join(map(re.escape, unit.names)) + ")$",
            f"--benchmark_min_time={unit.seconds}",
            f"--benchmark_repetitions={unit.rounds}",
@@ -110,9 +115,9 @@ def run_unit(unit, options, results):
     try:
         done = subprocess.run(cmd, env=dict(os.environ, **unit.env),
                               capture_output=True, text=True, check=True,
-                              timeout=90 if options.quick else 900)
+                              timeout=seconds)
     except subprocess.TimeoutExpired:
-        return "did not end"
+        return f"did not end in {seconds:.0f} s"
     except subprocess.CalledProcessError as e:
         return f"ended with {e.returncode}: {e.stderr[-300:]}"
     found = json.loads(done.stdout)
@@ -131,6 +136,7 @@ def run_unit(unit, options, results):
 def run_all(todo, options):
     """The results, the context, and what failed."""
     results, context, failed = {}, {}, []
+    each, total = LIMIT[options.quick]
     started = time.monotonic()
     for n, unit in enumerate(todo, 1):
         sign = (f"[{time.monotonic() - started:4.0f}s] {n}/{len(todo)} "
@@ -138,7 +144,8 @@ def run_all(todo, options):
         tty = sys.stderr.isatty()
         print(f"\r{sign:78}" if tty else sign, end="" if tty else "\n",
               file=sys.stderr, flush=True)
-        answer = run_unit(unit, options, results)
+        left = total - (time.monotonic() - started)
+        answer = run_unit(unit, results, min(each, left))
         if isinstance(answer, str):
             failed.append(f"{unit.title} {answer}")
         else:
