@@ -47,6 +47,19 @@ TEST_ENV = {
 }
 
 
+CHILDREN = set()  # what runs now
+
+
+def end(status):
+    """At once, with all that was started: not when every worker is done."""
+    for child in list(CHILDREN):
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    os._exit(status)
+
+
 class Broken(Exception):
     """The mutant or its killer cannot be judged: a failure of the run."""
 
@@ -58,6 +71,7 @@ def run(cmd, cwd, env=None, timeout=None):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True) as child:
+        CHILDREN.add(child)
         try:
             out, _ = child.communicate(timeout=timeout)
             return child.returncode, out
@@ -65,9 +79,8 @@ def run(cmd, cwd, env=None, timeout=None):
             os.killpg(child.pid, signal.SIGKILL)
             out, _ = child.communicate()
             return -1, f"{out}\nTIMEOUT after {timeout} s\n"
-        except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
-            raise
+        finally:
+            CHILDREN.discard(child)
 
 
 def last_lines(text, n=12):
@@ -380,8 +393,6 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    signal.signal(signal.SIGTERM, lambda *_: end(143))
+    signal.signal(signal.SIGINT, lambda *_: end(130))
+    sys.exit(main())
