@@ -185,14 +185,15 @@ pserialize_domain_enter(unsigned domain)
 		/* SECTION release: pairs with the scans in pserialize.c. */
 		sync_store_release(&self->words[domain], v + PSERIALIZE_IN);
 		cookie = v + PSERIALIZE_ONE;
-	} else if ((v & PSERIALIZE_SLOW) != 0) {
-		cookie = pserialize_enter_slow(domain);
-	} else if ((v & PSERIALIZE_IN) != 0) {
-		cookie = v; /* nested: exit writes the same word again */
-	} else {
+	} else if (__builtin_expect(
+		       (v & (PSERIALIZE_IN | PSERIALIZE_SLOW)) == 0, 1)) {
 		/* SECTION release: pairs with the scans in pserialize.c. */
 		sync_store_release(&self->words[domain], v + PSERIALIZE_IN);
 		cookie = v; /* online: only a quiescent state counts */
+	} else if ((v & PSERIALIZE_SLOW) == 0) {
+		cookie = v; /* nested: exit writes the same word again */
+	} else {
+		cookie = pserialize_enter_slow(domain);
 	}
 #ifdef SYNC_CHECKS
 	if ((cookie & PSERIALIZE_IN) == 0)

@@ -391,12 +391,12 @@ leaver(void *arg)
 	return NULL;
 }
 
+#ifdef SYNC_CHECKS
 Test(pserialize, thread_that_ends_inside_a_section_aborts, .signal = SIGABRT)
 {
 	pthread_join(start(leaver, NULL), NULL);
 }
 
-#ifdef SYNC_CHECKS
 Test(pserialize, exits_out_of_order_abort, .signal = SIGABRT)
 {
 	uint64_t outer = pserialize_read_enter();
@@ -421,5 +421,11 @@ Test(pserialize, cookie_of_an_older_section_aborts, .signal = SIGABRT)
 	pserialize_read_exit(old);
 	(void)pserialize_read_enter();
 	pserialize_read_exit(old);
+}
+#else
+Test(pserialize, section_ends_with_its_thread)
+{
+	pthread_join(start(leaver, NULL), NULL);
+	pserialize_perform();
 }
 #endif

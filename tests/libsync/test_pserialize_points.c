@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Deferred calls at the bad moments: the reclaimer is held where it looks for
- * work the last time, and between two goes of collecting.
+ * Bad moments: the reclaimer is held where it looks for work the last time, and
+ * between two goes of collecting; writers all come while one leads.
  */
 
 #include <criterion/criterion.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "libsync/base/atomic.h"
-#include "libsync/pserialize/pserialize.h"
+#include "libsync/pserialize/host.h"
 #include "tests/libsync/gate.h"
 
 void sync_test_point(const char *name);
@@ -193,4 +193,60 @@ Test(pserialize_points, threads_that_call_without_end_hold_no_batch_up)
 	pserialize_barrier();
 	cr_assert_gt(first_run, 0);
 	cr_assert_lt(first_run, PASSES_MAX);
+}
+
+/* Writers that wait for the leader at the same time. */
+#define WRITERS 6
+
+static SYNC_ATOMIC(int) arrived;
+static PORT_THREAD_LOCAL bool counted;
+
+static void
+at_wait(const char *name)
+{
+	if (strcmp(name, "period_wait") != 0 || counted)
+		return;
+	counted = true;
+	/* release: this writer has its number. */
+	sync_fetch_add_release(&arrived, 1);
+}
+
+static const struct hook wait_hook = {at_wait};
+
+static void *
+perform(void *arg)
+{
+	(void)arg;
+	pserialize_perform();
+	return NULL;
+}
+
+static uint64_t
+periods(void)
+{
+	struct pserialize_stats st;
+
+	pserialize_get_stats(0, &st);
+	return st.periods;
+}
+
+Test(pserialize_points, writers_share_two_grace_periods)
+{
+	const uint64_t s = pserialize_read_enter();
+	pthread_t t[WRITERS];
+	uint64_t before;
+
+	hook_set(&wait_hook);
+	before = periods();
+	for (int i = 0; i < WRITERS; i++)
+		t[i] = start(perform, NULL);
+	/* acquire: pairs with the release above; one of them leads. */
+	while (sync_load_acquire(&arrived) < WRITERS - 1)
+		sched_yield();
+	pserialize_read_exit(s);
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(t[i], NULL);
+	cr_assert_geq(periods(), before + 1);
+	cr_assert_leq(periods(), before + 2);
+	hook_set(NULL);
 }

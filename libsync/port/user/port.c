@@ -219,10 +219,10 @@ port_thread_name(uint32_t id, char name[PORT_THREAD_NAME_MAX])
 	char path[48];
 
 	snprintf(path, sizeof(path), "/proc/self/task/%u/comm", id);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd >= 0) {
-		n = read(fd, name, PORT_THREAD_NAME_MAX - 1);
-		close(fd);
+		n = syscall(SYS_read, fd, name, PORT_THREAD_NAME_MAX - 1);
+		syscall(SYS_close, fd);
 	}
 	name[n > 0 ? n : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
@@ -232,11 +232,16 @@ port_thread_name(uint32_t id, char name[PORT_THREAD_NAME_MAX])
 void
 port_log(const char *fmt, ...)
 {
-	int saved = errno;
+	int saved = errno, n;
+	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (n >= (int)sizeof(text))
+		n = (int)sizeof(text) - 1;
+	if (n > 0)
+		(void)!syscall(SYS_write, STDERR_FILENO, text, (size_t)n);
 	errno = saved;
 }
