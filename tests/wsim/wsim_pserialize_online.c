@@ -100,7 +100,9 @@ loose_worker(void *arg)
 
 WSIM_TEST(worker_is_waited_for_while_it_is_online)
 {
-	run(loose_worker, 1);
+	begin();
+	if (sync_fence_mode() == SYNC_FENCE_QSBR) /* or forced otherwise */
+		run(loose_worker, 1);
 }
 
 static void
