@@ -36,14 +36,21 @@ match(struct cds_lfht_node *node, const void *key)
 	return flow_key_equal(&flow_of(node)->key, key);
 }
 
-static inline void
-table_resize(void *t, size_t n, unsigned step)
+/* Only powers of two will do. */
+static size_t
+buckets(size_t n)
 {
-	size_t size = 16; /* only powers of two end */
+	size_t size = 16;
 
 	while (size < n)
 		size *= 2;
-	cds_lfht_resize(t, step % 2 == 0 ? 2 * size : size);
+	return size;
+}
+
+static inline void
+table_resize(void *t, size_t n, unsigned step)
+{
+	cds_lfht_resize(t, buckets(step % 2 == 0 ? 2 * n : n));
 }
 
 static void *
@@ -52,8 +59,8 @@ table_create(size_t n)
 	struct flow *f = flow_array(n);
 	struct cds_lfht *ht;
 
-	ht = cds_lfht_new(
-	    16, 16, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
+	ht = cds_lfht_new(buckets(n), 16, 0,
+	    CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
 	if (ht == NULL)
 		abort();
 	rcu_register_thread();
@@ -65,7 +72,6 @@ table_create(size_t n)
 			abort();
 		rcu_read_unlock();
 	}
-	table_resize(ht, n, 1); /* else a thread comes to that, in time */
 	rcu_unregister_thread();
 	return ht;
 }
