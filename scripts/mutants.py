@@ -215,6 +215,11 @@ class Killer:
                               {**env, **more}, m.get("timeout", TIMEOUT))
             if status == 77:
                 raise Broken(f"its killer was skipped:\n{last_lines(out)}")
+            # Of few executions only a failure counts, not that a test of the
+            # simulator's which must fail has not done so yet.
+            if more and not (re.search(r" in execution \d+", out)
+                             and re.search(m["expect"], out, re.M)):
+                continue
             if status != 0 or re.search(r"^not ok", out, re.M):
                 return False, out
         return True, out
