@@ -97,7 +97,7 @@ reader(void *arg)
 		pserialize_online();
 	while (!stopped()) {
 		read_once(n % 64 == 0);
-		if (++n % 16 == 0)
+		if (++n % 2 == 0)
 			pserialize_quiescent();
 		if (n % 256 == 0) {
 			/* relaxed: only counts. */
