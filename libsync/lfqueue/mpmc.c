@@ -30,9 +30,13 @@
  *   HEAD  pop moves head (release) -> push loads it, or head_seen, which
  *         another stored (release), (acquire): the consumer had seen the item
  *         of t - capacity, so NULL in the slot is not of a time before that.
+ *         Also to the next pop (acquire): who finds that one was taken finds
+ *         what was pushed before that; else a queue that was never empty
+ *         would look so.
  *   TAIL  push moves tail (release) -> pop loads it, or tail_seen, which
  *         another stored (release), (acquire): the producer had seen NULL in
- *         the slot, so an item in it is not that of h - capacity.
+ *         the slot, so an item in it is not that of h - capacity.  Also to
+ *         the next push (acquire), as for HEAD: a queue that was never full.
  *   FREE  pop stores NULL (release) -> pop and push load it (acquire): head
  *         was moved before, so that whoever finds NULL for this reason also
  *         finds that head moved on.
@@ -138,21 +142,27 @@ room_for(struct lfqueue_mpmc *q, size_t tail, size_t n)
 INLINE bool
 tail_move(struct lfqueue_mpmc *q, size_t *tail, size_t to)
 {
+	size_t seen = *tail;
+	bool done;
+
 	if ((q->flags & LFQUEUE_MPMC_ONE_PRODUCER) != 0) {
 		/* TAIL release: pairs with the acquires in pop. */
 		sync_store_release(&q->tail, to);
 		return true;
 	}
 	SYNC_POINT("mpmc_push");
-	/* TAIL release: pairs with the acquires in pop. */
-	return sync_cas_release(&q->tail, tail, to);
+	/* TAIL acq_rel: pairs with the acquires in pop, and with itself. */
+	done = sync_cas_acq_rel(&q->tail, &seen, to);
+	*tail = seen;
+	return done;
 }
 
 INLINE size_t
 push(struct lfqueue_mpmc *q, void *const items[], size_t n)
 {
-	/* relaxed: the exchange finds out whether it is out of date. */
-	size_t tail = sync_load_relaxed(&q->tail), was, room, k;
+	/* TAIL acquire: pairs with the exchange in tail_move; if it is out of
+	 * date, that finds out. */
+	size_t tail = sync_load_acquire(&q->tail), was, room, k;
 
 	for (;;) {
 		/* First the slot, to leave the consumers' line alone if not. */
@@ -165,8 +175,9 @@ push(struct lfqueue_mpmc *q, void *const items[], size_t n)
 			continue;
 		}
 		was = tail;
-		/* relaxed: who filled that slot moved tail before (ITEM). */
-		tail = sync_load_relaxed(&q->tail);
+		/* TAIL acquire: likewise; who filled that slot moved tail
+		 * before (ITEM). */
+		tail = sync_load_acquire(&q->tail);
 		if (tail == was)
 			return 0;
 	}
@@ -211,21 +222,27 @@ filled_of(struct lfqueue_mpmc *q, size_t head, size_t n)
 INLINE bool
 head_move(struct lfqueue_mpmc *q, size_t *head, size_t to)
 {
+	size_t seen = *head;
+	bool done;
+
 	if ((q->flags & LFQUEUE_MPMC_ONE_CONSUMER) != 0) {
 		/* HEAD release: pairs with the acquires in push. */
 		sync_store_release(&q->head, to);
 		return true;
 	}
 	SYNC_POINT("mpmc_pop");
-	/* HEAD release: pairs with the acquires in push. */
-	return sync_cas_release(&q->head, head, to);
+	/* HEAD acq_rel: pairs with the acquires in push, and with itself. */
+	done = sync_cas_acq_rel(&q->head, &seen, to);
+	*head = seen;
+	return done;
 }
 
 INLINE size_t
 pop(struct lfqueue_mpmc *q, void *items[], size_t n)
 {
-	/* relaxed: the exchange finds out whether it is out of date. */
-	size_t head = sync_load_relaxed(&q->head), was, filled, k;
+	/* HEAD acquire: pairs with the exchange in head_move; if it is out of
+	 * date, that finds out. */
+	size_t head = sync_load_acquire(&q->head), was, filled, k;
 
 	for (;;) {
 		/* First the slot, to leave the producers' line alone if not. */
@@ -244,8 +261,9 @@ pop(struct lfqueue_mpmc *q, void *items[], size_t n)
 			continue;
 		}
 		was = head;
-		/* relaxed: who emptied that slot moved head before (FREE). */
-		head = sync_load_relaxed(&q->head);
+		/* HEAD acquire: likewise; who emptied that slot moved head
+		 * before (FREE). */
+		head = sync_load_acquire(&q->head);
 		if (head == was)
 			return 0;
 	}

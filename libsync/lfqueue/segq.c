@@ -26,9 +26,10 @@
  *   NEXT  push links a segment (release) -> push and pop load next, first or
  *         tail, to which others carry it on (release), (acquire): a segment
  *         is filled in before it is seen.
- *   GOT   pop counts got up (release) -> pop loads it (acquire): who sees a
- *         place given to a pop sees put at least as that thread did; or a
- *         queue that was never empty would look so.
+ *   GOT   pop counts got up (release) -> pop loads it or counts it up
+ *         (acquire): who sees a place given to a pop sees put and next at
+ *         least as that thread did; or a queue that was never empty would
+ *         look so.
  *
  * Reclamation: every operation is inside a read section; the pop that moves
  * first on retires the segment with pserialize_call().  tail is moved on
@@ -228,8 +229,9 @@ lfqueue_segq_pop(struct lfqueue_segq *q)
 		i = SEGMENT;
 		if (!exhausted(s)) {
 			SYNC_POINT("segq_pop");
-			/* GOT release: pairs with the load in exhausted. */
-			i = sync_fetch_add_release(&s->got, 1);
+			/* GOT acq_rel: pairs with the load in exhausted, and
+			 * with itself. */
+			i = sync_fetch_add_acq_rel(&s->got, 1);
 		}
 		if (i < SEGMENT) {
 			/* CELL acquire: pairs with the exchange in push. */

@@ -139,15 +139,22 @@ atomicq_push_other(void *arg)
 	lfqueue_atomicq_push_fifo(arg, &it[6]);
 }
 
+static void
+atomicq_push_third(void *arg)
+{
+	lfqueue_atomicq_push_fifo(arg, &it[5]);
+}
+
 /*
- * Two threads, each of which has seen item 2 as the last but one, with item 1
- * as its neighbour still, but in two lives of it.  The first must not set the
- * link, or the second finds it changed and believes that it is set.
+ * Threads that have seen item 2 as the last but one, with item 1 as its
+ * neighbour still, but in two lives of it: the first in the earlier one.  It
+ * must not set the link, or the third, which needs the link to go on, finds
+ * it changed and believes that it is set.
  */
 Test(lfqueue_held, atomicq_link_of_an_earlier_life_is_not_set)
 {
 	struct lfqueue_atomicq *q = atomicq_with(3);
-	struct action first, second;
+	struct action first, second, third;
 
 	hold(&first, "atomicq_link", atomicq_push, q);
 	for (int i = 0; i < 3; i++)
@@ -156,13 +163,14 @@ Test(lfqueue_held, atomicq_link_of_an_earlier_life_is_not_set)
 	for (int i = 0; i < 3; i++)
 		lfqueue_atomicq_push_fifo(q, &it[i]);
 	hold(&second, "atomicq_link", atomicq_push_other, q);
+	hold(&third, "atomicq_link", atomicq_push_third, q);
 	let_go(&first);
+	let_go(&third);
 	let_go(&second);
-	lfqueue_atomicq_push_fifo(q, &it[3]);
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(lfqueue_atomicq_pop(q), &it[i]);
 	cr_assert_eq(lfqueue_atomicq_pop(q), &it[6]);
-	cr_assert_eq(lfqueue_atomicq_pop(q), &it[3]);
+	cr_assert_eq(lfqueue_atomicq_pop(q), &it[5]);
 	cr_assert_null(lfqueue_atomicq_pop(q));
 }
 

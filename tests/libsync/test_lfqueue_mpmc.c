@@ -85,6 +85,9 @@ Test(lfqueue_mpmc, bulk_takes_what_fits_and_gives_what_is_there)
 		cr_assert_eq(lfqueue_mpmc_pop_bulk(q, out + 1, 5), 3);
 		for (int i = 0; i < 4; i++)
 			cr_assert_eq(out[i], &item[i]);
+		/* No further than once around. */
+		cr_assert_eq(lfqueue_mpmc_push_bulk(q, in, 6), 4);
+		cr_assert_eq(lfqueue_mpmc_pop_bulk(q, out, 6), 4);
 		/* Shift by one. */
 		cr_assert(lfqueue_mpmc_push(q, &item[0]));
 		cr_assert_eq(lfqueue_mpmc_pop(q), &item[0]);
