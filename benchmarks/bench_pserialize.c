@@ -12,7 +12,7 @@
 /* On the registry, as the peer asks of its threads. */
 #define CALLS_THREAD_INIT() pserialize_read_exit(pserialize_read_enter())
 #define CALLS_THREAD_FINI() ((void)0)
-#include "benchmarks/calls.h"
+#include "benchmarks/calls_loop.inc"
 
 const struct bench bench_pserialize[] = {
     CALLS_BENCH("pserialize"),

@@ -13,7 +13,7 @@
 #define CALLS_EXIT(s)       rcu_read_unlock()
 #define CALLS_THREAD_INIT() rcu_register_thread()
 #define CALLS_THREAD_FINI() rcu_unregister_thread()
-#include "benchmarks/calls.h"
+#include "benchmarks/calls_loop.inc"
 
 const struct bench bench_pserialize_urcu[] = {
     CALLS_BENCH("urcu_memb"),
