@@ -22,7 +22,7 @@ import benchplot
 
 ROUND = {"cpu": 0.002, "real": 0.005}    # seconds of a repetition
 ROUNDS = {"cpu": 45, "real": 15}          # how many; --quick: a third
-LIMIT = {False: (900, 7200), True: (30, 110)}  # seconds of one and all, --quick
+LIMIT = {False: (900, 7200), True: (15, 110)}  # seconds of one and all, --quick
 UNIT = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 NAME = re.compile(r"(?P<module>[^/]+)/(?P<operation>[^/]+)"
                   r"(?:/(?P<arg>\d+))?/real_time/threads:(?P<threads>\d+)$")
@@ -64,13 +64,14 @@ def families(bars):
 class Unit:
     """Benchmarks that run in one process."""
 
-    def __init__(self, title, bar, program, quick):
+    def __init__(self, order, title, bar, options):
         clock = bar.get("clock", "real")
-        self.program = program
+        self.order = order
+        self.program = options.program
         self.title = title
         self.seconds = bar.get("round", ROUND[clock])
         self.rounds = bar.get("rounds", ROUNDS[clock])
-        if quick:
+        if options.quick:
             self.seconds /= 2
             self.rounds = max(self.rounds // 3, 3)
         self.env = {}
@@ -80,12 +81,12 @@ class Unit:
 
 
 def units(names, bars, options):
-    """What is to run, as a list of Unit"""
+    """What is to run, as a list of Unit: what may take long at the end"""
     family = families(bars)
     own = {bar["operation"]: bar for bar in reversed(bars)}
     found = {}
     for name in names:
-        _, operation, arg, _ = parse(name)
+        _, operation, arg, threads = parse(name)
         bar = own.get(operation, {})
         if options.filter:
             if not re.search(options.filter, name):
@@ -95,10 +96,12 @@ def units(names, bars, options):
             continue
         key = (min(family.get(operation, {operation})), arg)
         title = bar.get("together", operation) + (f"/{arg}" if arg else "")
-        found.setdefault(key, Unit(title, bar, options.program,
-                                        options.quick))
+        if bar.get("clock") != "cpu":   # some take long with many threads
+            key, title = key + (threads,), f"{title}, {threads} threads"
+        order = 0 if bar.get("clock") == "cpu" else threads
+        found.setdefault(key, Unit(order, title, bar, options))
         found[key].names.append(name)
-    return list(found.values())
+    return sorted(found.values(), key=lambda unit: unit.order)
 
 
 def run_unit(unit, results, seconds):
@@ -222,12 +225,13 @@ def judge(bar, median, arg, threads):
             "verdict": "met" if met else "missed"}
 
 
-def rows(bars, results, options):
+def rows(bars, todo, results, options):
     """A row for each argument and thread count of each bar that was to run."""
+    wanted = [parse(name) for unit in todo for name in unit.names]
     for bar in bars:
         median = Median(results, bar)
         ran = sorted({(arg, threads)
-                      for module, operation, arg, threads in results
+                      for module, operation, arg, threads in wanted
                       if (module, operation) == (bar["ours"], bar["operation"])
                       and arg in bar.get("args", [arg])
                       and threads in bar.get("threads", [threads])})
@@ -293,7 +297,7 @@ def main():
     if not todo:
         sys.exit(f"bench: no benchmark matches {options.filter}")
     results, context, failed = run_all(todo, options)
-    table = list(rows(bars, results, options))
+    table = list(rows(bars, todo, results, options))
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "libsync.json", context, results, table)
     plots = benchplot.write(results, options.out)
