@@ -25,7 +25,7 @@ PEER_PACKAGES=(
 	liburcu-dev libck-dev libdpdk-dev libconcurrentqueue-dev libtbb-dev)
 
 # Build configurations: name, compiler, meson options.  scripts/test runs the
-# first four; the demo uses release, scripts/bench uses bench.
+# first four; the demo uses release and bench, scripts/bench uses bench.
 declare -A CONFIG_CC=(
 	[gcc]=gcc [gcc-tsan]=gcc [clang-tsan]=clang [asan]=clang [release]=gcc
 	[bench]=gcc)
