@@ -10,6 +10,8 @@
  * Ordering pairs
  *   MODE  decide stores mode (release) -> sync_fence_mode loads it (acquire):
  *         the registration happened before membarrier is used.
+ *         No test can fail without it: a registration is the kernel's, not
+ *         memory of the program.
  */
 
 #include "libsync/base/fence.h"
