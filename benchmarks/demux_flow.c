@@ -58,5 +58,7 @@ flow_called(struct pserialize_head *head)
 void
 flow_retire(struct flow *f)
 {
-	pserialize_call(&f->retire, flow_called);
+	/* One of the array is in other tables too, which may retire it now. */
+	if (f->single)
+		pserialize_call(&f->retire, flow_called);
 }

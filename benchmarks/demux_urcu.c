@@ -121,7 +121,8 @@ table_replace(void *t, struct flow *old, struct flow *f)
 	if (found != old ||
 	    cds_lfht_replace(t, &iter, h, match, &f->key, node_of(f)) != 0)
 		return false;
-	call_rcu((struct rcu_head *)(void *)&old->retire, flow_called);
+	if (old->single)
+		call_rcu((struct rcu_head *)(void *)&old->retire, flow_called);
 	return true;
 }
 
