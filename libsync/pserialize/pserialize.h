@@ -186,12 +186,13 @@ pserialize_domain_enter(unsigned domain)
 		sync_store_release(&self->words[domain], v + PSERIALIZE_IN);
 		cookie = v + PSERIALIZE_ONE;
 	} else if (__builtin_expect(
-		       (v & (PSERIALIZE_IN | PSERIALIZE_SLOW)) == 0, 1)) {
+		       (v & (PSERIALIZE_IN | PSERIALIZE_SLOW)) == PSERIALIZE_IN,
+		       1)) {
+		cookie = v; /* nested: exit writes the same word again */
+	} else if (__builtin_expect((v & PSERIALIZE_SLOW) == 0, 1)) {
 		/* SECTION release: pairs with the scans in pserialize.c. */
 		sync_store_release(&self->words[domain], v + PSERIALIZE_IN);
 		cookie = v; /* online: only a quiescent state counts */
-	} else if ((v & PSERIALIZE_SLOW) == 0) {
-		cookie = v; /* nested: exit writes the same word again */
 	} else {
 		cookie = pserialize_enter_slow(domain);
 	}
