@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/membarrier.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -193,6 +194,36 @@ Test(base_fence, heavy_that_is_refused_later_aborts, .signal = SIGABRT)
 	sync_fence_heavy();
 	refuse_membarrier(EPERM);
 	sync_fence_heavy();
+}
+
+static int
+heavy_with_a_copied_mode(void)
+{
+	/* relaxed: the only thread. */
+	sync_store_relaxed(&sync_fence_state.mode, SYNC_FENCE_MEMBARRIER);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ==
+	    0)
+		return 1; /* registered, so this would show nothing */
+	sync_fence_heavy();
+	return 0;
+}
+
+/*
+ * What fork makes while another thread registers: the mode is in the child's
+ * memory, and the registration is not in its kernel.
+ */
+Test(base_fence, heavy_registers_a_child_that_was_forked_too_early)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(heavy_with_a_copied_mode());
+	force("auto");
+	if (sync_fence_mode() != SYNC_FENCE_MEMBARRIER)
+		cr_skip_test("no membarrier here");
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0, "status %x", status);
 }
 
 /*

@@ -352,7 +352,7 @@ Test(pserialize_stress, stress_fork_at_any_moment, .timeout = 100)
 		if (pid == 0)
 			_exit(child());
 		cr_assert_eq(waitpid(pid, &status, 0), pid);
-		cr_assert_eq(status, 0);
+		cr_assert_eq(status, 0, "status %x", status);
 	}
 	end(&r, false);
 }

@@ -30,15 +30,31 @@
 struct sync_fence_state sync_fence_state;
 
 static bool
+membarrier(int cmd)
+{
+	return syscall(SYS_membarrier, cmd, 0, 0) == 0;
+}
+
+static bool
 membarrier_register(void)
 {
 	int saved = errno;
-	long err;
+	bool ok = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 
-	err = syscall(
-	    SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	errno = saved;
-	return err == 0;
+	return ok;
+}
+
+/*
+ * Linux forks the registration before it forks the memory: a child made while
+ * another thread decides can have our mode and no registration.  It catches up
+ * here, before the one barrier that its readers have to be reached by.
+ */
+static bool
+membarrier_catch_up(void)
+{
+	return errno == EPERM && membarrier_register() &&
+	       membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
 /*
@@ -147,8 +163,8 @@ sync_fence_heavy(void)
 		sync_fence_full();
 		return;
 	}
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) !=
-	    0)
+	if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) &&
+	    !membarrier_catch_up())
 		refused();
 	errno = saved;
 }
