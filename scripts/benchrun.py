@@ -8,6 +8,7 @@ Operations that are compared run in one process, their repetitions in random
 order; what counts is the median.  Writes OUT/libsync.json and an SVG for each
 operation that ran with several numbers of threads."""
 import argparse
+import copy
 import json
 import os
 import pathlib
@@ -22,7 +23,8 @@ import benchplot
 
 ROUND = {"cpu": 0.002, "real": 0.005}    # seconds of a repetition
 ROUNDS = {"cpu": 45, "real": 15}          # how many; --quick: a third
-LIMIT = {False: (900, 7200), True: (15, 110)}  # seconds of one and all, --quick
+# Seconds of a process, of one that may stand still, and of all; --quick.
+LIMIT = {False: (300, 20, 7200), True: (15, 3, 110)}
 UNIT = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 NAME = re.compile(r"(?P<module>[^/]+)/(?P<operation>[^/]+)"
                   r"(?:/(?P<arg>\d+))?/real_time/threads:(?P<threads>\d+)$")
@@ -79,6 +81,13 @@ class Unit:
             self.env = {"LIBSYNC_FENCE": bar["mode"]}
         self.names = []
 
+    def parts(self):
+        """Each benchmark in a process of its own."""
+        for name in self.names:
+            part = copy.copy(self)
+            part.title, part.names = name, [name]
+            yield part
+
 
 def units(names, bars, options):
     """What is to run, as a list of Unit: what may take long at the end"""
@@ -104,6 +113,10 @@ def units(names, bars, options):
     return sorted(found.values(), key=lambda unit: unit.order)
 
 
+class TooLong(Exception):
+    """The process did not end in time."""
+
+
 def run_unit(unit, results, seconds):
     """Adds {(module, operation, argument, threads): {clock: [ns]}}; returns
     the context, or what failed."""
@@ -119,8 +132,8 @@ def run_unit(unit, results, seconds):
         done = subprocess.run(cmd, env=dict(os.environ, **unit.env),
                               capture_output=True, text=True, check=True,
                               timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return f"did not end in {seconds:.0f} s"
+    except subprocess.TimeoutExpired as e:
+        raise TooLong(f"did not end in {seconds:.0f} s") from e
     except subprocess.CalledProcessError as e:
         return f"ended with {e.returncode}: {e.stderr[-300:]}"
     found = json.loads(done.stdout)
@@ -136,10 +149,24 @@ def run_unit(unit, results, seconds):
     return found["context"]
 
 
+def run_parts(unit, results, seconds):
+    """Some queues stand still while a thread that waits has no processor: run
+    each benchmark of the unit alone.  Returns what did not end."""
+    stuck = []
+    for part in unit.parts():
+        try:
+            answer = run_unit(part, results, seconds)
+        except TooLong as e:
+            answer = str(e)
+        if isinstance(answer, str):
+            stuck.append(f"{part.title} {answer}")
+    return stuck
+
+
 def run_all(todo, options):
-    """The results, the context, and what failed."""
-    results, context, failed = {}, {}, []
-    each, total = LIMIT[options.quick]
+    """The results, the context, what failed, and what was left out."""
+    results, context, failed, left_out = {}, {}, [], []
+    each, alone, total = LIMIT[options.quick]
     started = time.monotonic()
     for n, unit in enumerate(todo, 1):
         sign = (f"[{time.monotonic() - started:4.0f}s] {n}/{len(todo)} "
@@ -148,14 +175,19 @@ def run_all(todo, options):
         print(f"\r{sign:78}" if tty else sign, end="" if tty else "\n",
               file=sys.stderr, flush=True)
         left = total - (time.monotonic() - started)
-        answer = run_unit(unit, results, min(each, left))
+        limit = each if unit.order <= os.cpu_count() else alone
+        try:
+            answer = run_unit(unit, results, min(limit, left))
+        except TooLong:
+            left_out += run_parts(unit, results, alone)
+            continue
         if isinstance(answer, str):
             failed.append(f"{unit.title} {answer}")
         else:
             context = answer
     if sys.stderr.isatty():
         print(f"\r{'':78}\r", end="", file=sys.stderr)
-    return results, context, failed
+    return results, context, failed, left_out
 
 
 class Median:
@@ -296,7 +328,7 @@ def main():
     todo = units(names.split(), bars, options)
     if not todo:
         sys.exit(f"bench: no benchmark matches {options.filter}")
-    results, context, failed = run_all(todo, options)
+    results, context, failed, left_out = run_all(todo, options)
     table = list(rows(bars, todo, results, options))
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "libsync.json", context, results, table)
@@ -307,6 +339,8 @@ def main():
           f"{plots} plots beside it")
     if context.get("missing"):
         print(f"peers that are not installed: {context['missing']}")
+    for line in left_out:
+        print(f"left out: {line}")
     if table:
         print_bars(table)
     for line in failed:
