@@ -7,6 +7,7 @@ extern const struct bench bench_pserialize[];
 extern const struct bench bench_hazard[];
 extern const struct bench bench_lfqueue[];
 extern const struct bench bench_percpu[];
+extern const struct bench bench_pslist[];
 extern const struct bench bench_psref[];
 extern const struct bench bench_radix_lf[];
 extern const struct bench bench_demux[];
@@ -57,6 +58,7 @@ const struct bench *const bench_table[] = {
     bench_lfqueue_concurrentqueue,
 #endif
     bench_percpu,
+    bench_pslist,
     bench_psref,
     bench_radix_lf,
     bench_demux,
