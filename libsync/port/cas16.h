@@ -16,7 +16,9 @@
  *   PORT_CAS16_LOCKED
  *           defined where the processor has no such instruction: the pair is
  *           exchanged under a spin lock that is picked by its address, and
- *           what the callers say of their progress holds no more
+ *           what the callers say of their progress holds no more; lo changes
+ *           before hi, so either every exchange changes hi, or loads begin
+ *           with hi
  *
  * PORT_CAS16_FORCE_LOCKED, for tests, asks for the latter.
  */

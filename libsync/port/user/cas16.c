@@ -3,7 +3,9 @@
 /*
  * sync_cas16_acq_rel() for processors that have no such instruction: under one
  * of a few spin locks, picked by the address.  Halves are loaded without the
- * lock, and may be of different moments here as there.
+ * lock, and may be of different moments here as there.  An exchange stores lo
+ * first: who loads hi and then lo finds lo as new as hi, as if both had changed
+ * at once.  Who loads them the other way around may find hi older than lo.
  *
  * Signals are blocked while the lock is held: a handler that exchanges a pair
  * would wait for the thread that it interrupted.
@@ -71,8 +73,8 @@ sync_cas16_locked(struct sync_pair *pair, struct sync_pair_value *expect,
 	same = seen.lo == expect->lo && seen.hi == expect->hi;
 	if (same) {
 		/* HALF release: pairs with the loads of halves. */
-		sync_store_release(&pair->hi, want.hi);
 		sync_store_release(&pair->lo, want.lo);
+		sync_store_release(&pair->hi, want.hi);
 	}
 	unlock(l, &mask);
 	*expect = seen;
