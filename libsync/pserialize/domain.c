@@ -5,8 +5,9 @@
  * reclaimer which to serve.
  *
  * Ordering pairs
- *   NAMED  claim sets the domain's bit (release) -> mask loads it (acquire):
- *          the name is there.
+ *   NAMED  use sets the domain's bit (release) -> mask loads it (acquire):
+ *          the name is there, and what it points to, however the domain's
+ *          number came to who asks.
  */
 
 #include <errno.h>
@@ -86,8 +87,8 @@ pserialize_domain_destroy(unsigned domain)
 	pserialize_domain_barrier(domain);
 	pserialize_set_limit(domain, &none);
 	port_mutex_lock(&domains.mutex);
-	/* NAMED release: as in use; the next owner comes after us. */
-	sync_fetch_add_release(&domains.used, ~((uint32_t)1 << domain) + 1);
+	/* relaxed: the mutex orders it before the next owner's. */
+	sync_fetch_add_relaxed(&domains.used, ~((uint32_t)1 << domain) + 1);
 	port_mutex_unlock(&domains.mutex);
 }
 

@@ -42,6 +42,7 @@ void pserialize_domain_destroy(unsigned domain);
 
 /*
  * The name for reports.
+ * Context: any thread, signal handlers too; never sleeps; wait-free.
  * Returns: NULL if the domain is not in use.
  */
 const char *pserialize_domain_name(unsigned domain);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "libsync/pserialize/domain.h"
 #include "libsync/pserialize/pserialize.h"
 #include "tests/wsim/wsim.h"
 
@@ -254,4 +255,34 @@ WSIM_TEST(threads_come_and_go)
 	(void)wsim_spawn(churn, NULL);
 	write_once(2);
 	wsim_join_all();
+}
+
+static char name[2]; /* plain: who does not have it by the domain races */
+static SYNC_ATOMIC(unsigned) told;
+
+static void *
+ask(void *arg)
+{
+	/* relaxed: the number alone, so that the domain has to order the
+	 * name. */
+	const unsigned d = sync_load_relaxed(&told);
+	const char *found = d != 0 ? pserialize_domain_name(d) : NULL;
+
+	(void)arg;
+	if (found != NULL)
+		wsim_assert(found[0] == 'd' && found[1] == '\0');
+	return NULL;
+}
+
+WSIM_TEST(domain_that_is_in_use_has_its_name)
+{
+	unsigned d;
+
+	(void)wsim_spawn(ask, NULL);
+	name[0] = 'd';
+	wsim_assert(pserialize_domain_create(name, &d) == 0);
+	/* relaxed: see ask. */
+	sync_store_relaxed(&told, d);
+	wsim_join_all();
+	wsim_assert(pserialize_domain_name(d) == name);
 }
