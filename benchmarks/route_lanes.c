@@ -302,8 +302,11 @@ add_kind(struct route_lanes *all, const struct route_job *job,
 		refused += refuse[i];
 	for (const struct route_mode *m = k->modes; m->name != NULL; m++)
 		if (k->select(table[0], m->how) && all->n < ROUTE_LANES_MAX)
-			all->lane[all->n++] =
-			    (struct route_lane){k, m, table, refuse, refused};
+			all->lane[all->n++] = (struct route_lane){.kind = k,
+			    .mode = m,
+			    .table = table,
+			    .refuse = refuse,
+			    .refused = refused};
 }
 
 void
