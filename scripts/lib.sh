@@ -12,6 +12,7 @@ PACKAGES=(
 	meson ninja-build pkg-config python3 mandoc spin
 	# libraries: tests, programs
 	libcriterion-dev libjansson-dev
+	zlib1g-dev liblzma-dev libbz2-dev libzstd-dev
 	# what the end-to-end tests and the demo run as the other side
 	iproute2 iputils-ping iputils-arping iputils-tracepath traceroute
 	iperf3 curl tcpdump ethtool procps
