@@ -200,7 +200,7 @@ fresh_configure()
 
 	shift
 	rm -rf "$dir"
-	meson setup "$dir" "${@/--reconfigure/-Dstack=true}"
+	meson setup "$dir" "${@/--reconfigure/-Dwerror=true}"
 }
 
 show_log()
