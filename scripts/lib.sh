@@ -172,13 +172,15 @@ setup_packages()
 	}
 }
 
-# setup_build CONFIG: (re)configure and build in build/CONFIG.  The logs are
-# configure.log and build.log there; the status says if the build succeeded.
+# setup_build CONFIG [TARGET...]: (re)configure and build all, or the targets,
+# in build/CONFIG.  The logs are configure.log and build.log there; the status
+# says if the build succeeded.
 setup_build()
 {
 	local config=$1 dir=$BUILD/$1 args
 	local -x CC=${CONFIG_CC[$1]}
 
+	shift
 	read -ra args <<<"-Dstack=true -Dwerror=true ${CONFIG_ARGS[$config]}"
 	[ -f "$dir/build.ninja" ] && args+=(--reconfigure)
 	step "$config: configure" "$BUILD/$config.configure.log" \
@@ -188,7 +190,7 @@ setup_build()
 		show_log "$BUILD/$config.configure.log"
 		return 1
 	}
-	step "$config: build" "$BUILD/$config.build.log" ninja -C "$dir" || {
+	step "$config: build" "$BUILD/$config.build.log" ninja -C "$dir" "$@" || {
 		show_log "$BUILD/$config.build.log"
 		return 1
 	}
