@@ -36,6 +36,17 @@ const struct route_kind *const route_kinds[] = {
     NULL,
 };
 
+static int
+list_kinds(const struct route_job *job)
+{
+	for (const struct route_kind *const *k = route_kinds; *k != NULL; k++)
+		if ((*k)->family == job->set.family)
+			printf("{\"kind\": \"%s\", \"ours\": %s}\n", (*k)->name,
+			    (*k)->ours ? "true" : "false");
+	printf("{\"missing\": \"%s\"}\n", BENCH_ROUTE_MISSING);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct route_job *job);
@@ -43,19 +54,27 @@ static const struct {
     {"lookup", bench_route_lookup},
     {"latency", bench_route_latency},
     {"scale", bench_route_scale},
+    {"tables", bench_route_tables},
+    {"update", bench_route_update},
+    {"load", bench_route_load},
+    {"trace", bench_route_trace},
+    {"kinds", list_kinds},
 };
 
 static void
 usage(void)
 {
-	fputs("usage: bench_route COMMAND [-46HX] [-c CONDITION] [-k KINDS]\n"
-	      "                   [-n TABLES] [-r ROUNDS] [-u TRACE] TABLE\n"
-	      "  -4, -6  the family of TABLE, a list of prefixes\n"
-	      "  -H      without huge pages\n"
-	      "  -X      beside a neighbour that thrashes the cache\n"
-	      "  -c      what the results are to say of this run\n"
-	      "  -k      only these structures, with commas between\n"
-	      "  -n      tables to look up in, in rotation\n",
+	fputs(
+	    "usage: bench_route COMMAND [-46HX] [-c CONDITION] [-k KINDS]\n"
+	    "           [-m ROUTES] [-n TABLES] [-r ROUNDS] [-u TRACE] TABLE\n"
+	    "  -4, -6  the family of TABLE, a list of prefixes\n"
+	    "  -H      without huge pages\n"
+	    "  -X      beside a neighbour that thrashes the cache\n"
+	    "  -c      what the results are to say of this run\n"
+	    "  -k      only these structures, with commas between\n"
+	    "  -m      with so many routes of the table only\n"
+	    "  -n      tables to look up in, in rotation\n"
+	    "  -u      updates to replay: second, A or W, prefix, next hop\n",
 	    stderr);
 	exit(2);
 }
@@ -76,7 +95,7 @@ options(struct route_job *job, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "46HXc:k:n:r:u:")) != -1) {
+	while ((c = getopt(argc, argv, "46HXc:k:m:n:r:u:")) != -1) {
 		switch (c) {
 		case '4':
 		case '6':
@@ -93,6 +112,9 @@ options(struct route_job *job, int argc, char **argv)
 			break;
 		case 'k':
 			job->kinds = optarg;
+			break;
+		case 'm':
+			job->cut = number(optarg, 1U << 31);
 			break;
 		case 'n':
 			job->tables = number(optarg, ROUTE_TABLES_MAX);
@@ -139,6 +161,8 @@ main(int argc, char **argv)
 		if (!route_lanes_pin(0))
 			fprintf(stderr, "it may not choose a processor\n");
 		route_set_load(&job.set, job.set.family, path);
+		if (job.cut != 0)
+			route_set_cut(&job.set, job.cut, 3);
 		status = commands[i].run(&job);
 		route_set_fini(&job.set);
 		return status;

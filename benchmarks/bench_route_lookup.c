@@ -161,8 +161,8 @@ measure(const struct route_job *job, const struct route_lanes *all,
 
 		route_lanes_begin(job, l);
 		printf("\"stream\": \"%s\", \"right\": %.4f, "
-		       "\"bytes\": %zu, \"rib_bytes\": %zu, ",
-		    route_keys_names[stream], l->right[stream],
+		       "\"tables\": %u, \"bytes\": %zu, \"rib_bytes\": %zu, ",
+		    route_keys_names[stream], l->right[stream], job->tables,
 		    l->kind->bytes(l->table[0]),
 		    l->kind->rib_bytes == NULL
 			? 0
@@ -201,6 +201,23 @@ int
 bench_route_latency(const struct route_job *job)
 {
 	return measure_all(job, time_chain);
+}
+
+/* As many small tables as fit; -m says how small. */
+int
+bench_route_tables(const struct route_job *job)
+{
+	for (unsigned int n = 1; n <= job->tables; n *= 4) {
+		struct route_job some = *job;
+		struct route_lanes all;
+
+		some.tables = n;
+		fprintf(stderr, "%u tables\n", n);
+		route_lanes_create(&all, &some);
+		measure(&some, &all, ROUTE_PREFIX, time_lookups);
+		route_lanes_destroy(&all);
+	}
+	return 0;
 }
 
 /* Against the number of routes: prefix-shaped keys, tables of one stream. */

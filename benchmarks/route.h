@@ -29,7 +29,7 @@ struct route_entry {
 struct route_set {
 	unsigned int family;       /* 4 or 6 */
 	unsigned int bits;         /* of an address */
-	size_t n;                  /* [c] */
+	size_t n, room;            /* [c] there, and expected */
 	struct route_entry *entry; /* [c] in the order of the file */
 	uint32_t nexthop_max;      /* [c] */
 };
@@ -77,7 +77,7 @@ struct route_kind {
 	    const void *table, union route_keys keys, union route_out *out);
 	uint32_t (*decode)(const union route_out *out, unsigned int i);
 	uint32_t (*single)(const void *table, union route_keys key);
-	/* 0 or negative; each is visible when it returns. */
+	/* 0 or negative; each is visible when it returns.  NULL: none. */
 	int (*add)(void *table, const struct route_entry *e);
 	int (*remove)(void *table, const struct route_entry *e);
 	size_t (*bytes)(const void *table); /* what lookups may touch */

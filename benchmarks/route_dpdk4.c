@@ -18,7 +18,7 @@
 #include "benchmarks/route.h"
 #include "benchmarks/route_dpdk.h"
 
-#define SPARE_TBL8 1024U /* for the updates */
+#define SPARE_TBL8 4096U /* for the updates */
 
 struct lpm {
 	struct rte_lpm *lpm;
@@ -126,7 +126,7 @@ static void *
 lpm_create_rules(
     const struct route_kind *k, const struct route_set *s, uint8_t *refused)
 {
-	struct lpm *t = lpm_make(s, (uint32_t)s->n + 1);
+	struct lpm *t = lpm_make(s, (uint32_t)s->room + 1024);
 
 	(void)k;
 	for (size_t i = 0; i < s->n; i++)
@@ -191,7 +191,7 @@ fib_create(
 	const uint32_t most = k->width == 1 ? 127 : 32767;
 	struct rte_fib_conf cfg = {
 	    .type = RTE_FIB_DIR24_8,
-	    .max_routes = (int)(s->n + 1024),
+	    .max_routes = (int)(s->room + 1024),
 	};
 	struct fib *t = calloc(1, sizeof(*t));
 	uint32_t tbl8 = count_tbl8(s) + SPARE_TBL8;
@@ -206,7 +206,7 @@ fib_create(
 	cfg.dir24_8.num_tbl8 = tbl8;
 	t->bytes = ((size_t)k->width << 24) + (size_t)tbl8 * 256 * k->width;
 	/* Its own tree has two nodes of 64 bytes for a route, and headers. */
-	socket = route_dpdk_grow(t->bytes + s->n * 400 + (32 << 20));
+	socket = route_dpdk_grow(t->bytes + s->room * 400 + (32 << 20));
 	t->fib = rte_fib_create(route_dpdk_name(), socket, &cfg);
 	if (t->fib == NULL)
 		abort();
@@ -292,21 +292,18 @@ static const struct route_mode fib_modes[] = {
     {.name = NULL},
 };
 
-#define LPM(kind, fill)                  \
-	const struct route_kind kind = { \
-	    .name = #kind,               \
-	    .family = 4,                 \
-	    .modes = lpm_modes,          \
-	    .create = fill,              \
-	    .destroy = lpm_destroy,      \
-	    .select = lpm_select,        \
-	    .lookup = lpm_lookup,        \
-	    .decode = lpm_decode,        \
-	    .single = lpm_single,        \
-	    .add = lpm_add,              \
-	    .remove = lpm_remove,        \
-	    .bytes = lpm_bytes,          \
-	}
+#define LPM(kind, fill, ...)                           \
+	const struct route_kind kind = {.name = #kind, \
+	    .family = 4,                               \
+	    .modes = lpm_modes,                        \
+	    .create = fill,                            \
+	    .destroy = lpm_destroy,                    \
+	    .select = lpm_select,                      \
+	    .lookup = lpm_lookup,                      \
+	    .decode = lpm_decode,                      \
+	    .single = lpm_single,                      \
+	    .bytes = lpm_bytes,                        \
+	    __VA_ARGS__}
 
 #define FIB(bytes_of_nexthop)                                  \
 	const struct route_kind rte_fib_##bytes_of_nexthop = { \
@@ -325,8 +322,8 @@ static const struct route_mode fib_modes[] = {
 	    .bytes = fib_bytes,                                \
 	}
 
-LPM(rte_lpm, lpm_create);
-LPM(rte_lpm_rules, lpm_create_rules);
+LPM(rte_lpm, lpm_create, .add = NULL);
+LPM(rte_lpm_rules, lpm_create_rules, .add = lpm_add, .remove = lpm_remove);
 FIB(1);
 FIB(2);
 FIB(4);

@@ -42,9 +42,9 @@ static void *
 lpm_create(
     const struct route_kind *k, const struct route_set *s, uint8_t *refused)
 {
-	struct rte_lpm6_config cfg = {.max_rules = (uint32_t)s->n + 1024};
+	struct rte_lpm6_config cfg = {.max_rules = (uint32_t)s->room + 1024};
 	struct lpm *t = calloc(1, sizeof(*t));
-	size_t tbl8 = s->n * TBL8_OF_ROUTE + 1024;
+	size_t tbl8 = s->room * TBL8_OF_ROUTE + 1024;
 	int socket;
 
 	(void)k;
@@ -55,7 +55,7 @@ lpm_create(
 	cfg.number_tbl8s = (uint32_t)tbl8;
 	t->bytes = ((size_t)4 << 24) + tbl8 * 1024;
 	socket =
-	    route_dpdk_grow(t->bytes + tbl8 * 64 + s->n * 300 + (64 << 20));
+	    route_dpdk_grow(t->bytes + tbl8 * 64 + s->room * 300 + (64 << 20));
 	t->lpm = rte_lpm6_create(route_dpdk_name(), socket, &cfg);
 	if (t->lpm == NULL)
 		abort();
@@ -124,10 +124,10 @@ fib_create(
 {
 	struct rte_fib6_conf cfg = {
 	    .type = RTE_FIB6_TRIE,
-	    .max_routes = (int)(s->n + 1024),
+	    .max_routes = (int)(s->room + 1024),
 	};
 	struct fib *t = calloc(1, sizeof(*t));
-	size_t tbl8 = s->n * TBL8_OF_ROUTE + 1024;
+	size_t tbl8 = s->room * TBL8_OF_ROUTE + 1024;
 	int socket;
 
 	if (t == NULL)
@@ -138,7 +138,8 @@ fib_create(
 		cfg.trie.nh_sz++;
 	cfg.trie.num_tbl8 = (uint32_t)tbl8;
 	t->bytes = ((size_t)k->width << 24) + tbl8 * 256 * k->width;
-	socket = route_dpdk_grow(t->bytes + tbl8 * 8 + s->n * 400 + (32 << 20));
+	socket =
+	    route_dpdk_grow(t->bytes + tbl8 * 8 + s->room * 400 + (32 << 20));
 	t->fib = rte_fib6_create(route_dpdk_name(), socket, &cfg);
 	if (t->fib == NULL)
 		abort();

@@ -21,6 +21,7 @@ struct route_job {
 	const char *condition;
 	struct route_set set;
 	unsigned int tables, rounds;
+	size_t cut; /* to so many routes; 0: not */
 	bool thrash, huge;
 };
 
@@ -62,5 +63,10 @@ bool route_lanes_pin(unsigned int at);
 int bench_route_lookup(const struct route_job *job);
 int bench_route_latency(const struct route_job *job);
 int bench_route_scale(const struct route_job *job);
+int bench_route_tables(const struct route_job *job);
+int bench_route_update(const struct route_job *job);
+int bench_route_load(const struct route_job *job);
+int bench_route_trace(const struct route_job *job);
+int bench_route_loss(const struct route_job *job);
 
 #endif /* BENCHMARKS_ROUTE_LANES_H */

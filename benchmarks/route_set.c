@@ -160,6 +160,7 @@ route_set_load(struct route_set *s, unsigned int family, const char *path)
 		exit(1);
 	}
 	drop_twins(s);
+	s->room = s->n;
 	s->nexthop_max = all->count != 0 ? all->count : ROUTE_NEXTHOPS;
 	for (unsigned int i = 0; i < NAMES; i++)
 		free(all->name[i]);
@@ -181,5 +182,5 @@ route_set_cut(struct route_set *s, size_t n, uint64_t seed)
 	for (size_t i = 0; i < s->n && kept < n; i++)
 		if (route_random(&seed, s->n - i) < n - kept)
 			s->entry[kept++] = s->entry[i];
-	s->n = kept;
+	s->n = s->room = kept;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Draw cost against threads as SVG, one picture for each operation."""
+"""Draw cost against a number, of threads most often, as SVG."""
 import html
 import math
 import statistics
@@ -12,7 +12,8 @@ COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b",
 class Axes:
     """Logarithmic both ways: threads to the right, ns upwards."""
 
-    def __init__(self, threads, costs):
+    def __init__(self, threads, costs, what):
+        self.what = what
         self.threads = sorted(set(threads))
         self.low = math.floor(math.log10(min(costs)))
         self.high = max(math.ceil(math.log10(max(costs))), self.low + 1)
@@ -40,7 +41,7 @@ class Axes:
                    f'<text x="{x:.1f}" y="{bottom + 18}" '
                    f'text-anchor="middle">{t}</text>')
         yield (f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" '
-               f'text-anchor="middle">threads</text>'
+               f'text-anchor="middle">{self.what}</text>'
                f'<text x="{LEFT}" y="{TOP - 8}" text-anchor="end">ns</text>')
 
 
@@ -51,17 +52,18 @@ def series(axes, number, module, points):
            f'stroke-width="2"/>')
     for t, c in points:
         yield (f'<circle cx="{axes.x(t):.1f}" cy="{axes.y(c):.1f}" r="3" '
-               f'fill="{colour}"><title>{html.escape(module)}, {t} threads: '
+               f'fill="{colour}"><title>{html.escape(module)}, {t} {axes.what}: '
                f'{c:.4g} ns</title></circle>')
     y = TOP + 16 * number + 8
     yield (f'<text x="{WIDTH - RIGHT + 12}" y="{y}" fill="{colour}">'
            f'{html.escape(module)}</text>')
 
 
-def picture(title, lines):
+def picture(title, lines, what="threads",
+            how="time of all threads by the operations of all"):
     """lines: {module: [(threads, ns)]}"""
     points = [p for line in lines.values() for p in line]
-    axes = Axes([t for t, _ in points], [c for _, c in points])
+    axes = Axes([t for t, _ in points], [c for _, c in points], what)
     body = list(axes.lines())
     for number, (module, line) in enumerate(sorted(lines.items())):
         body += series(axes, number, module, sorted(line))
@@ -69,8 +71,7 @@ def picture(title, lines):
             f'height="{HEIGHT}" font-family="sans-serif" font-size="12">'
             f'<rect width="100%" height="100%" fill="white"/>'
             f'<text x="{WIDTH / 2}" y="18" text-anchor="middle" '
-            f'font-size="15">{html.escape(title)}: time of all threads by '
-            f'the operations of all</text>'
+            f'font-size="15">{html.escape(title)}: {how}</text>'
             + "\n".join(body) + "</svg>\n")
 
 

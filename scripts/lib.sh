@@ -29,7 +29,7 @@ PEER_PACKAGES=(
 # first four; the demo uses release and bench, scripts/bench uses bench.
 declare -A CONFIG_CC=(
 	[gcc]=gcc [gcc-tsan]=gcc [clang-tsan]=clang [asan]=clang [release]=gcc
-	[bench]=gcc)
+	[bench]=gcc [bench-route]=gcc)
 declare -A CONFIG_ARGS=(
 	[gcc]=''
 	[gcc-tsan]='-Db_sanitize=thread'
@@ -37,6 +37,7 @@ declare -A CONFIG_ARGS=(
 	[asan]="-Db_sanitize=address,undefined -Dc_args=['-fno-sanitize-recover=all','-fsanitize=fuzzer-no-link']"
 	[release]='-Dbuildtype=release -Dchecks=false -Dtests=false'
 	[bench]='-Dbuildtype=release -Dchecks=false -Dtests=false -Dstack=false -Dbenchmarks=true'
+	[bench-route]='-Dbuildtype=release -Dchecks=false -Dtests=false -Dbenchmarks=true'
 )
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
