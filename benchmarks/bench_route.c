@@ -11,7 +11,12 @@
 #include <unistd.h>
 
 #include "benchmarks/route_lanes.h"
+#include "libsync/pserialize/pserialize.h"
 
+#ifdef BENCH_ROUTE_OURS
+extern const struct route_kind route_ours4_best, route_ours4_portable;
+extern const struct route_kind route_ours6_best, route_ours6_portable;
+#endif
 #ifdef BENCH_DPDK
 extern const struct route_kind rte_lpm, rte_lpm_rules, rte_lpm6;
 extern const struct route_kind rte_fib_1, rte_fib_2, rte_fib_4, rte_fib_8;
@@ -19,6 +24,12 @@ extern const struct route_kind rte_fib6_2, rte_fib6_4, rte_fib6_8;
 #endif
 
 const struct route_kind *const route_kinds[] = {
+#ifdef BENCH_ROUTE_OURS
+    &route_ours4_best,
+    &route_ours4_portable,
+    &route_ours6_best,
+    &route_ours6_portable,
+#endif
     &route_trie4,
     &route_trie6,
 #ifdef BENCH_DPDK
@@ -58,8 +69,25 @@ static const struct {
     {"update", bench_route_update},
     {"load", bench_route_load},
     {"trace", bench_route_trace},
+    {"loss", bench_route_loss},
     {"kinds", list_kinds},
 };
+
+static void
+nothing(struct pserialize_head *head)
+{
+	(void)head;
+}
+
+/* Its thread is not to share the processor that is measured. */
+static void
+start_reclaiming(void)
+{
+	static struct pserialize_head head;
+
+	pserialize_call(&head, nothing);
+	pserialize_barrier();
+}
 
 static void
 usage(void)
@@ -158,6 +186,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, job.command) != 0)
 			continue;
+		start_reclaiming();
 		if (!route_lanes_pin(0))
 			fprintf(stderr, "it may not choose a processor\n");
 		route_set_load(&job.set, job.set.family, path);
