@@ -67,6 +67,24 @@ struct nexthop_adj {
 	uint8_t hdr[NEXTHOP_HDR_MAX]; /* destination, source, EtherType */
 };
 
+/*
+ * Somebody who wants to know the adjacency of one address; his memory.
+ * [c] constant while it watches  [o] owner worker
+ */
+struct nexthop_watch {
+	/*
+	 * The address has this adjacency now; NULL: none.  Called at once if
+	 * there is one, and at each change.
+	 * Context: owner worker in a read section, or a control thread in its
+	 *          place; never sleeps.  adj lives until the section ends.
+	 */
+	void (*fn)(struct nexthop_watch *w, const struct nexthop_adj *adj);
+	netif_id netif;             /* [c] */
+	enum netif_af af;           /* [c] */
+	uint8_t addr[16];           /* [c] zero beyond the family's length */
+	struct nexthop_watch *next; /* [o] */
+};
+
 /* Bounds and times; nanoseconds unless said. */
 struct nexthop_params {
 	unsigned int max_entries;    /* of any state (default 4096) */
@@ -231,6 +249,17 @@ int nexthop_flush(struct stack *st, netif_id id, enum netif_af af,
  */
 int nexthop_walk(struct stack *st, netif_id id, enum netif_af af,
     int (*fn)(void *arg, const struct nexthop_entry *e), void *arg);
+
+/*
+ * Watch an address from now on, and no more.  After nexthop_unwatch() fn is not
+ * running and does not run again.  A table that is detached forgets those who
+ * watch it.
+ * Context: control thread, not in a read section; sleeps (asks the owner).
+ *          May hold the control mutex.
+ * Returns: 0, -ENODEV or -EAFNOSUPPORT (no table): fn will never run.
+ */
+int nexthop_watch(struct stack *st, struct nexthop_watch *w);
+void nexthop_unwatch(struct stack *st, struct nexthop_watch *w);
 
 /* "reachable" and so on.  Context: any thread. */
 const char *nexthop_state_name(enum nexthop_state s);

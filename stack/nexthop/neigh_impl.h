@@ -45,6 +45,9 @@ struct nexthop_neigh {
 
 TAILQ_HEAD(nexthop_neighs, nexthop_neigh);
 
+/* Those who watch are few: the gateways of routes. */
+#define NEXTHOP_WATCH_CHAINS 64
+
 /* [c] constant once published  [o] owner worker */
 struct nexthop_table {
 	struct netif *nif;                  /* [c] outlives the table */
@@ -65,6 +68,7 @@ struct nexthop_table {
 	struct nexthop_neighs limbo; /* [o] readers may stand on them */
 	uint64_t pushed_at;          /* [o] limbo's grace period, ns */
 	uint64_t credit, credit_at;  /* [o] bucket of requests, ns */
+	struct nexthop_watch *watches[NEXTHOP_WATCH_CHAINS]; /* [o] */
 	struct nexthop_neighs by_state[NEXTHOP_STATE_COUNT]; /* [o] by age */
 	unsigned int count[NEXTHOP_STATE_COUNT];             /* [o] */
 };
@@ -110,6 +114,10 @@ int nexthop_state_permanent(struct nexthop_table *t, struct worker *w,
 /* Unlink e; its packets are dropped for reason. */
 void nexthop_state_remove(
     struct nexthop_neigh *e, struct worker *w, enum drop_reason reason);
+
+/* Tell those who watch e that it has another adjacency, or none. */
+void nexthop_neigh_tell(
+    const struct nexthop_neigh *e, const struct nexthop_adj *adj);
 
 /* Set up an entry of the pool for its first use. */
 void nexthop_state_init(struct nexthop_table *t, struct nexthop_neigh *e);

@@ -110,6 +110,7 @@ adj_swap(struct nexthop_neigh *e, struct nexthop_adj *adj)
 
 	/* ADJ release: pairs with the acquires in neigh.c. */
 	sync_store_release(&e->adj, adj);
+	nexthop_neigh_tell(e, adj);
 	if (old != NULL)
 		pserialize_call(&old->retire, adj_free);
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Resolving when something is down, and resolving many at once: each of the
+ * three loads is done for all packets of a block before the next one, so that
+ * the cache misses of a block overlap.  Ordering pairs: group.c.
+ */
+
+#include "stack/nexthop/resolve.h"
+
+/* Packets in flight; their words and slots fit the first-level cache. */
+#define BLOCK 32u
+
+/* Chances to hit a usable member before all buckets are looked at. */
+#define TRIES 8
+
+/* Spread again: what is divided anew is one bucket's share. */
+static uint32_t
+rehash(uint32_t h)
+{
+	h ^= h >> 16;
+	h *= 0x7feb352dU;
+	h ^= h >> 15;
+	h *= 0x846ca68bU;
+	return h ^ h >> 16;
+}
+
+/* A usable member of the group of word w, or NULL. */
+static const struct nexthop_slot *
+other(const struct nexthop_groups *g, uint64_t w, uint32_t hash)
+{
+	const struct nexthop_slot *s;
+	uint32_t total, from;
+
+	if (nexthop_word_kind(w) < NEXTHOP_WORD_SPREAD)
+		return NULL;
+	for (unsigned int i = 0; i < TRIES; i++) {
+		hash = rehash(hash + 1);
+		s = nexthop_slot_get(g, nexthop_word_pick(g, NULL, w, hash));
+		if (!nexthop_slot_down(g, s))
+			return s;
+	}
+	total = UINT32_C(1) << nexthop_word_order(w);
+	from = nexthop_word_bucket(g, w, hash) - (uint32_t)w;
+	for (uint32_t i = 0; i < total; i++) {
+		const uint32_t at = (uint32_t)w + (from + i) % total;
+
+		/* BUCKET acquire: pairs with the release in bucket_set. */
+		s = nexthop_slot_get(g, sync_load_acquire(&g->bucket[at]));
+		if (!nexthop_slot_down(g, s))
+			return s;
+	}
+	return NULL;
+}
+
+const struct nexthop_slot *
+nexthop_resolve_around(
+    const struct nexthop_groups *g, uint64_t w, uint32_t hash)
+{
+	const struct nexthop_slot *s = other(g, w, hash);
+
+	if (s != NULL || nexthop_word_backup(w) == NEXTHOP_GROUP_NONE)
+		return s;
+	/* WORD acquire: pairs with the release in nexthop_group_change. */
+	w = sync_load_acquire(&g->word[nexthop_word_backup(w)]);
+	if (nexthop_word_kind(w) == NEXTHOP_WORD_EMPTY)
+		return NULL;
+	s = nexthop_slot_get(g, nexthop_word_pick(g, NULL, w, hash));
+	return nexthop_slot_down(g, s) ? other(g, w, hash) : s;
+}
+
+static void
+block(const struct nexthop_groups *g, struct nexthop_group_marks *m,
+    const uint32_t *id, const uint32_t *hash, const struct nexthop_slot **out,
+    unsigned int n)
+{
+	uint64_t w[BLOCK];
+	uint32_t adj[BLOCK];
+
+	for (unsigned int i = 0; i < n; i++) {
+		/* WORD acquire: pairs with the release in nexthop_group_change. */
+		w[i] = sync_load_acquire(&g->word[id[i]]);
+		if (nexthop_word_kind(w[i]) < NEXTHOP_WORD_SPREAD)
+			__builtin_prefetch(&g->slot[(uint32_t)w[i]]);
+		else
+			__builtin_prefetch(
+			    &g->bucket[nexthop_word_bucket(g, w[i], hash[i])]);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		adj[i] = 0;
+		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY)
+			continue;
+		adj[i] = nexthop_word_pick(g, m, w[i], hash[i]);
+		__builtin_prefetch(&g->slot[adj[i]]);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY)
+			continue;
+		out[i] = nexthop_slot_get(g, adj[i]);
+		__builtin_prefetch(out[i]);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY ||
+		    nexthop_slot_down(g, out[i]))
+			out[i] = nexthop_resolve_around(g, w[i], hash[i]);
+}
+
+void
+nexthop_resolve_batch(const struct nexthop_groups *g,
+    struct nexthop_group_marks *m, const uint32_t *id, const uint32_t *hash,
+    const struct nexthop_slot **out, unsigned int n)
+{
+	SYNC_ASSERT(pserialize_in_read_section());
+	for (; n > BLOCK; n -= BLOCK, id += BLOCK, hash += BLOCK, out += BLOCK)
+		block(g, m, id, hash, out, BLOCK);
+	block(g, m, id, hash, out, n);
+}
