@@ -13,10 +13,6 @@
 #include "benchmarks/route_lanes.h"
 #include "libsync/pserialize/pserialize.h"
 
-#ifdef BENCH_ROUTE_OURS
-extern const struct route_kind route_ours4_best, route_ours4_portable;
-extern const struct route_kind route_ours6_best, route_ours6_portable;
-#endif
 #ifdef BENCH_DPDK
 extern const struct route_kind rte_lpm, rte_lpm_rules, rte_lpm6;
 extern const struct route_kind rte_fib_1, rte_fib_2, rte_fib_4, rte_fib_8;
@@ -70,6 +66,9 @@ static const struct {
     {"load", bench_route_load},
     {"trace", bench_route_trace},
     {"loss", bench_route_loss},
+#ifdef BENCH_ROUTE_LINK
+    {"link", bench_route_link},
+#endif
     {"kinds", list_kinds},
 };
 

@@ -86,6 +86,8 @@ struct route_kind {
 
 extern const struct route_kind *const route_kinds[]; /* NULL ends */
 extern const struct route_kind route_trie4, route_trie6;
+extern const struct route_kind route_ours4_best, route_ours4_portable;
+extern const struct route_kind route_ours6_best, route_ours6_portable;
 
 /* route_set.c: exit with a message if they cannot. */
 void route_set_load(struct route_set *s, unsigned int family, const char *path);
