@@ -20,12 +20,10 @@ extern const struct route_kind rte_fib6_2, rte_fib6_4, rte_fib6_8;
 #endif
 
 const struct route_kind *const route_kinds[] = {
-#ifdef BENCH_ROUTE_OURS
     &route_ours4_best,
     &route_ours4_portable,
     &route_ours6_best,
     &route_ours6_portable,
-#endif
     &route_trie4,
     &route_trie6,
 #ifdef BENCH_DPDK
@@ -66,9 +64,7 @@ static const struct {
     {"load", bench_route_load},
     {"trace", bench_route_trace},
     {"loss", bench_route_loss},
-#ifdef BENCH_ROUTE_LINK
     {"link", bench_route_link},
-#endif
     {"kinds", list_kinds},
 };
 
