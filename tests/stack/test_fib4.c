@@ -305,3 +305,85 @@ Test(fib4, committing_what_was_not_prepared_ends_the_program, .signal = SIGABRT)
 {
 	fib4_commit(scene_new()->f);
 }
+
+/* Every body, with any number of addresses, in place too, as single lookups. */
+static void
+check_batches(struct scene *s, const char *body)
+{
+	enum {
+		MAX = 300
+	};
+	uint32_t dst[MAX], group[MAX + 1];
+	struct fib4 *f = s->f;
+
+	for (unsigned int n = 0; n <= MAX; n += n < 140 ? 1 : 53) {
+		const uint64_t cookie = pserialize_read_enter();
+
+		for (unsigned int i = 0; i < n; i++) {
+			const size_t k = routes4_random(&s->r) % s->r.n;
+			const uint32_t rest = routes4_random(&s->r);
+
+			dst[i] = s->r.route[k].key;
+			dst[i] |= rest & ~routes4_mask(s->r.route[k].plen);
+			if (rest % 4 == 0)
+				dst[i] = rest;
+		}
+		group[n] = 0xdeadbeef;
+		fib4_lookup_batch(f, dst, group, n);
+		cr_assert_eq(group[n], 0xdeadbeef, "%s, %u", body, n);
+		for (unsigned int i = 0; i < n; i++)
+			cr_assert_eq(group[i], fib4_lookup(f, dst[i]),
+			    "%s: %u of %u, at %#x", body, i, n, dst[i]);
+		fib4_lookup_batch(f, dst, dst, n);
+		for (unsigned int i = 0; i < n; i++)
+			cr_assert_eq(group[i], dst[i]);
+		pserialize_read_exit(cookie);
+	}
+}
+
+static void
+body_as_single(const char *body, uint32_t groups)
+{
+	struct scene *s;
+
+	cr_assert_eq(setenv("PSNET_FIB", body, 1), 0);
+	s = scene_new();
+	if (strcmp(fib4_body_name(s->f), body) != 0)
+		cr_skip_test("not on this processor");
+	for (int i = 0; i < 2000; i++)
+		change(s);
+	for (uint32_t i = 0; i < groups; i++)
+		set(s, 0x20000000 + (i << 9), 24, 1000 + i);
+	routes4_commit(&s->r, s->f);
+	check_batches(s, body);
+	scene_end(s);
+}
+
+Test(fib4, portable_batch_is_as_single)
+{
+	body_as_single("portable", 0);
+	body_as_single("portable", 33000);
+}
+
+Test(fib4, avx2_batch_is_as_single)
+{
+	body_as_single("avx2", 0);
+	body_as_single("avx2", 33000);
+}
+
+Test(fib4, avx512_batch_is_as_single)
+{
+	body_as_single("avx512", 0);
+	body_as_single("avx512", 33000);
+}
+
+Test(fib4, unknown_body_is_the_best_one)
+{
+	struct scene *s, *best = scene_new();
+
+	cr_assert_eq(setenv("PSNET_FIB", "none of these", 1), 0);
+	s = scene_new();
+	cr_assert_str_eq(fib4_body_name(s->f), fib4_body_name(best->f));
+	scene_end(s);
+	scene_end(best);
+}
