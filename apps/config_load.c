@@ -100,18 +100,21 @@ read_file(const char *path, char **out, size_t *outlen)
 	return 0;
 }
 
+/* Owner: takes fd. */
 static int
-feed_file(int fd, struct prefixlist *l, struct words_error *e)
+feed_file(int fd, struct prefixlist *l, struct tablefile_error *e)
 {
-	char *buf = malloc(SLICE);
-	ssize_t n;
-	int rc = buf != NULL ? 0 : -ENOMEM;
+	struct tablefile *f;
+	int rc = tablefile_open(fd, &f, e);
 
-	while (rc == 0 && (n = read_some(fd, buf, SLICE)) != 0)
-		rc = n < 0 ? (int)n : prefixlist_feed(l, buf, (size_t)n, e);
+	if (rc != 0)
+		return rc;
+	do {
+		rc = prefixlist_take(l, f, e);
+	} while (rc > 0);
+	tablefile_close(f);
 	if (rc == 0)
-		rc = prefixlist_end(l, e);
-	free(buf);
+		prefixlist_end(l);
 	return rc;
 }
 
@@ -131,7 +134,10 @@ table_path(const char *config, const char *table, char out[CONFIG_PATH_MAX])
 static int
 load_table(struct config_table *t, const char *config, struct config_error *e)
 {
+	const struct prefixlist_config cfg = {
+	    .hop = t->has_default ? &t->dflt : NULL};
 	char path[CONFIG_PATH_MAX];
+	struct tablefile_error fault;
 	int fd, rc;
 
 	table_path(config, t->path, path);
@@ -141,15 +147,18 @@ load_table(struct config_table *t, const char *config, struct config_error *e)
 		words_fail(&e->what, t->path, "%s", words_strerror(-fd));
 		return fd;
 	}
-	rc = prefixlist_init(&t->list, t->has_default ? &t->dflt : NULL);
-	if (rc == 0)
-		rc = feed_file(fd, &t->list, &e->what);
-	close(fd);
+	rc = prefixlist_init(&t->list, &cfg);
+	if (rc != 0) {
+		close(fd);
+		return fail_errno(e, t->line, -rc);
+	}
+	rc = feed_file(fd, &t->list, &fault);
 	if (rc == 0)
 		return 0;
 	snprintf(e->file, sizeof(e->file), "%s", path);
-	e->line = t->list.line;
-	return rc == -EINVAL ? rc : fail_errno(e, t->list.line, -rc);
+	e->line = tablefile_error_line(&fault);
+	e->what = fault.what;
+	return rc;
 }
 
 int

@@ -84,10 +84,11 @@ intern_hop(struct prefixlist *l, uint32_t via, uint32_t *out)
 }
 
 int
-prefixlist_init(struct prefixlist *l, const struct spec_nexthop *dflt)
+prefixlist_init(struct prefixlist *l, const struct prefixlist_config *cfg)
 {
-	*l = (struct prefixlist){.has_default = dflt != NULL};
-	return dflt != NULL ? add_hop(l, dflt) : 0;
+	*l = (struct prefixlist){.cfg = *cfg, .has_default = cfg->hop != NULL};
+	l->cfg.hop = NULL;
+	return l->has_default ? add_hop(l, cfg->hop) : 0;
 }
 
 void
@@ -99,54 +100,89 @@ prefixlist_fini(struct prefixlist *l)
 	*l = (struct prefixlist){.n = 0};
 }
 
-/* Cut the next blank-separated word out of *line.  Returns: NULL at the end. */
-static char *
-cut_word(char **line)
+/* Is this the family, and the peer, that was asked for? */
+static bool
+wanted(const struct prefixlist *l, const struct tablefile_entry *entry)
 {
-	char *s = *line + strspn(*line, " \t\r"), *end;
+	const struct prefixlist_config *c = &l->cfg;
 
-	if (*s == '\0' || *s == '#')
-		return NULL;
-	end = s + strcspn(s, " \t\r#");
-	if (*end == '#')
-		*end = '\0';
-	*line = *end != '\0' ? end + 1 : end;
-	*end = '\0';
-	return s;
+	if (c->family != 0 && entry->family != c->family)
+		return false;
+	if (c->peer_family == 0)
+		return !entry->again;
+	/* A peer may have several paths: the first. */
+	return entry->peer_family == c->peer_family &&
+	       memcmp(entry->peer, c->peer, sizeof(c->peer)) == 0 &&
+	       !(entry->again && l->last == entry->at);
 }
 
 static int
-take_line(struct prefixlist *l, char *line, struct words_error *e)
+fail_hop(const struct tablefile_entry *entry, struct words_error *e,
+    const char *reason)
 {
-	char *prefix = cut_word(&line), *via, *extra;
-	struct prefixlist_entry p = {.line = l->line};
-	unsigned int plen;
-	uint32_t gateway;
-	int rc;
+	char text[TABLEFILE_TEXT_MAX];
 
-	if (prefix == NULL)
-		return 0;
-	if (words_prefix(prefix, &p.prefix, &plen, e) != 0)
-		return -EINVAL;
-	p.plen = (uint8_t)plen;
-	via = cut_word(&line);
-	if (via != NULL && strcmp(via, "via") == 0)
-		via = cut_word(&line);
-	extra = cut_word(&line);
-	if (extra != NULL)
-		return words_fail(e, extra, "unexpected word");
-	if (via == NULL && !l->has_default)
-		return words_fail(e, prefix,
-		    "no next hop on the line, and none for the list");
-	if (via != NULL) {
-		if (words_ipv4(via, &gateway, e) != 0)
-			return -EINVAL;
-		if (gateway == 0)
-			return words_fail(e, via, "not a gateway");
-		rc = intern_hop(l, gateway, &p.hop);
-		if (rc != 0)
-			return rc;
+	return words_fail(e,
+	    tablefile_show_prefix(
+		entry->family, entry->prefix, entry->plen, text),
+	    "%s", reason);
+}
+
+/* The index of the next hop of an entry, in *out. */
+static int
+take_hop(struct prefixlist *l, const struct tablefile_entry *entry,
+    uint32_t *out, struct words_error *e)
+{
+	const bool recorded =
+	    entry->action != TABLEFILE_ROUTE || entry->peer_family != 0;
+	uint32_t via;
+
+	*out = 0;
+	if (l->has_default &&
+	    (recorded || entry->hop_kind != TABLEFILE_HOP_INET))
+		return entry->hop_kind == TABLEFILE_HOP_INET6 && !recorded
+			   ? fail_hop(entry, e, "an IPv6 next hop")
+			   : 0;
+	switch (entry->hop_kind) {
+	case TABLEFILE_HOP_NONE:
+		return fail_hop(
+		    entry, e, "no next hop here, and none for the list");
+	case TABLEFILE_HOP_ID:
+		return fail_hop(entry, e,
+		    "its next hop is an id, and none was given for the list");
+	case TABLEFILE_HOP_INET6:
+		return fail_hop(entry, e, "an IPv6 next hop");
+	case TABLEFILE_HOP_INET:
+		break;
 	}
+	memcpy(&via, entry->hop, sizeof(via));
+	return intern_hop(l, via, out);
+}
+
+int
+prefixlist_add(struct prefixlist *l, const struct tablefile_entry *entry,
+    struct words_error *e)
+{
+	struct prefixlist_entry p = {
+	    .at = entry->at < UINT32_MAX ? (uint32_t)entry->at : UINT32_MAX,
+	    .order = (uint32_t)l->n & (PREFIXLIST_MAX - 1),
+	    .hop = PREFIXLIST_GONE,
+	    .plen = entry->plen};
+	int rc = 0;
+
+	if (!wanted(l, entry)) {
+		l->skipped++;
+		return 0;
+	}
+	l->last = entry->at;
+	if (entry->family != 4)
+		return fail_hop(entry, e, "IPv6 routes are not supported");
+	if (entry->action != TABLEFILE_WITHDRAW)
+		rc = take_hop(l, entry, &p.hop, e);
+	if (rc != 0)
+		return rc;
+	memcpy(&p.prefix, entry->prefix, sizeof(p.prefix));
+	l->stream |= entry->action != TABLEFILE_ROUTE;
 	if (l->n == PREFIXLIST_MAX)
 		return -ENOSPC;
 	rc = array_reserve(&l->entries, &l->room, l->n, sizeof(p));
@@ -155,52 +191,54 @@ take_line(struct prefixlist *l, char *line, struct words_error *e)
 	return rc;
 }
 
+/* By prefix, then as they came. */
 static int
-append(
-    struct prefixlist *l, const char *text, size_t len, struct words_error *e)
+compare(const void *left, const void *right)
 {
-	if (len >= sizeof(l->partial) - l->used) {
-		l->line++;
-		return words_fail(e, NULL, "the line exceeds %zu characters",
-		    sizeof(l->partial) - 1);
+	const struct prefixlist_entry *a = left, *b = right;
+
+	if (a->prefix != b->prefix)
+		return a->prefix < b->prefix ? -1 : 1;
+	if (a->plen != b->plen)
+		return a->plen < b->plen ? -1 : 1;
+	return a->order < b->order ? -1 : 1;
+}
+
+void
+prefixlist_end(struct prefixlist *l)
+{
+	size_t kept = 0;
+
+	if (!l->stream)
+		return;
+	qsort(l->entries, l->n, sizeof(l->entries[0]), compare);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct prefixlist_entry *p = &l->entries[i];
+		const bool last = i + 1 == l->n || p[1].prefix != p->prefix ||
+				  p[1].plen != p->plen;
+
+		if (last && p->hop != PREFIXLIST_GONE)
+			l->entries[kept++] = *p;
 	}
-	memcpy(l->partial + l->used, text, len);
-	l->used += (unsigned int)len;
-	return 0;
+	l->n = kept;
 }
 
 int
-prefixlist_end(struct prefixlist *l, struct words_error *e)
+prefixlist_take(
+    struct prefixlist *l, struct tablefile *f, struct tablefile_error *e)
 {
-	if (l->used == 0)
-		return 0;
-	l->line++;
-	if (memchr(l->partial, '\0', l->used) != NULL)
-		return words_fail(e, NULL, "the line has a NUL character");
-	l->partial[l->used] = '\0';
-	l->used = 0;
-	return take_line(l, l->partial, e);
-}
+	struct tablefile_entry entry;
+	int rc = tablefile_step(f, &entry, e);
+	int added;
 
-int
-prefixlist_feed(
-    struct prefixlist *l, const char *text, size_t len, struct words_error *e)
-{
-	while (len > 0) {
-		const char *nl = memchr(text, '\n', len);
-		const size_t n = nl != NULL ? (size_t)(nl - text) : len;
-		int rc = append(l, text, n, e);
-
-		if (rc != 0 || nl == NULL)
-			return rc;
-		if (l->used == 0)
-			l->line++;
-		else
-			rc = prefixlist_end(l, e);
-		if (rc != 0)
-			return rc;
-		text = nl + 1;
-		len -= n + 1;
-	}
-	return 0;
+	if (rc != 1)
+		return rc;
+	added = prefixlist_add(l, &entry, &e->what);
+	if (added == 0)
+		return rc;
+	e->unit = tablefile_unit(f);
+	e->at = entry.at;
+	if (added != -EINVAL)
+		words_fail(&e->what, NULL, "%s", words_strerror(-added));
+	return added;
 }

@@ -4,10 +4,13 @@
 #define APPS_PREFIXLIST_H
 
 /*
- * A list of prefixes for one bulk load: a line "PREFIX [NEXT-HOP]" each; blank
- * lines and what follows a '#' do not count.  A line without a next hop uses
- * the list's default.  Text is fed in pieces of any size, so a large file can
- * be read in slices; 16 bytes per prefix are kept.
+ * What one bulk load will make of a table file: its entries are given one by
+ * one, those of other families and peers left out, updates reduced to what is
+ * there behind the last of them.  16 bytes per prefix are kept.
+ *
+ * The next hop of a line of a list goes before the default.  The next hops of
+ * dumps and traces, and ids, are those of where they were recorded: there the
+ * default, if there is one, takes their place.
  */
 
 #include <stdbool.h>
@@ -15,48 +18,67 @@
 #include <stdint.h>
 
 #include "apps/spec.h"
+#include "apps/tablefile.h"
 #include "apps/words.h"
 
 /* More prefixes than any table has; a bound for what a client may send. */
-#define PREFIXLIST_MAX (UINT32_C(1) << 24)
+#define PREFIXLIST_MAX  (UINT32_C(1) << 24)
+#define PREFIXLIST_GONE UINT32_MAX
+
+struct prefixlist_config {
+	const struct spec_nexthop *hop; /* the default; NULL: none */
+	uint8_t family;                 /* 4 or 6; 0: all */
+	uint8_t peer_family; /* 0: the first peer's route to a prefix */
+	uint8_t peer[16];
+};
 
 struct prefixlist_entry {
 	uint32_t prefix; /* network order */
-	uint32_t line;
-	uint32_t hop; /* index in hops */
-	uint8_t plen;
+	uint32_t at;     /* line or record */
+	uint32_t hop;    /* index in hops; PREFIXLIST_GONE: withdrawn */
+	uint32_t order : 24, plen : 8;
 };
 
 struct prefixlist {
+	struct prefixlist_config cfg; /* but for the default */
+	bool has_default;
 	struct prefixlist_entry *entries;
 	size_t n, room;
+	uint64_t skipped;          /* of other families or peers */
+	uint64_t last;             /* record that the last entry came from */
+	bool stream;               /* updates came */
 	struct spec_nexthop *hops; /* [0] is the default, if there is one */
 	size_t nhops, hops_room;
 	uint32_t *index; /* of hops by address: open addressing, 0 free */
 	size_t index_size;
-	bool has_default;
-	unsigned int line; /* lines seen */
-	unsigned int used; /* bytes of partial */
-	char partial[256]; /* a line cut by the end of a piece */
 };
 
 /*
- * Start an empty list; dflt (may be NULL) is copied.
+ * Start an empty list; what cfg points at is copied.
  * Context: any thread; never sleeps.
  * Owner:   the caller, until prefixlist_fini().
  * Returns: 0 or -ENOMEM.
  */
-int prefixlist_init(struct prefixlist *l, const struct spec_nexthop *dflt);
+int prefixlist_init(struct prefixlist *l, const struct prefixlist_config *cfg);
 void prefixlist_fini(struct prefixlist *l);
 
 /*
- * Take a piece of text; prefixlist_end() takes the last, unfinished line.
+ * Take an entry; prefixlist_end() behind the last one makes of updates what is
+ * there after them.
  * Context: any thread; never sleeps.
- * Returns: 0, -EINVAL after filling *e (the line at fault is l->line),
- *          -ENOSPC beyond PREFIXLIST_MAX, or -ENOMEM.
+ * Returns: 0, -EINVAL after filling *e, -ENOSPC beyond PREFIXLIST_MAX, or
+ *          -ENOMEM.
  */
-int prefixlist_feed(
-    struct prefixlist *l, const char *text, size_t len, struct words_error *e);
-int prefixlist_end(struct prefixlist *l, struct words_error *e);
+int prefixlist_add(struct prefixlist *l, const struct tablefile_entry *entry,
+    struct words_error *e);
+void prefixlist_end(struct prefixlist *l);
+
+/*
+ * Take what the next line or record of f says.
+ * Context: any thread; may sleep (reads).
+ * Returns: as tablefile_step() and prefixlist_add(); every error fills *e.
+ */
+int prefixlist_take(
+    struct prefixlist *l, struct tablefile *f, struct tablefile_error *e);
 
 #endif /* APPS_PREFIXLIST_H */

@@ -8,6 +8,7 @@
 #include "apps/tablefile.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include "apps/mrt.h"
 #include "apps/tablefile_input.h"
 #include "apps/tablefile_line.h"
+
+/* Of tablefile_step(): no entry there. */
+#define AGAIN 2
 
 enum format {
 	UNKNOWN,
@@ -150,11 +154,11 @@ next_line(struct tablefile *f, struct tablefile_entry *out)
 	char line[TABLEFILE_LINE_MAX];
 	int rc;
 
-	do {
-		rc = cut_line(f, line);
-	} while (rc > 0 && !counts(line));
+	rc = cut_line(f, line);
 	if (rc <= 0)
 		return rc;
+	if (!counts(line))
+		return AGAIN;
 	if (f->format == UNKNOWN)
 		f->format = tablefile_line_is_trace(line) ? TRACE : LIST;
 	*out = (struct tablefile_entry){.at = f->at};
@@ -202,11 +206,11 @@ next_record(struct tablefile *f)
 static int
 next_route(struct tablefile *f, struct tablefile_entry *out)
 {
-	while (f->given == f->mrt.n) {
+	if (f->given == f->mrt.n) {
 		const int rc = next_record(f);
 
-		if (rc <= 0)
-			return rc;
+		if (rc <= 0 || f->mrt.n == 0)
+			return rc <= 0 ? rc : AGAIN;
 	}
 	*out = f->mrt.entries[f->given++];
 	out->at = f->at;
@@ -248,7 +252,7 @@ tablefile_close(struct tablefile *f)
 }
 
 int
-tablefile_next(
+tablefile_step(
     struct tablefile *f, struct tablefile_entry *out, struct tablefile_error *e)
 {
 	int rc = f->failed;
@@ -268,6 +272,18 @@ tablefile_next(
 	return rc;
 }
 
+int
+tablefile_next(
+    struct tablefile *f, struct tablefile_entry *out, struct tablefile_error *e)
+{
+	int rc;
+
+	do {
+		rc = tablefile_step(f, out, e);
+	} while (rc == AGAIN);
+	return rc;
+}
+
 uint64_t
 tablefile_position(const struct tablefile *f)
 {
@@ -280,6 +296,31 @@ tablefile_format(const struct tablefile *f)
 	static const char *const names[] = {"", "list", "trace", "MRT"};
 
 	return names[f->format];
+}
+
+const char *
+tablefile_unit(const struct tablefile *f)
+{
+	return f->format == MRT ? "record" : "line";
+}
+
+unsigned int
+tablefile_error_line(struct tablefile_error *e)
+{
+	char *reason = e->what.reason, where[48];
+	int n;
+
+	if (e->unit == NULL)
+		return 0;
+	if (strcmp(e->unit, "line") == 0)
+		return e->at < UINT_MAX ? (unsigned int)e->at : UINT_MAX;
+	n = snprintf(where, sizeof(where), "%s %llu: ", e->unit,
+	    (unsigned long long)e->at);
+	memmove(reason + n, reason, sizeof(e->what.reason) - (size_t)n - 1);
+	memcpy(reason, where, (size_t)n);
+	reason[sizeof(e->what.reason) - 1] = '\0';
+	e->unit = NULL;
+	return 0;
 }
 
 void

@@ -88,11 +88,22 @@ void tablefile_close(struct tablefile *f);
 int tablefile_next(struct tablefile *f, struct tablefile_entry *out,
     struct tablefile_error *e);
 
+/*
+ * The same for who has other work, too: looks at one line or record only,
+ * however much of a file says nothing.
+ * Returns: also 2, if there is no entry in it; call again.
+ */
+int tablefile_step(struct tablefile *f, struct tablefile_entry *out,
+    struct tablefile_error *e);
+
 /* Bytes of the file that are read so far, packed as they are. */
 uint64_t tablefile_position(const struct tablefile *f);
 
 /* "list", "trace", "MRT"; "" before the first entry. */
 const char *tablefile_format(const struct tablefile *f);
+
+/* What the entries' at counts: "line" or "record". */
+const char *tablefile_unit(const struct tablefile *f);
 
 /*
  * "FILE:17: \"10.0.0.1/8\": bits beyond ..." in out; cut if it is too long.
@@ -100,6 +111,12 @@ const char *tablefile_format(const struct tablefile *f);
  */
 void tablefile_error_show(
     const struct tablefile_error *e, const char *file, char *out, size_t room);
+
+/*
+ * For who can name a line only: that of the error, or 0, and then a record is
+ * named in the reason.
+ */
+unsigned int tablefile_error_line(struct tablefile_error *e);
 
 /*
  * A prefix of either family, "default" is that of IPv4; host bits clear.

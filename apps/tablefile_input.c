@@ -17,9 +17,13 @@
 
 #define PIECE 65536
 
+/* Zeros behind a stream; more is no padding. */
+#define PADDING_MAX (UINT32_C(1) << 20)
+
 struct tablefile_input {
 	int fd;
 	bool seeks, ended;
+	uint32_t padding;                      /* zeros seen */
 	uint64_t at;                           /* bytes read */
 	const struct tablefile_unpack *method; /* NULL: plain */
 	void *state; /* of a stream; NULL: between two */
@@ -120,6 +124,8 @@ begin(struct tablefile_input *in, struct words_error *e)
 	while (in->w.nin > 0 && *in->w.in == 0) {
 		in->w.in++;
 		in->w.nin--;
+		if (++in->padding > PADDING_MAX)
+			return broken(in, -EBADMSG, e);
 	}
 	if (in->w.nin == 0)
 		return 0;

@@ -329,11 +329,25 @@ psnetctl_route_flush(struct psnetctl *ctl, struct words *w,
 	return rc != 0 ? rc : route_filter(w, out->args, e);
 }
 
+/* The argument of the protocol that a word of "route load" stands for. */
+static const char *
+load_argument(const char *key)
+{
+	static const char *const words[][2] = {{"via", "gateway"},
+	    {"dev", "dev"}, {"family", "family"}, {"peer", "peer"}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(key, words[i][0]) == 0)
+			return words[i][1];
+	}
+	return strncmp(key, "proto", 5) == 0 ? "protocol" : NULL;
+}
+
 int
 psnetctl_route_load(struct psnetctl *ctl, struct words *w,
     struct psnetctl_request *out, struct words_error *e)
 {
-	const char *key, *s;
+	const char *key, *argument, *s;
 	int rc = request(out, "route.load", json_object(), NULL);
 
 	(void)ctl;
@@ -343,21 +357,18 @@ psnetctl_route_load(struct psnetctl *ctl, struct words *w,
 		return words_fail(e, NULL, "a file must follow, or -");
 	while (rc == 0 && (key = words_next(w)) != NULL) {
 		if (strcmp(key, "replace") == 0) {
-			json_object_set_new(out->args, "replace", json_true());
+			json_object_set_new(out->args, key, json_true());
 			continue;
 		}
-		if (strcmp(key, "via") != 0 && strcmp(key, "dev") != 0 &&
-		    strncmp(key, "proto", 5) != 0)
-			return words_fail(
-			    e, key, "neither via, dev, protocol nor replace");
+		argument = load_argument(key);
+		if (argument == NULL)
+			return words_fail(e, key,
+			    "neither via, dev, protocol, family, peer nor "
+			    "replace");
 		s = words_value(w, key, e);
 		if (s == NULL)
 			return -EINVAL;
-		json_object_set_new(out->args,
-		    key[0] == 'v'   ? "gateway"
-		    : key[0] == 'd' ? "dev"
-				    : "protocol",
-		    json_string(s));
+		json_object_set_new(out->args, argument, json_string(s));
 	}
 	return rc;
 }

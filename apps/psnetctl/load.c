@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The daemon reads the list itself from a descriptor that travels with the
- * request.  It takes only regular files, which never make it wait; what is
- * none, a pipe or a compressed file, is spooled into an anonymous one first.
+ * The daemon reads the table itself, packed or not, from a descriptor that
+ * travels with the request.  It takes only regular files, which never make it
+ * wait; a pipe is spooled into an anonymous one first.
  */
 
 #include <errno.h>
@@ -12,36 +12,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "apps/psnetctl/ctl.h"
 
 #define BAR_WIDTH 40
-
-/* What unpacks a file, by its last letters. */
-static const struct {
-	const char *suffix, *program;
-} packers[] = {
-    {".gz", "zcat"},
-    {".xz", "xzcat"},
-    {".zst", "zstdcat"},
-    {".bz2", "bzcat"},
-};
-
-static const char *
-unpacker(const char *file)
-{
-	const size_t len = strlen(file);
-
-	for (size_t i = 0; i < sizeof(packers) / sizeof(packers[0]); i++) {
-		const size_t n = strlen(packers[i].suffix);
-
-		if (len > n && strcmp(file + len - n, packers[i].suffix) == 0)
-			return packers[i].program;
-	}
-	return NULL;
-}
 
 static int
 copy_all(int from, int to)
@@ -78,47 +53,13 @@ spool(int fd)
 	return rc;
 }
 
-/* The output of a program that unpacks the file. */
-static int
-unpack(const char *program, const char *file)
-{
-	int ends[2], status = 0, fd;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		dup2(ends[1], STDOUT_FILENO);
-		execlp(program, program, "--", file, (char *)NULL);
-		fprintf(stderr, "%s: %s\n", program, words_strerror(errno));
-		_exit(127);
-	}
-	close(ends[1]);
-	if (pid < 0) {
-		close(ends[0]);
-		return -EAGAIN;
-	}
-	fd = spool(ends[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	if (fd >= 0 && status != 0) {
-		close(fd);
-		return -EIO;
-	}
-	return fd;
-}
-
 static int
 open_list(const char *file)
 {
 	const bool standard = strcmp(file, "-") == 0;
-	const char *program = unpacker(file);
 	struct stat sb;
 	int fd;
 
-	if (!standard && program != NULL && access(file, R_OK) == 0)
-		return unpack(program, file);
 	fd = standard ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -159,6 +100,9 @@ print_loaded(const struct psnetctl *ctl, json_t *result)
 		       "%.2f s)\n",
 		    (long long)psnetctl_number(result, "routes"),
 		    parse + commit, parse, commit);
+	if (!ctl->json && psnetctl_number(result, "skipped") > 0)
+		printf("left out %lld of other families or peers\n",
+		    (long long)psnetctl_number(result, "skipped"));
 }
 
 static int

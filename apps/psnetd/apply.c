@@ -195,7 +195,7 @@ blame_route(struct apply *a, const struct psnetd_diff_route *r)
 		return;
 	}
 	t = &c->tables[r->table - 1];
-	a->e->line = t->list.entries[r->index].line;
+	a->e->line = t->list.entries[r->index].at;
 	snprintf(a->e->file, sizeof(a->e->file), "%s", t->path);
 }
 

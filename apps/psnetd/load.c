@@ -3,6 +3,7 @@
 #include "apps/psnetd/load.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,23 +15,24 @@
 #include "apps/psnetd/cmd.h"
 #include "apps/psnetd/daemon.h"
 #include "apps/psnetd/ops.h"
+#include "apps/tablefile.h"
 #include "stack/core/stack.h"
 #include "stack/proto/ipv4/ipv4.h"
 
-#define SLICE 262144
+/* Lines or records between two turns of the loop. */
+#define SLICE 8192
 
 struct psnetd_load {
 	struct psnetd *d;
 	struct psnetd_client *client; /* NULL: it is gone */
-	int fd;
-	off_t at, size;
+	struct tablefile *file;
+	uint64_t size;
 	enum route_mode mode;
 	uint8_t protocol;
 	struct prefixlist list;
-	struct words_error e;
+	struct tablefile_error e;
 	int64_t started, parsed; /* ms */
 	unsigned int percent;    /* last told */
-	char buf[SLICE];
 };
 
 static int64_t
@@ -65,27 +67,31 @@ static void
 destroy(struct psnetd_load *l)
 {
 	l->d->load = NULL;
-	close(l->fd);
+	tablefile_close(l->file);
 	prefixlist_fini(&l->list);
 	free(l);
 }
 
 /* Answer the client, if it still is there, and let the others go on. */
 static void
-finish(struct psnetd_load *l, int rc, unsigned int line)
+finish(struct psnetd_load *l, int rc)
 {
 	struct psnetd_client *c = l->client;
 	struct psnetd *d = l->d;
 	const int64_t now = now_ms();
 
 	if (c != NULL) {
+		const unsigned int line = tablefile_error_line(&l->e);
+
 		c->load = NULL;
 		if (rc != 0)
-			psnetd_client_fail(c, c->long_id, rc, &l->e, line);
+			psnetd_client_fail(c, c->long_id, rc, &l->e.what, line);
 		else
 			psnetd_client_reply(c, c->long_id,
-			    json_pack("{s:I, s:I, s:I}", "routes",
-				(json_int_t)l->list.n, "parse_ms",
+			    json_pack("{s:I, s:I, s:s, s:I, s:I}", "routes",
+				(json_int_t)l->list.n, "skipped",
+				(json_int_t)l->list.skipped, "format",
+				tablefile_format(l->file), "parse_ms",
 				(json_int_t)(l->parsed - l->started),
 				"commit_ms", (json_int_t)(now - l->parsed)));
 	}
@@ -119,7 +125,7 @@ resolve(
 		memcpy(hops[i].gateway, &nh->via, 4);
 		if (nh->dev[0] != '\0') {
 			int rc = psnetd_ops_dev(
-			    l->d->st, nh->dev, &hops[i].netif, &l->e);
+			    l->d->st, nh->dev, &hops[i].netif, &l->e.what);
 
 			if (rc != 0)
 				return rc;
@@ -139,8 +145,7 @@ resolve(
 }
 
 static int
-commit(
-    struct psnetd_load *l, const struct route_config *cfg, unsigned int *line)
+commit(struct psnetd_load *l, const struct route_config *cfg)
 {
 	const struct prefixlist *pl = &l->list;
 	size_t failed = 0;
@@ -157,8 +162,9 @@ commit(
 		    .nnexthops = 1,
 		    .nexthops = &pl->hops[p->hop]};
 
-		*line = p->line;
-		psnetd_ops_route_error(&r, rc, &l->e);
+		l->e.unit = tablefile_unit(l->file);
+		l->e.at = p->at;
+		psnetd_ops_route_error(&r, rc, &l->e.what);
 	}
 	return rc;
 }
@@ -168,52 +174,41 @@ apply(struct psnetd_load *l)
 {
 	struct route_config *cfg = calloc(l->list.n + 1, sizeof(*cfg));
 	struct route_nexthop *hops = calloc(l->list.nhops + 1, sizeof(*hops));
-	unsigned int line = 0;
 	int rc = -ENOMEM;
 
+	prefixlist_end(&l->list);
 	l->parsed = now_ms();
 	l->percent = UINT32_MAX;
 	if (cfg != NULL && hops != NULL)
 		rc = resolve(l, cfg, hops);
 	if (rc == 0 && l->list.n > 0)
-		rc = commit(l, cfg, &line);
+		rc = commit(l, cfg);
 	free(cfg);
 	free(hops);
-	finish(l, rc, line);
+	finish(l, rc);
 }
 
 void
 psnetd_load_step(struct psnetd *d)
 {
 	struct psnetd_load *l = d->load;
-	ssize_t n;
-	int rc;
+	int rc = 1;
 
 	if (l->client == NULL) {
-		finish(l, -ECANCELED, 0);
+		finish(l, -ECANCELED);
 		return;
 	}
-	n = pread(l->fd, l->buf, sizeof(l->buf), l->at);
-	if (n < 0 && errno == EINTR)
-		return;
-	if (n < 0) {
-		rc = -errno;
-		words_fail(&l->e, NULL, "%s", words_strerror(errno));
-	} else if (n > 0) {
-		rc = prefixlist_feed(&l->list, l->buf, (size_t)n, &l->e);
-	} else {
-		rc = prefixlist_end(&l->list, &l->e);
-	}
-	if (rc != 0) {
-		finish(l, rc, l->list.line);
-		return;
-	}
-	l->at += n;
-	if (n == 0)
+	for (unsigned int i = 0; rc > 0 && i < SLICE; i++)
+		rc = prefixlist_take(&l->list, l->file, &l->e);
+	if (rc < 0)
+		finish(l, rc);
+	else if (rc == 0)
 		apply(l);
 	else
-		progress(l, "parse", (uint64_t)l->at,
-		    (uint64_t)(l->size > l->at ? l->size : l->at));
+		progress(l, "parse", tablefile_position(l->file),
+		    l->size > tablefile_position(l->file)
+			? l->size
+			: tablefile_position(l->file));
 }
 
 void
@@ -232,28 +227,65 @@ psnetd_load_cancel(struct psnetd *d)
 	destroy(d->load);
 }
 
+/* What the arguments of a request say. */
+struct options {
+	struct spec_nexthop hop;
+	struct prefixlist_config list;
+	bool replace;
+	uint8_t protocol;
+};
+
 static int
-parse_args(struct psnetd_request *r, struct spec_nexthop *nh, bool *replace,
-    uint8_t *protocol)
+parse_family(const char *s, uint8_t *out, struct words_error *e)
+{
+	const bool inet6 = s != NULL && strcmp(s, "inet6") == 0;
+
+	if (s != NULL && !inet6 && strcmp(s, "inet") != 0)
+		return words_fail(e, s, "neither inet nor inet6");
+	*out = s == NULL ? 0 : inet6 ? 6 : 4;
+	return 0;
+}
+
+static int
+parse_peer(const char *s, struct prefixlist_config *out, struct words_error *e)
+{
+	uint8_t plen;
+
+	if (s == NULL)
+		return 0;
+	if (strchr(s, '/') != NULL || strcmp(s, "default") == 0)
+		return words_fail(e, s, "not an address");
+	return tablefile_prefix(s, &out->peer_family, out->peer, &plen, e);
+}
+
+static int
+parse_args(struct psnetd_request *r, struct options *o)
 {
 	static const char *const keys[] = {
-	    "gateway", "dev", "replace", "protocol", NULL};
-	const char *via = NULL, *proto = NULL;
+	    "gateway", "dev", "replace", "protocol", "family", "peer", NULL};
+	const char *via = NULL, *proto = NULL, *family = NULL, *peer = NULL;
 	struct words_error *e = &r->e;
 
 	if (psnetd_args_known(r->args, keys, e) != 0 ||
 	    psnetd_args_string(r->args, "gateway", false, &via, e) != 0 ||
-	    psnetd_args_name(r->args, "dev", false, nh->dev, e) != 0 ||
-	    psnetd_args_bool(r->args, "replace", replace, e) != 0 ||
-	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0)
+	    psnetd_args_name(r->args, "dev", false, o->hop.dev, e) != 0 ||
+	    psnetd_args_bool(r->args, "replace", &o->replace, e) != 0 ||
+	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0 ||
+	    psnetd_args_string(r->args, "family", false, &family, e) != 0 ||
+	    psnetd_args_string(r->args, "peer", false, &peer, e) != 0)
 		return -EINVAL;
-	if (via != NULL && words_ipv4(via, &nh->via, e) != 0)
+	if (via != NULL && words_ipv4(via, &o->hop.via, e) != 0)
 		return -EINVAL;
-	return proto == NULL ? 0 : spec_protocol_parse(proto, protocol, e);
+	if (o->hop.via != 0 || o->hop.dev[0] != '\0')
+		o->list.hop = &o->hop;
+	if (parse_family(family, &o->list.family, e) != 0 ||
+	    parse_peer(peer, &o->list, e) != 0)
+		return -EINVAL;
+	return proto == NULL ? 0 : spec_protocol_parse(proto, &o->protocol, e);
 }
 
 static int
-check_file(int fd, off_t *size, struct words_error *e)
+check_file(int fd, uint64_t *size, struct words_error *e)
 {
 	struct stat sb;
 
@@ -265,23 +297,31 @@ check_file(int fd, off_t *size, struct words_error *e)
 		words_fail(e, NULL, "what came along is not a regular file");
 		return -EBADF;
 	}
-	*size = sb.st_size;
+	*size = (uint64_t)sb.st_size;
 	return 0;
 }
 
+/* Owner: takes the descriptor that was passed. */
 static int
-create(struct psnetd_request *r, const struct spec_nexthop *nh,
-    struct psnetd_load **out)
+create(
+    struct psnetd_request *r, const struct options *o, struct psnetd_load **out)
 {
-	const bool has_hop = nh->via != 0 || nh->dev[0] != '\0';
 	struct psnetd_load *l = calloc(1, sizeof(*l));
-	int rc = l != NULL ? 0 : -ENOMEM;
+	struct tablefile_error e;
+	const int fd = r->c->passed;
+	int rc = l != NULL ? prefixlist_init(&l->list, &o->list) : -ENOMEM;
 
-	if (rc == 0)
-		rc = prefixlist_init(&l->list, has_hop ? nh : NULL);
 	if (rc != 0) {
 		free(l);
 		words_fail(&r->e, NULL, "%s", words_strerror(-rc));
+		return rc;
+	}
+	r->c->passed = -1;
+	rc = tablefile_open(fd, &l->file, &e);
+	if (rc != 0) {
+		prefixlist_fini(&l->list);
+		free(l);
+		r->e = e.what;
 		return rc;
 	}
 	*out = l;
@@ -291,31 +331,27 @@ create(struct psnetd_request *r, const struct spec_nexthop *nh,
 int
 psnetd_cmd_route_load(struct psnetd_request *r)
 {
-	struct spec_nexthop nh = {.weight = 1};
-	uint8_t protocol = ROUTE_PROTO_BOOT;
+	struct options o = {.hop = {.weight = 1}, .protocol = ROUTE_PROTO_BOOT};
 	struct psnetd_load *l;
-	bool replace = false;
-	off_t size;
+	uint64_t size;
 	int rc;
 
 	if (r->d->load != NULL)
 		return -EINPROGRESS;
-	rc = parse_args(r, &nh, &replace, &protocol);
+	rc = parse_args(r, &o);
 	if (rc == 0)
 		rc = check_file(r->c->passed, &size, &r->e);
 	if (rc == 0)
-		rc = create(r, &nh, &l);
+		rc = create(r, &o, &l);
 	if (rc != 0)
 		return rc;
 	l->d = r->d;
 	l->client = r->c;
-	l->fd = r->c->passed;
 	l->size = size;
-	l->mode = replace ? ROUTE_REPLACE : ROUTE_ADD;
-	l->protocol = protocol;
+	l->mode = o.replace ? ROUTE_REPLACE : ROUTE_ADD;
+	l->protocol = o.protocol;
 	l->started = now_ms();
 	l->percent = UINT32_MAX;
-	r->c->passed = -1;
 	r->c->load = l;
 	r->c->long_id = r->id;
 	r->d->load = l;

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "apps/prefixlist.h"
 #include "apps/tablefile.h"
 
 static inline int
@@ -76,6 +77,22 @@ filetest_fails(struct tablefile *f, char *out, size_t room)
 	cr_assert_eq(tablefile_next(f, &entry, &e), rc, "it stays failed");
 	tablefile_error_show(&e, "F", out, room);
 	tablefile_close(f);
+	return rc;
+}
+
+/* Give all of f to l.  Returns: 0, or what went wrong, in *e. */
+static inline int
+filetest_list(
+    struct prefixlist *l, struct tablefile *f, struct tablefile_error *e)
+{
+	int rc;
+
+	do {
+		rc = prefixlist_take(l, f, e);
+	} while (rc > 0);
+	tablefile_close(f);
+	if (rc == 0)
+		prefixlist_end(l);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 
 #include "apps/builtin.h"
 #include "apps/psnetd/diff.h"
+#include "tests/apps/filetest.h"
 
 /* psnetd's library wants a table; these tests attach nothing. */
 const struct proto *const builtin_protos[] = {NULL};
@@ -171,12 +172,12 @@ Test(psnetd_diff, an_option_that_is_no_longer_said_is_set_back)
 static void
 add_table(struct config *c, const char *text)
 {
-	struct words_error e;
+	const struct prefixlist_config cfg = {.hop = &c->tables[0].dflt};
+	struct tablefile_error e;
 
+	cr_assert_eq(prefixlist_init(&c->tables[0].list, &cfg), 0);
 	cr_assert_eq(
-	    prefixlist_init(&c->tables[0].list, &c->tables[0].dflt), 0);
-	cr_assert_eq(
-	    prefixlist_feed(&c->tables[0].list, text, strlen(text), &e), 0);
+	    filetest_list(&c->tables[0].list, filetest_text(text), &e), 0);
 }
 
 Test(psnetd_diff, a_route_line_wins_over_a_table)

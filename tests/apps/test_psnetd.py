@@ -6,152 +6,14 @@ usage: test_psnetd.py BUILD-FOLDER
 
 A test is a function that takes a running daemon; its name is the claim.
 """
-import array
-import gzip
 import json
-import os
-import pathlib
-import select
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-BUILD = pathlib.Path(sys.argv[1])
-BASE = """\
-workers 2
-interface lo0 loop up
-interface east wire peer=west up
-address 10.9.0.1/24 dev lo0
-address 10.8.0.1/24 dev east
-neighbour 10.8.0.9 lladdr 02:00:00:00:00:09 dev east
-route 10.2.0.0/16 via 10.9.0.2
-route blackhole 10.3.0.0/16
-set forwarding on
-"""
-
-
-class Client:
-    """One connection, speaking the protocol by hand."""
-
-    def __init__(self, path):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(path))
-        self.sock.settimeout(60)
-        self.buf = b""
-        self.id = 0
-
-    def send(self, cmd, fd=None, **args):
-        self.id += 1
-        msg = json.dumps({"v": 1, "id": self.id, "cmd": cmd, "args": args})
-        self.raw(msg.encode() + b"\n", fd)
-        return self.id
-
-    def raw(self, data, fd=None):
-        anc = []
-        if fd is not None:
-            anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-        n = self.sock.sendmsg([data], anc)
-        self.sock.sendall(data[n:])
-
-    def line(self):
-        """The next message, or None at the end."""
-        while b"\n" not in self.buf:
-            data = self.sock.recv(65536)
-            if not data:
-                return None
-            self.buf += data
-        line, self.buf = self.buf.split(b"\n", 1)
-        return json.loads(line)
-
-    def ask(self, cmd, **args):
-        """A whole answer; long ones are put together."""
-        me = self.send(cmd, **args)
-        result = []
-        while True:
-            r = self.line()
-            assert r["v"] == 1 and r["id"] == me, r
-            if not r.get("more"):
-                break
-            result += r["result"]
-        if r["ok"] and result:
-            r["result"] = result + r["result"]
-        return r
-
-    def code(self, cmd, **args):
-        r = self.ask(cmd, **args)
-        return None if r["ok"] else r["error"]["code"]
-
-    def close(self):
-        self.sock.close()
-
-
-class Daemon:
-    def __init__(self, folder, text=BASE):
-        self.dir = pathlib.Path(folder)
-        self.config = self.dir / "conf"
-        self.path = self.dir / "sock"
-        self.log = self.dir / "log"
-        self.config.write_text(text)
-        with self.log.open("w") as log:
-            self.proc = subprocess.Popen(
-                [BUILD / "apps/psnetd", "-f", self.config, "-s", self.path],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.wait_log("READY")
-
-    def wait_log(self, what, start=0):
-        for _ in range(600):
-            if what in self.log.read_text()[start:]:
-                return
-            if self.proc.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise AssertionError("no %s: %s" % (what, self.log.read_text()))
-
-    def client(self):
-        return Client(self.path)
-
-    def reload(self, text, expect="RELOADED"):
-        at = len(self.log.read_text())
-        self.config.write_text(text)
-        self.proc.send_signal(signal.SIGHUP)
-        self.wait_log(expect, at)
-        return self.log.read_text()[at:]
-
-    def ctl(self, *args, status=0, **kw):
-        r = subprocess.run([BUILD / "apps/psnetctl", "-S", self.path, *args],
-                           capture_output=True, text=True, timeout=120,
-                           check=False, **kw)
-        assert r.returncode == status, (args, r.returncode, r.stdout, r.stderr)
-        return r.stdout if status == 0 else r.stderr
-
-    def ctl_json(self, *args):
-        return json.loads(self.ctl("-j", *args))
-
-    def state(self):
-        """Everything a person configured, to compare."""
-        c = self.client()
-        try:
-            return [c.ask(cmd, **args)["result"] for cmd, args in (
-                ("link.show", {}), ("addr.show", {}),
-                ("route.show", {"table": "all"}), ("neigh.show", {}),
-                ("option.show", {}))]
-        finally:
-            c.close()
-
-    def routes(self):
-        c = self.client()
-        n = c.ask("stats.show")["result"]["routes"]
-        c.close()
-        return n
-
-    def stop(self):
-        if self.proc.poll() is None:
-            self.proc.terminate()
-        return self.proc.wait(60)
+import daemon
+from daemon import BASE, BUILD, load, make_list, select_now
 
 
 # -- the protocol ----------------------------------------------------------------
@@ -466,115 +328,6 @@ def a_batch_stops_at_an_error_unless_forced(d):
     d.ctl("route", "flush", "proto", "boot")
 
 
-# -- loads -------------------------------------------------------------------------
-
-def make_list(d, n, tail=""):
-    path = d.dir / ("list%d" % n)
-    path.write_text("".join(
-        "%d.%d.%d.0/24\n" % (20 + (i >> 16), i >> 8 & 255, i & 255)
-        for i in range(n)) + tail)
-    return path
-
-
-def load(d, path, **args):
-    """By hand: every message of the answer."""
-    c = d.client()
-    with path.open("rb") as f:
-        c.send("route.load", fd=f.fileno(), gateway="10.9.0.2", **args)
-    msgs = []
-    while not msgs or "ok" not in msgs[-1]:
-        msgs.append(c.line())
-    c.close()
-    return msgs
-
-
-def a_hundred_thousand_routes_are_one_commit(d):
-    before = d.routes()
-    msgs = load(d, make_list(d, 100000))
-    assert msgs[-1]["ok"] and msgs[-1]["result"]["routes"] == 100000, msgs[-1]
-    phases = [m["progress"]["phase"] for m in msgs[:-1]]
-    assert "parse" in phases and "commit" in phases, phases
-    assert d.routes() == before + 100000
-    assert "21.3.7.0/24 via 10.9.0.2 dev lo0\n" == d.ctl(
-        "route", "show", "21.3.7.0/24")
-    assert len(d.ctl("route").splitlines()) == len(d.ctl_json("route"))
-    assert d.ctl("route", "flush", "root", "20.0.0.0/6", "proto",
-                 "boot") == "removed 100000\n"
-    assert d.routes() == before
-
-
-def a_bad_line_loads_nothing_and_is_named(d):
-    before = d.routes()
-    path = make_list(d, 5000, "10.0.0.1/8\n")
-    assert "%s:5001: \"10.0.0.1/8\"" % path in d.ctl(
-        "route", "load", path, "via", "10.9.0.2", status=2)
-    path = make_list(d, 5000, "10.2.0.0/16\n")
-    assert "%s:5001: \"10.2.0.0/16\": there is a route" % path in d.ctl(
-        "route", "load", path, "via", "10.9.0.2", status=2)
-    path = make_list(d, 5000, "10.66.0.0/16 1.1.1.1\n")
-    assert "%s:5001: \"1.1.1.1\": no connected" % path in d.ctl(
-        "route", "load", path, "via", "10.9.0.2", status=2)
-    assert d.routes() == before
-    assert "\"/none\"" in d.ctl("route", "load", "/none", status=1)
-
-
-def a_list_may_come_packed_or_by_a_pipe(d):
-    path = make_list(d, 1000)
-    packed = d.dir / "list.gz"
-    packed.write_bytes(gzip.compress(path.read_bytes()))
-    out = d.ctl("route", "load", packed, "via", "10.9.0.2")
-    assert out.startswith("loaded 1000 routes in "), out
-    out = d.ctl("-j", "route", "load", "-", "via", "10.9.0.3", "replace",
-                input=path.read_text())
-    assert json.loads(out)["routes"] == 1000, out
-    assert "via 10.9.0.3" in d.ctl("route", "show", "20.0.5.0/24")
-    d.ctl("route", "flush", "proto", "boot")
-
-
-def others_are_served_while_a_list_is_loaded(d):
-    path = make_list(d, 300000)
-    loader, c = d.client(), d.client()
-    with path.open("rb") as f:
-        loader.send("route.load", fd=f.fileno(), gateway="10.9.0.2")
-    answered, done = 0, False
-    while not done:
-        assert c.ask("route.get", dst="10.2.3.4")["ok"]
-        answered += 1
-        while loader.buf or select_now(loader.sock):
-            if "ok" in loader.line():
-                done = True
-                break
-    assert answered > 10, answered
-    # What changes the stack waits for the commit and is done then.
-    with path.open("rb") as f:
-        loader.send("route.load", fd=f.fileno(), gateway="10.9.0.3",
-                    replace=True)
-    assert c.ask("route.add", dst="10.67.0.0/16", gateway="10.9.0.2")["ok"]
-    while "ok" not in loader.line():
-        pass
-    d.ctl("route", "flush", "proto", "boot")
-
-
-def a_client_killed_in_the_middle_of_a_load_harms_nobody(d):
-    before = d.routes()
-    path = make_list(d, 300000)
-    for delay in (0.0, 0.05, 0.2, 0.5):
-        p = subprocess.Popen([BUILD / "apps/psnetctl", "-S", d.path, "route",
-                              "load", path, "via", "10.9.0.2"],
-                             stdout=subprocess.DEVNULL)
-        time.sleep(delay)
-        p.kill()
-        p.wait()
-        c = d.client()
-        # A change waits for the commit: after it the load is over.
-        assert c.ask("route.replace", dst="10.67.0.0/16",
-                     gateway="10.9.0.2")["ok"]
-        assert d.routes() - before in (1, 300001), d.routes()
-        c.ask("route.flush", protocol="boot")
-        c.close()
-    assert d.routes() == before
-
-
 # -- reloads -------------------------------------------------------------------------
 
 def a_reload_touches_only_what_differs(d):
@@ -741,11 +494,6 @@ def drop_ids(objects):
     objects.sort(key=json.dumps)
 
 
-def select_now(f):
-    """Can f be read without waiting?"""
-    return select.select([f], [], [], 0)[0]
-
-
 TESTS = [
     bad_requests_are_answered_by_name, wrong_arguments_are_answered_by_name,
     requests_may_be_cut_or_joined, an_endless_request_is_refused,
@@ -757,10 +505,6 @@ TESTS = [
     the_exit_status_and_the_message_say_who_refused,
     every_object_has_help_with_examples, events_are_told_to_a_monitor,
     a_batch_stops_at_an_error_unless_forced,
-    a_hundred_thousand_routes_are_one_commit,
-    a_bad_line_loads_nothing_and_is_named, a_list_may_come_packed_or_by_a_pipe,
-    others_are_served_while_a_list_is_loaded,
-    a_client_killed_in_the_middle_of_a_load_harms_nobody,
     a_reload_touches_only_what_differs, a_failed_reload_changes_nothing,
     a_device_that_changes_is_made_anew_with_what_hangs_on_it,
     what_was_lost_is_made_again, a_table_of_the_file_is_loaded_and_changed,
@@ -770,30 +514,5 @@ TESTS = [
     a_signal_ends_it_cleanly_with_clients_connected,
 ]
 
-
-def main():
-    print("1..%d" % len(TESTS))
-    bad = 0
-    with tempfile.TemporaryDirectory(prefix="psnet-") as folder:
-        d = Daemon(folder)
-        try:
-            for n, test in enumerate(TESTS, 1):
-                try:
-                    test(d)
-                    verdict = "ok"
-                except Exception:
-                    print("# " + traceback.format_exc().replace("\n", "\n# "))
-                    verdict = "not ok"
-                    bad += 1
-                print("%s %d - %s" % (verdict, n, test.__name__), flush=True)
-        finally:
-            if d.proc.poll() is None:
-                d.proc.kill()
-                d.proc.wait()
-            if bad:
-                print("# psnetd: " + d.log.read_text().replace("\n", "\n# "))
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(daemon.run(TESTS))

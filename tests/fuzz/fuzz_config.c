@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * libFuzzer target: a configuration file, and, behind the first NUL, a list of
- * prefixes fed in pieces.  Whatever parses must survive its check, and differ
- * from itself in nothing.
+ * libFuzzer target: a configuration file.  Whatever parses must survive its
+ * check, and differ from itself in nothing.
  */
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "apps/builtin.h"
 #include "apps/config.h"
@@ -22,30 +20,6 @@ const struct driver *const builtin_drivers[] = {
 const struct proto *const builtin_protos[] = {NULL};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-fuzz_list(const char *text, size_t len)
-{
-	const struct spec_nexthop hop = {.via = 1, .weight = 1};
-	struct words_error e;
-	struct prefixlist l;
-	int rc = prefixlist_init(&l, len % 2 != 0 ? &hop : NULL);
-
-	while (rc == 0 && len > 0) {
-		const size_t n = len < 13 ? len : 13;
-
-		rc = prefixlist_feed(&l, text, n, &e);
-		text += n;
-		len -= n;
-	}
-	if (rc == 0)
-		prefixlist_end(&l, &e);
-	for (size_t i = 0; i < l.n; i++) {
-		if (l.entries[i].hop >= l.nhops || l.entries[i].plen > 32)
-			abort();
-	}
-	prefixlist_fini(&l);
-}
 
 static void
 fuzz_config(const char *text, size_t len)
@@ -74,11 +48,6 @@ fuzz_config(const char *text, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const uint8_t *nul = size > 0 ? memchr(data, '\0', size) : NULL;
-	const size_t n = nul != NULL ? (size_t)(nul - data) : size;
-
-	fuzz_config((const char *)data, n);
-	if (nul != NULL)
-		fuzz_list((const char *)nul + 1, size - n - 1);
+	fuzz_config((const char *)data, size);
 	return 0;
 }

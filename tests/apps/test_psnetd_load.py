@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tables loaded into psnetd as they are, by hand and by psnetctl: no root.
+
+usage: test_psnetd_load.py BUILD-FOLDER
+"""
+import bz2
+import gzip
+import json
+import lzma
+import struct
+import subprocess
+import sys
+import time
+
+import daemon
+from daemon import BUILD, load, make_list, select_now
+
+
+def a_hundred_thousand_routes_are_one_commit(d):
+    before = d.routes()
+    msgs = load(d, make_list(d, 100000))
+    assert msgs[-1]["ok"] and msgs[-1]["result"]["routes"] == 100000, msgs[-1]
+    phases = [m["progress"]["phase"] for m in msgs[:-1]]
+    assert "parse" in phases and "commit" in phases, phases
+    assert d.routes() == before + 100000
+    assert "21.3.7.0/24 via 10.9.0.2 dev lo0\n" == d.ctl(
+        "route", "show", "21.3.7.0/24")
+    assert len(d.ctl("route").splitlines()) == len(d.ctl_json("route"))
+    assert d.ctl("route", "flush", "root", "20.0.0.0/6", "proto",
+                 "boot") == "removed 100000\n"
+    assert d.routes() == before
+
+
+def a_bad_line_loads_nothing_and_is_named(d):
+    before = d.routes()
+    path = make_list(d, 5000, "10.0.0.1/8\n")
+    assert "%s:5001: \"10.0.0.1/8\"" % path in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    path = make_list(d, 5000, "10.2.0.0/16\n")
+    assert "%s:5001: \"10.2.0.0/16\": there is a route" % path in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    path = make_list(d, 5000, "10.66.0.0/16 1.1.1.1\n")
+    assert "%s:5001: \"1.1.1.1\": no connected" % path in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    assert d.routes() == before
+    assert "\"/none\"" in d.ctl("route", "load", "/none", status=1)
+
+
+def a_list_may_come_packed_or_by_a_pipe(d):
+    path = make_list(d, 1000)
+    packed = d.dir / "list.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    out = d.ctl("route", "load", packed, "via", "10.9.0.2")
+    assert out.startswith("loaded 1000 routes in "), out
+    out = d.ctl("-j", "route", "load", "-", "via", "10.9.0.3", "replace",
+                input=path.read_text())
+    assert json.loads(out)["routes"] == 1000, out
+    assert "via 10.9.0.3" in d.ctl("route", "show", "20.0.5.0/24")
+    d.ctl("route", "flush", "proto", "boot")
+
+
+def a_file_is_what_its_content_says(d):
+    before = d.routes()
+    path = d.dir / "misleading.gz"
+    path.write_bytes(lzma.compress(b"20.1.0.0/16\t7\n20.2.0.0/16\t8\n"))
+    assert "\"20.1.0.0/16\": its next hop is an id" in d.ctl(
+        "route", "load", path, status=2)
+    assert d.ctl("route", "load", path, "via", "10.9.0.2").startswith(
+        "loaded 2 routes")
+    d.ctl("route", "flush", "proto", "boot")
+    trace = "1\tA\t20.1.0.0/16\t1.1.1.1\n2.5\tA\t20.2.0.0/16\t1.1.1.1\n" \
+        "3\tW\t20.1.0.0/16\t-\n"
+    path.write_text(trace)
+    out = d.ctl_json("route", "load", path, "via", "10.9.0.2")
+    assert (out["routes"], out["format"]) == (1, "trace"), out
+    assert d.ctl("route", "show", "20.2.0.0/16") != ""
+    d.ctl("route", "flush", "proto", "boot")
+    path.write_bytes(gzip.compress(b"20.1.0.0/16\n")[:-4])
+    assert "the file ends in the middle of its gzip" in d.ctl(
+        "route", "load", path, "via", "10.9.0.2", status=2)
+    assert d.routes() == before
+
+
+def a_dump_is_loaded_by_family_and_peer(d):
+    before = d.routes()
+    path = d.dir / "rib.mrt"
+
+    def record(subtype, body):
+        return struct.pack("!IHHI", 1, 13, subtype, len(body)) + body
+
+    def route(peer):
+        return struct.pack("!HIH", peer, 0, 7) + b"\x40\3\4" + bytes([10, 9, 0, 3])
+
+    rib = record(1, bytes(6) + b"\0\2" + b"".join(
+        bytes(5) + bytes([192, 0, 2, n]) + bytes(2) for n in (1, 2)))
+    rib += record(2, bytes(4) + b"\x10\x14\1\0\2" + route(0) + route(1))
+    rib += record(2, bytes(4) + b"\x10\x14\2\0\1" + route(0))
+    six = record(4, bytes(4) + b"\x20\x20\1\x0d\xb8\0\1" + struct.pack(
+        "!HIH", 0, 0, 0))
+    path.write_bytes(bz2.compress(rib))
+    out = d.ctl_json("route", "load", path)
+    assert (out["routes"], out["skipped"], out["format"]) == (2, 1, "MRT"), out
+    assert "via 10.9.0.3" in d.ctl("route", "show", "20.1.0.0/16")
+    d.ctl("route", "flush", "proto", "boot")
+    out = d.ctl("route", "load", path, "peer", "192.0.2.2", "via", "10.9.0.2")
+    assert "loaded 1 routes" in out and "left out 2 of other" in out, out
+    assert "via 10.9.0.2" in d.ctl("route", "show", "20.1.0.0/16")
+    d.ctl("route", "flush", "proto", "boot")
+    path.write_bytes(rib + six)
+    assert "record 4: IPv6 routes are not supported" in d.ctl(
+        "route", "load", path, status=2)
+    assert d.ctl_json("route", "load", path, "family", "inet")["routes"] == 2
+    assert "record 2: there is a route" in d.ctl(
+        "route", "load", path, "family", "inet", status=2)
+    d.ctl("route", "flush", "proto", "boot")
+    path.write_bytes(rib[:-1])
+    assert "record 3: the file ends in it" in d.ctl(
+        "route", "load", path, status=2)
+    assert "neither inet nor inet6" in d.ctl(
+        "route", "load", path, "family", "ipx", status=2)
+    assert "not an address" in d.ctl(
+        "route", "load", path, "peer", "10.0.0.0/8", status=2)
+    assert d.routes() == before
+
+
+def others_are_served_while_a_list_is_loaded(d):
+    path = make_list(d, 300000)
+    loader, c = d.client(), d.client()
+    with path.open("rb") as f:
+        loader.send("route.load", fd=f.fileno(), gateway="10.9.0.2")
+    answered, done = 0, False
+    while not done:
+        assert c.ask("route.get", dst="10.2.3.4")["ok"]
+        answered += 1
+        while loader.buf or select_now(loader.sock):
+            if "ok" in loader.line():
+                done = True
+                break
+    assert answered > 10, answered
+    # What changes the stack waits for the commit and is done then.
+    with path.open("rb") as f:
+        loader.send("route.load", fd=f.fileno(), gateway="10.9.0.3",
+                    replace=True)
+    assert c.ask("route.add", dst="10.67.0.0/16", gateway="10.9.0.2")["ok"]
+    while "ok" not in loader.line():
+        pass
+    d.ctl("route", "flush", "proto", "boot")
+
+
+def a_client_killed_in_the_middle_of_a_load_harms_nobody(d):
+    before = d.routes()
+    path = make_list(d, 300000)
+    for delay in (0.0, 0.05, 0.2, 0.5):
+        p = subprocess.Popen([BUILD / "apps/psnetctl", "-S", d.path, "route",
+                              "load", path, "via", "10.9.0.2"],
+                             stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        p.kill()
+        p.wait()
+        c = d.client()
+        # A change waits for the commit: after it the load is over.
+        assert c.ask("route.replace", dst="10.67.0.0/16",
+                     gateway="10.9.0.2")["ok"]
+        assert d.routes() - before in (1, 300001), d.routes()
+        c.ask("route.flush", protocol="boot")
+        c.close()
+    assert d.routes() == before
+
+
+if __name__ == "__main__":
+    sys.exit(daemon.run([
+        a_hundred_thousand_routes_are_one_commit,
+        a_bad_line_loads_nothing_and_is_named,
+        a_list_may_come_packed_or_by_a_pipe,
+        a_file_is_what_its_content_says,
+        a_dump_is_loaded_by_family_and_peer,
+        others_are_served_while_a_list_is_loaded,
+        a_client_killed_in_the_middle_of_a_load_harms_nobody,
+    ]))
