@@ -46,8 +46,13 @@ lpm_check_init(struct lpm_check *c, unsigned int bits, uint64_t seed)
 void
 lpm_check_fini(struct lpm_check *c)
 {
-	if (c->engine != NULL)
-		c->engine->destroy(c->table);
+	const size_t lost =
+	    c->engine != NULL ? c->engine->destroy(c->table) : 0;
+
+	if (lost != 0) {
+		fprintf(stderr, "%s lost %zu bytes\n", c->engine->name, lost);
+		c->wrong++;
+	}
 	lpm_tree_destroy(c->tree);
 	lpm_oracle_destroy(c->oracle);
 	free(c->staged);

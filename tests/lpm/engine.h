@@ -15,7 +15,8 @@ struct lpm_engine {
 	const char *name;
 	unsigned int bits; /* of its family's addresses */
 	int (*create)(struct lpm_tree *rib, void **out);
-	void (*destroy)(void *table);
+	/* Returns: bytes of its memory that nothing accounts for. */
+	size_t (*destroy)(void *table);
 	/* This prefix has changed in the tree.  Returns: 0 or -ENOMEM. */
 	int (*stage)(void *table, const struct lpm_prefix *p);
 	/* Make all that was staged visible.  Returns: 0 or -ENOMEM. */
@@ -25,6 +26,8 @@ struct lpm_engine {
 	void (*batch)(void *table, const struct lpm_key *key, uint32_t *group,
 	    unsigned int n);
 };
+
+extern const struct lpm_engine lpm_engine_fib4;
 
 /* At most this many keys in a batch. */
 #define LPM_ENGINE_BATCH 192

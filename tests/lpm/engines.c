@@ -4,4 +4,4 @@
 
 #include "tests/lpm/engine.h"
 
-const struct lpm_engine *const lpm_engines[] = {NULL};
+const struct lpm_engine *const lpm_engines[] = {&lpm_engine_fib4, NULL};

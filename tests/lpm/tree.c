@@ -152,13 +152,15 @@ lpm_tree_count(const struct lpm_tree *t)
 }
 
 uint32_t
-lpm_tree_cover(struct lpm_tree *t, const uint8_t *key, unsigned int plen)
+lpm_tree_cover(struct lpm_tree *t, const uint8_t *key, unsigned int plen,
+    unsigned int *cover_plen)
 {
 	const uint64_t s = pserialize_read_enter();
 	const struct item *it =
 	    plen > 0 ? radix_lf_lookup(t->tree, key, plen - 1) : NULL;
 	const uint32_t group = it != NULL ? it->group : 0;
 
+	*cover_plen = it != NULL ? it->p.plen : 0;
 	pserialize_read_exit(s);
 	return group;
 }

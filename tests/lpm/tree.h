@@ -33,13 +33,13 @@ size_t lpm_tree_count(const struct lpm_tree *t);
 
 /*
  * The writer, outside a section, with nothing uncommitted: the group of the
- * longest prefix shorter than plen that covers key; and all prefixes inside
+ * longest prefix shorter than plen that covers key, with its length; and all prefixes inside
  * key/plen, a prefix before its more-specifics, until fn returns not 0.
  */
 typedef int lpm_tree_walk_fn(
     void *ctx, const uint8_t *key, unsigned int plen, uint32_t group);
-uint32_t lpm_tree_cover(
-    struct lpm_tree *t, const uint8_t *key, unsigned int plen);
+uint32_t lpm_tree_cover(struct lpm_tree *t, const uint8_t *key,
+    unsigned int plen, unsigned int *cover_plen);
 int lpm_tree_walk(struct lpm_tree *t, const uint8_t *key, unsigned int plen,
     lpm_tree_walk_fn *fn, void *ctx);
 

@@ -303,11 +303,11 @@ verify_table(struct verify *v, const struct lpm_file *table, unsigned int bits)
 		rc = withdraw(v);
 	if (rc != 0)
 		refused(v, rc);
+	lpm_churn_fini(&v->churn);
+	lpm_check_fini(&v->check);
 	v->all_lookups += v->check.lookups;
 	v->all_updates += v->check.updates;
 	v->all_wrong += v->check.wrong + (rc != 0);
-	lpm_churn_fini(&v->churn);
-	lpm_check_fini(&v->check);
 	return rc;
 }
 
