@@ -276,6 +276,14 @@ nexthop_group_parts_make(struct nexthop_group *grp, unsigned int n)
 	return part;
 }
 
+void
+nexthop_group_part_of(struct nexthop_group_part *part, struct nexthop_group *of)
+{
+	of->refs++;
+	part->of = of;
+	LIST_INSERT_HEAD(&of->users, part, user);
+}
+
 static void
 part_free(struct nexthop_groups *g, struct nexthop_group_part *part)
 {
@@ -422,6 +430,7 @@ group_empty(struct nexthop_groups *g, struct nexthop_group *grp)
 	nexthop_group_content_retire(g, grp->now);
 	nexthop_group_resilient_retire(g, grp->res);
 	grp->staged = grp->looped = grp->shared = false;
+	grp->object = NULL;
 	grp->now = grp->next = NULL;
 	grp->res = NULL;
 	grp->part = NULL;
@@ -495,8 +504,10 @@ nexthop_group_acquire(struct nexthop_groups *g,
 	struct nexthop_group *grp;
 	struct desc d;
 	uint64_t hash;
-	int error = desc_make(g, cfg, &d);
+	int error;
 
+	SYNC_REQUIRE(TAILQ_EMPTY(&g->control->staged));
+	error = desc_make(g, cfg, &d);
 	if (error != 0)
 		return error;
 	hash = nexthop_group_hash_bytes(

@@ -154,7 +154,8 @@ struct nexthop_group_config {
  * The id of the group of this description, made if there is none.  Groups
  * with the same next hops in whatever order, in the same proportions, and with
  * the same backup are one.
- * Context: writer (the control mutex); may sleep (allocates, asks neighbours).
+ * Context: writer (the control mutex), not between nexthop_resolve_via_prepare()
+ *          and commit; may sleep (allocates, asks neighbours).
  * Owner:   the caller owns a reference until nexthop_group_release().
  * Returns: 0, -EINVAL (a hop, the backup), -E2BIG (too many members), -ENOSPC
  *          (ids or buckets are used up) or -ENOMEM; nothing changed then.

@@ -79,6 +79,7 @@ struct nexthop_group_content {
 	struct nexthop_group_member member[];
 };
 
+struct nexthop_object;
 struct nexthop_resolve_track;
 
 /*
@@ -135,6 +136,7 @@ struct nexthop_group {
 	SLIST_ENTRY(nexthop_group) unused;
 	TAILQ_ENTRY(nexthop_group) on_staged;
 	LIST_ENTRY(nexthop_group) on_resilient, on_looped;
+	struct nexthop_object *object; /* whose it is, or NULL */
 };
 
 LIST_HEAD(nexthop_group_list, nexthop_group);
@@ -260,6 +262,9 @@ void nexthop_group_resilient_retire(
  */
 uint64_t nexthop_group_resilient_upkeep(
     struct nexthop_groups *g, struct nexthop_group *grp, uint64_t now);
+/* Since when bucket i is not used, ns; UINT64_MAX: since it was moved. */
+uint64_t nexthop_group_resilient_unused(struct nexthop_groups *g,
+    const struct nexthop_group *grp, uint32_t i, uint64_t now);
 
 /* group.c */
 struct nexthop_group *nexthop_group_find(
@@ -269,6 +274,9 @@ int nexthop_group_new(struct nexthop_groups *g, struct nexthop_group **out);
 /* Make n zeroed parts for grp; NULL without memory. */
 struct nexthop_group_part *nexthop_group_parts_make(
     struct nexthop_group *grp, unsigned int n);
+/* Have part go by grp, an object's. */
+void nexthop_group_part_of(
+    struct nexthop_group_part *part, struct nexthop_group *of);
 /* Let go of what they depend on, and free them. */
 void nexthop_group_parts_free(
     struct nexthop_groups *g, struct nexthop_group_part *part, unsigned int n);

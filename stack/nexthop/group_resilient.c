@@ -98,6 +98,29 @@ bucket_set(struct nexthop_groups *g, struct nexthop_group *grp, uint32_t i,
 	g->control->stats.edits++;
 }
 
+/* Ticks since bucket i was used; UINT32_MAX: not since it was moved. */
+static uint32_t
+age_of(const struct nexthop_groups *g, const struct nexthop_group *grp,
+    uint32_t i, uint32_t tick)
+{
+	const struct nexthop_group_resilient *r = grp->res;
+	uint32_t seen, age = UINT32_MAX;
+
+	for (unsigned int w = 0; w < g->control->limits.workers; w++) {
+		/* relaxed: a use that is missed is one of this moment. */
+		seen = sync_load_relaxed(
+		    &g->control->marks[w].seen[r->run.first + i]);
+		if (seen == 0 || (int32_t)(seen - r->moved[i]) < 0)
+			continue;
+		/* The worker's clock may be a moment ahead. */
+		if ((int32_t)(tick - seen) < 0)
+			age = 0;
+		else if (tick - seen < age)
+			age = tick - seen;
+	}
+	return age;
+}
+
 /*
  * When bucket i may be moved, ns; 0: it was not used since it was moved.
  * The use was before the end of the tick that is noted.
@@ -106,23 +129,21 @@ static uint64_t
 idle_at(const struct nexthop_groups *g, const struct nexthop_group *grp,
     uint32_t i, uint64_t now)
 {
-	const struct nexthop_group_resilient *r = grp->res;
-	const uint32_t tick = nexthop_group_tick(now);
-	uint32_t seen, age = UINT32_MAX;
+	const uint32_t age = age_of(g, grp, i, nexthop_group_tick(now));
 
-	for (unsigned int w = 0; w < g->control->limits.workers; w++) {
-		/* relaxed: a use that is missed is one of this moment. */
-		seen = sync_load_relaxed(
-		    &g->control->marks[w].seen[r->run.first + i]);
-		/* The worker's clock may be a moment ahead. */
-		if (seen != 0 && (int32_t)(seen - r->moved[i]) >= 0 &&
-		    ((int32_t)(tick - seen) < 0 || tick - seen < age))
-			age = (int32_t)(tick - seen) < 0 ? 0 : tick - seen;
-	}
-	if (age == UINT32_MAX || r->idle == 0)
+	if (age == UINT32_MAX || grp->res->idle == 0)
 		return 0;
 	return (now / NEXTHOP_GROUP_TICK_NS + 1 - age) * NEXTHOP_GROUP_TICK_NS +
-	       r->idle;
+	       grp->res->idle;
+}
+
+uint64_t
+nexthop_group_resilient_unused(struct nexthop_groups *g,
+    const struct nexthop_group *grp, uint32_t i, uint64_t now)
+{
+	const uint32_t age = age_of(g, grp, i, nexthop_group_tick(now));
+
+	return age == UINT32_MAX ? UINT64_MAX : age * NEXTHOP_GROUP_TICK_NS;
 }
 
 static bool

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef STACK_NEXTHOP_OBJECT_H
+#define STACK_NEXTHOP_OBJECT_H
+
+/*
+ * Next hops that the administrator numbers, as ip-nexthop(8) has them: a single
+ * one, or a group that names single ones.  Routes refer to the number, and
+ * replacing what is behind it touches none of them.
+ *
+ * What Linux refuses is refused here, too: a group in a group, a drop in a
+ * group of several, a member twice, a group in the place of a single one and
+ * the other way round, another type or number of buckets.
+ *
+ * All calls but the constants are the writer's: the control mutex of the stack
+ * excludes them from each other and from other changes of the group table.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stack/nexthop/group.h"
+
+struct nexthop_objects;
+
+#define NEXTHOP_OBJECT_IDLE_NS (120 * UINT64_C(1000000000)) /* the default */
+
+/* A member of a group: another object. */
+struct nexthop_object_member {
+	uint32_t id;
+	uint16_t weight; /* 1 .. 65535 */
+};
+
+/* An object, as it is configured and as it is shown. */
+struct nexthop_object_config {
+	uint32_t id;      /* not 0 */
+	uint8_t protocol; /* who made it, as of routes */
+
+	/* A single one if nmembers is 0; VIA without netif is recursive. */
+	struct nexthop_hop hop; /* its weight is not looked at */
+
+	const struct nexthop_object_member *member;
+	unsigned int nmembers;
+
+	/* Of groups. */
+	bool resilient;
+	unsigned int buckets;      /* rounded up to a power of two; 2 .. 8192 */
+	uint64_t idle_timer;       /* ns without a packet; 0: at once */
+	uint64_t unbalanced_timer; /* ns; 0: never by force */
+};
+
+/*
+ * An object that routes may refer to was removed: its group is empty.  Take
+ * the routes away; references to group still have to be given back.
+ * Context: writer.
+ */
+typedef void (*nexthop_object_gone_fn)(void *arg, uint32_t group);
+
+/*
+ * Make a table of objects in g.  gone may be NULL.
+ * Context: writer; may sleep (allocates).
+ * Returns: 0 or -ENOMEM.
+ */
+int nexthop_object_create(struct nexthop_groups *g, nexthop_object_gone_fn gone,
+    void *arg, struct nexthop_objects **out);
+
+/* Remove all without telling, and free.  Context: writer. */
+void nexthop_object_destroy(struct nexthop_objects *t);
+
+enum nexthop_object_mode {
+	NEXTHOP_OBJECT_ADD,     /* -EEXIST if there is one */
+	NEXTHOP_OBJECT_REPLACE, /* either way */
+};
+
+/*
+ * Add an object, or replace the one of this id: a gateway by one word, members
+ * of a group by one word, or by their own buckets in a resilient one.
+ * Context: writer; may sleep (allocates, asks neighbours).
+ * Returns: 0, -EEXIST, -ENOENT (a member), -EINVAL, -E2BIG, -ENOSPC or -ENOMEM,
+ *          with the reason for people in *why (not NULL); nothing changed then.
+ */
+int nexthop_object_add(struct nexthop_objects *t,
+    const struct nexthop_object_config *cfg, enum nexthop_object_mode mode,
+    const char **why);
+
+/*
+ * Remove an object.  It leaves the groups that name it, and a group without
+ * another member goes with it.
+ * Context: as nexthop_object_add().
+ * Returns: 0, -ENOENT, -ENOSPC or -ENOMEM, with *why; nothing changed then.
+ */
+int nexthop_object_remove(
+    struct nexthop_objects *t, uint32_t id, const char **why);
+
+/*
+ * Remove the single objects on an interface: it is being detached.
+ * Context: as nexthop_object_add().
+ * Returns: the number removed, or what nexthop_object_remove() returned.
+ */
+int nexthop_object_purge_netif(struct nexthop_objects *t, netif_id netif);
+
+/*
+ * The group that a route with this object carries, with a reference.
+ * Context: writer.
+ * Owner:   the caller, until nexthop_group_release().
+ * Returns: 0 or -ENOENT.
+ */
+int nexthop_object_acquire(
+    struct nexthop_objects *t, uint32_t id, uint32_t *group);
+
+/*
+ * The object of this id; member stays valid until it is changed or removed.
+ * Context: writer.
+ * Returns: 0 or -ENOENT.
+ */
+int nexthop_object_get(
+    struct nexthop_objects *t, uint32_t id, struct nexthop_object_config *out);
+
+/*
+ * Call fn for each object in order of ids; fn changes none.
+ * Context: writer; may sleep.
+ * Returns: 0, -ENOMEM, or the first non-zero of fn.
+ */
+int nexthop_object_walk(struct nexthop_objects *t,
+    int (*fn)(void *arg, const struct nexthop_object_config *cfg), void *arg);
+
+/*
+ * Who has bucket index of resilient group id, and since when it is not used,
+ * in ns; UINT64_MAX: not since it was moved.
+ * Context: writer.
+ * Returns: 0, -ENOENT (object or bucket), -EINVAL (not resilient).
+ */
+int nexthop_object_bucket(struct nexthop_objects *t, uint32_t id,
+    unsigned int index, uint32_t *member, uint64_t *unused);
+
+#endif /* STACK_NEXTHOP_OBJECT_H */
