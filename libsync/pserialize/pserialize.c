@@ -67,13 +67,6 @@
 #define SLEEP_MIN_NS 10000u
 #define SLEEP_MAX_NS 1000000u
 
-PORT_THREAD_LOCAL struct pserialize_thread pserialize_self = {
-    .words = {{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}, {PSERIALIZE_SLOW},
-	{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}, {PSERIALIZE_SLOW},
-	{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}},
-};
-_Static_assert(PSERIALIZE_DOMAINS == 8, "each word begins as slow");
-
 struct pserialize_now pserialize_now[PSERIALIZE_DOMAINS];
 
 enum {
