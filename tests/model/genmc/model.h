@@ -37,6 +37,14 @@
 #undef sync_load_seq_cst
 #define sync_load_seq_cst sync_load_acquire
 #endif
+#ifdef WEAK_XCHG_RELEASE
+#undef sync_xchg_release
+#define sync_xchg_release sync_xchg_relaxed
+#endif
+#ifdef WEAK_CAS_ACQUIRE
+#undef sync_cas_acquire
+#define sync_cas_acquire sync_cas_relaxed
+#endif
 #ifdef WEAK_XCHG
 #undef sync_xchg_seq_cst
 #define sync_xchg_seq_cst sync_xchg_relaxed
