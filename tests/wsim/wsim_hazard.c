@@ -216,6 +216,14 @@ WSIM_TEST(what_an_ended_thread_left_is_freed)
 	wsim_assert(hazard_reclaim() == 0);
 }
 
+WSIM_TEST(record_of_an_ended_thread_is_taken_over)
+{
+	(void)wsim_spawn(retire_one, make(1));
+	(void)wsim_spawn(retire_one, make(2));
+	wsim_join_all();
+	wsim_assert(hazard_reclaim() == 0);
+}
+
 WSIM_MUST_FAIL(freed_without_a_look, WSIM_UAF)
 {
 	int times = 2;
