@@ -142,7 +142,22 @@ compare_routes(const void *a, const void *b)
 		return p < q ? -1 : 1;
 	if (x->plen != y->plen)
 		return x->plen < y->plen ? -1 : 1;
+	if (x->metric != y->metric)
+		return x->metric < y->metric ? -1 : 1;
+	if (x->protocol != y->protocol)
+		return x->protocol < y->protocol ? -1 : 1;
+	if (x->distance != y->distance)
+		return x->distance < y->distance ? -1 : 1;
 	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* Would b replace a? */
+static bool
+same_route(const struct spec_route *a, const struct spec_route *b)
+{
+	return a->prefix == b->prefix && a->plen == b->plen &&
+	       a->metric == b->metric && a->protocol == b->protocol &&
+	       a->distance == b->distance;
 }
 
 static int
@@ -163,7 +178,7 @@ check_duplicate_routes(const struct config *c, struct config_error *e)
 	for (size_t i = 1; i < c->nroutes && rc == 0; i++) {
 		const struct spec_route *r = sorted[i], *p = sorted[i - 1];
 
-		if (r->prefix != p->prefix || r->plen != p->plen)
+		if (!same_route(r, p))
 			continue;
 		e->line = r->line;
 		rc = words_fail(&e->what,

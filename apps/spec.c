@@ -25,6 +25,7 @@ static const struct {
     {"blackhole", ROUTE_BLACKHOLE, true},
     {"unreachable", ROUTE_UNREACHABLE, true},
     {"prohibit", ROUTE_PROHIBIT, true},
+    {"throw", ROUTE_THROW, true},
 };
 
 /* rtnetlink(7)'s numbers, with the names of /etc/iproute2/rt_protos. */
@@ -294,11 +295,20 @@ static int
 route_keyword(struct words *w, struct spec_route *r, struct words_error *e)
 {
 	const char *key = words_peek(w), *s;
+	uint32_t n;
 
 	if (words_accept(w, "metric") || words_accept(w, "preference")) {
 		s = words_value(w, key, e);
 		return s == NULL ? -EINVAL
 				 : words_u32(s, 0, UINT32_MAX, &r->metric, e);
+	}
+	if (words_accept(w, "distance")) {
+		s = words_value(w, key, e);
+		if (s == NULL || words_u32(s, 0, 255, &n, e) != 0)
+			return -EINVAL;
+		r->distance = (uint8_t)n;
+		r->has_distance = true;
+		return 0;
 	}
 	if (words_accept(w, "src")) {
 		s = words_value(w, key, e);
@@ -419,6 +429,7 @@ spec_route_equal(const struct spec_route *a, const struct spec_route *b)
 	if (a->prefix != b->prefix || a->plen != b->plen ||
 	    a->type != b->type || a->protocol != b->protocol ||
 	    a->metric != b->metric || a->src != b->src ||
+	    a->has_distance != b->has_distance || a->distance != b->distance ||
 	    a->nnexthops != b->nnexthops)
 		return false;
 	for (unsigned int i = 0; i < a->nnexthops; i++) {

@@ -55,6 +55,9 @@ struct spec_route {
 	unsigned int plen;
 	uint8_t type;     /* enum route_type */
 	uint8_t protocol; /* enum route_protocol; 0: unsaid */
+	uint8_t distance; /* if has_distance; else the protocol's */
+	bool has_distance;
+	bool waiting; /* of one that is there: another is preferred */
 	uint32_t metric;
 	uint32_t src; /* 0: unsaid */
 	unsigned int nnexthops;
@@ -87,8 +90,8 @@ int spec_addr_parse(
     struct words *w, struct spec_addr *out, struct words_error *e);
 
 /*
- * "[TYPE] PREFIX [via ADDRESS] [dev NAME] [metric N] [src ADDRESS]
- * [protocol P] [nexthop via ADDRESS [dev NAME] [weight N]]...".
+ * "[TYPE] PREFIX [via ADDRESS] [dev NAME] [metric N] [distance N]
+ * [src ADDRESS] [protocol P] [nexthop via ADDRESS [dev NAME] [weight N]]...".
  * With need_target, a unicast route must say via, dev or nexthop.
  * Owner:   the caller owns out->nexthops until spec_route_fini().
  * Returns: as above, also -ENOMEM.

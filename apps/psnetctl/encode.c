@@ -189,6 +189,8 @@ encode_route(const struct spec_route *r)
 	set_ipv4(o, "prefsrc", r->src);
 	if (r->metric != 0)
 		json_object_set_new(o, "metric", json_integer(r->metric));
+	if (r->has_distance)
+		json_object_set_new(o, "distance", json_integer(r->distance));
 	if (r->nnexthops == 1)
 		encode_hop(o, &r->nexthops[0]);
 	if (r->nnexthops <= 1)

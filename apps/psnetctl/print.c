@@ -118,6 +118,7 @@ static void
 print_route(const json_t *o)
 {
 	const json_t *hops = json_object_get(o, "nexthops");
+	const json_t *flags = json_object_get(o, "flags");
 	const char *proto = psnetctl_text(o, "protocol", "boot");
 	const bool lookup = json_object_get(o, "prefix") != NULL;
 
@@ -133,6 +134,11 @@ print_route(const json_t *o)
 		printf(" src %s", psnetctl_text(o, "prefsrc", "?"));
 	if (json_object_get(o, "metric") != NULL)
 		printf(" metric %lld", (long long)psnetctl_number(o, "metric"));
+	if (json_object_get(o, "distance") != NULL)
+		printf(" distance %lld",
+		    (long long)psnetctl_number(o, "distance"));
+	for (size_t i = 0; i < json_array_size(flags); i++)
+		printf(" %s", json_string_value(json_array_get(flags, i)));
 	putchar('\n');
 	for (size_t i = 0; i < json_array_size(hops); i++) {
 		const json_t *h = json_array_get(hops, i);
@@ -249,6 +255,10 @@ psnetctl_print_event(struct psnetctl *ctl, json_t *o)
 	printf("[%s]", kind);
 	if (strcmp(psnetctl_text(o, "action", ""), "del") == 0)
 		fputs("Deleted ", stdout);
+	if (strcmp(kind, "route") == 0 &&
+	    strcmp(psnetctl_text(o, "action", ""), "change") == 0 &&
+	    !json_is_true(json_object_get(o, "bulk")))
+		fputs("Replaced ", stdout);
 	if (strcmp(kind, "link") == 0)
 		print_event_link(o);
 	else if (strcmp(kind, "addr") == 0)

@@ -141,16 +141,12 @@ batch_fini(struct batch *b)
 }
 
 static bool
-present(struct stack *st, const struct psnetd_diff_route *r)
+present(struct stack *st, const struct spec_route *r)
 {
-	const uint32_t prefix = htonl(r->prefix);
-	uint8_t key[16] = {0};
-	uint64_t s;
-	bool found;
+	const uint64_t s = pserialize_read_enter();
+	struct route_entry e;
+	const bool found = psnetd_ops_route_find(st, r, &e);
 
-	memcpy(key, &prefix, sizeof(prefix));
-	s = pserialize_read_enter();
-	found = route_table_exact(ipv4_routes(st), key, r->plen) != NULL;
 	pserialize_read_exit(s);
 	return found;
 }
@@ -172,11 +168,11 @@ batch_collect(struct apply *a, const struct psnetd_diff_route *all, size_t n,
 		    next < d->nset &&
 		    psnetd_diff_compare(&d->set[next], &all[i]) == 0;
 
+		psnetd_diff_view(d->new, &all[i], &r);
 		if (changed)
 			next++;
-		else if (present(a->st, &all[i]))
+		else if (present(a->st, &r))
 			continue;
-		psnetd_diff_view(d->new, &all[i], &r);
 		b->nhops += r.nnexthops;
 		b->route[b->n++] = &all[i];
 	}
@@ -225,13 +221,14 @@ static int
 batch_note(struct apply *a, const struct batch *b)
 {
 	struct psnetd_journal_route *old = calloc(b->n + 1, sizeof(*old));
+	struct spec_route r;
 	size_t i;
 
 	if (old == NULL)
 		return blame(a, 0, NULL, -ENOMEM);
 	for (i = 0; i < b->n; i++) {
-		if (psnetd_journal_snapshot(a->st, htonl(b->route[i]->prefix),
-			b->route[i]->plen, &old[i]) != 0)
+		psnetd_diff_view(a->diff.new, b->route[i], &r);
+		if (psnetd_journal_snapshot(a->st, &r, &old[i]) != 0)
 			break;
 	}
 	if (psnetd_journal_routes(&a->journal, old, i) != 0 || i < b->n)
@@ -286,14 +283,17 @@ apply_routes(struct apply *a)
 
 /* Is the route one of those to remove, which are sorted? */
 static bool
-is_removed(void *arg, const struct route *r)
+is_removed(void *arg, const struct route_entry *e)
 {
 	const struct psnetd_diff *d = arg;
-	struct psnetd_diff_route key = {.plen = r->plen};
+	struct psnetd_diff_route key = {.plen = e->plen,
+	    .metric = e->route->metric,
+	    .distance = e->route->distance,
+	    .protocol = e->route->protocol};
 	size_t lo = 0, hi = d->ndel;
 	uint32_t prefix;
 
-	memcpy(&prefix, r->key, sizeof(prefix));
+	memcpy(&prefix, e->key, sizeof(prefix));
 	key.prefix = ntohl(prefix);
 	while (lo < hi) {
 		const size_t mid = lo + (hi - lo) / 2;
@@ -315,11 +315,12 @@ apply_routes_remove(struct apply *a)
 	const struct psnetd_diff *d = &a->diff;
 	struct psnetd_journal_route *old = calloc(d->ndel + 1, sizeof(*old));
 	int rc = old != NULL ? 0 : -ENOMEM;
+	struct spec_route r;
 	size_t i = 0;
 
 	while (rc == 0 && i < d->ndel) {
-		rc = psnetd_journal_snapshot(
-		    a->st, htonl(d->del[i].prefix), d->del[i].plen, &old[i]);
+		psnetd_diff_view(d->old, &d->del[i], &r);
+		rc = psnetd_journal_snapshot(a->st, &r, &old[i]);
 		if (rc == 0)
 			i++;
 	}

@@ -237,14 +237,19 @@ static int
 route_fields(json_t *args, struct spec_route *r, struct words_error *e)
 {
 	const char *dst = NULL, *type = NULL, *proto = NULL, *src = NULL;
+	uint32_t distance = 0;
 
 	if (psnetd_args_string(args, "dst", true, &dst, e) != 0 ||
 	    words_prefix(dst, &r->prefix, &r->plen, e) != 0 ||
 	    psnetd_args_string(args, "type", false, &type, e) != 0 ||
 	    psnetd_args_string(args, "protocol", false, &proto, e) != 0 ||
 	    psnetd_args_string(args, "prefsrc", false, &src, e) != 0 ||
-	    psnetd_args_u32(args, "metric", 0, UINT32_MAX, &r->metric, e) != 0)
+	    psnetd_args_u32(args, "metric", 0, UINT32_MAX, &r->metric, e) !=
+		0 ||
+	    psnetd_args_u32(args, "distance", 0, 255, &distance, e) != 0)
 		return -EINVAL;
+	r->distance = (uint8_t)distance;
+	r->has_distance = json_object_get(args, "distance") != NULL;
 	if (type != NULL && !spec_type_parse(type, &r->type))
 		return words_fail(e, type, "not a type one may configure");
 	if (proto != NULL && spec_protocol_parse(proto, &r->protocol, e) != 0)
@@ -257,7 +262,7 @@ psnetd_args_route(json_t *args, bool need_target, struct spec_route *out,
     struct words_error *e)
 {
 	static const char *const keys[] = {"dst", "type", "protocol", "prefsrc",
-	    "metric", "gateway", "dev", "nexthops", NULL};
+	    "metric", "distance", "gateway", "dev", "nexthops", NULL};
 	struct spec_route r = {.type = ROUTE_UNICAST};
 	int rc;
 

@@ -14,6 +14,7 @@
 #include "apps/psnetd/daemon.h"
 #include "apps/psnetd/dump.h"
 #include "apps/psnetd/load.h"
+#include "apps/psnetd/monitor.h"
 
 size_t
 psnetd_client_pending(const struct psnetd_client *c)
@@ -326,6 +327,8 @@ psnetd_client_continue(struct psnetd_client *c)
 			process(c);
 	}
 	flush(c);
+	if (!c->dead)
+		psnetd_monitor_tell_lost(c);
 	end_of_input(c);
 	update_interest(c);
 }

@@ -107,9 +107,9 @@ psnetd_cmd_route_show(struct psnetd_request *r)
 }
 
 static bool
-flush_match(void *arg, const struct route *r)
+flush_match(void *arg, const struct route_entry *e)
 {
-	return psnetd_dump_match(arg, r);
+	return psnetd_dump_match(arg, e);
 }
 
 int
@@ -160,51 +160,6 @@ psnetd_cmd_route_change(struct psnetd_request *r)
 	return edit(r, ROUTE_CHANGE);
 }
 
-/* Does what the request says of the route agree with the route? */
-static bool
-agrees(const struct spec_route *want, const struct spec_route *have)
-{
-	if (want->protocol != 0 && want->protocol != have->protocol)
-		return false;
-	if (want->metric != 0 && want->metric != have->metric)
-		return false;
-	for (unsigned int i = 0; i < want->nnexthops; i++) {
-		const struct spec_nexthop *w = &want->nexthops[i];
-		unsigned int k = 0;
-
-		while (k < have->nnexthops &&
-		       ((w->via != 0 && w->via != have->nexthops[k].via) ||
-			   (w->dev[0] != '\0' &&
-			       strcmp(w->dev, have->nexthops[k].dev) != 0)))
-			k++;
-		if (k == have->nnexthops)
-			return false;
-	}
-	return true;
-}
-
-/* As with ip-route(8), what is said besides the prefix must match. */
-static int
-check_agrees(struct psnetd_request *r, const struct spec_route *want)
-{
-	struct spec_route have = {.nnexthops = 0};
-	const struct route *route;
-	uint8_t key[16] = {0};
-	uint64_t s;
-	int rc = -ENOENT;
-
-	memcpy(key, &want->prefix, sizeof(want->prefix));
-	s = pserialize_read_enter();
-	route = route_table_exact(ipv4_routes(r->d->st), key, want->plen);
-	if (route != NULL)
-		rc = psnetd_ops_describe(r->d->st, route, &have);
-	pserialize_read_exit(s);
-	if (rc == 0 && !agrees(want, &have))
-		rc = -ENOENT;
-	spec_route_fini(&have);
-	return rc == 0 ? 0 : psnetd_ops_route_error(want, rc, &r->e);
-}
-
 int
 psnetd_cmd_route_del(struct psnetd_request *r)
 {
@@ -213,17 +168,15 @@ psnetd_cmd_route_del(struct psnetd_request *r)
 
 	if (rc != 0)
 		return rc;
-	rc = check_agrees(r, &route);
-	if (rc == 0)
-		rc = psnetd_ops_route_del(
-		    r->d->st, route.prefix, route.plen, &r->e);
+	rc = psnetd_ops_route_del(r->d->st, &route, false, &r->e);
 	spec_route_fini(&route);
 	return rc;
 }
 
 /* The answer of a lookup: the hop that flow 0 takes. */
 static json_t *
-show_lookup(struct stack *st, const struct route *route, uint32_t addr)
+show_lookup(struct stack *st, const struct route *route, unsigned int plen,
+    uint32_t addr)
 {
 	const struct route_nexthop *nh = route_select(st, route, 0);
 	struct spec_nexthop hop = {.weight = 1};
@@ -231,10 +184,12 @@ show_lookup(struct stack *st, const struct route *route, uint32_t addr)
 	    .plen = 32,
 	    .type = route->type,
 	    .protocol = route->protocol,
+	    .distance = route->distance,
+	    .has_distance = true,
+	    .metric = route->metric,
 	    .src = ipv4_source(st, addr),
 	    .nexthops = &hop};
 	char text[WORDS_TEXT_MAX];
-	uint32_t prefix;
 	json_t *o;
 
 	if (nh != NULL) {
@@ -245,9 +200,9 @@ show_lookup(struct stack *st, const struct route *route, uint32_t addr)
 	}
 	o = psnetd_show_route(&r);
 	json_object_del(o, "scope");
-	memcpy(&prefix, route->key, sizeof(prefix));
 	json_object_set_new(o, "prefix",
-	    json_string(words_show_prefix(prefix, route->plen, text)));
+	    json_string(
+		words_show_prefix(addr & words_mask(plen), plen, text)));
 	return o;
 }
 
@@ -258,6 +213,7 @@ psnetd_cmd_route_get(struct psnetd_request *r)
 	const struct route *route;
 	const char *dst;
 	uint8_t key[16] = {0};
+	unsigned int plen;
 	uint32_t addr;
 	uint64_t s;
 
@@ -267,10 +223,12 @@ psnetd_cmd_route_get(struct psnetd_request *r)
 		return -EINVAL;
 	memcpy(key, &addr, sizeof(addr));
 	s = pserialize_read_enter();
-	route = route_table_lookup(ipv4_routes(r->d->st), key);
+	route = route_table_match(ipv4_routes(r->d->st), key, &plen);
+	if (route != NULL && route->type == ROUTE_THROW)
+		route = NULL;
 	if (route != NULL)
 		r->result =
-		    json_pack("[o]", show_lookup(r->d->st, route, addr));
+		    json_pack("[o]", show_lookup(r->d->st, route, plen, addr));
 	pserialize_read_exit(s);
 	if (route == NULL) {
 		words_fail(&r->e, dst, "no route leads there");

@@ -280,10 +280,16 @@ psnetd_diff_compare(
 {
 	if (a->prefix != b->prefix)
 		return a->prefix < b->prefix ? -1 : 1;
-	return a->plen < b->plen ? -1 : a->plen > b->plen;
+	if (a->plen != b->plen)
+		return a->plen < b->plen ? -1 : 1;
+	if (a->distance != b->distance)
+		return a->distance < b->distance ? -1 : 1;
+	if (a->metric != b->metric)
+		return a->metric < b->metric ? -1 : 1;
+	return a->protocol < b->protocol ? -1 : a->protocol > b->protocol;
 }
 
-/* Equal prefixes: the one that wins comes first. */
+/* Of the same route, the one that wins comes first. */
 static int
 compare_winner_first(const void *a, const void *b)
 {
@@ -304,11 +310,18 @@ collect_routes(const struct config *c, struct psnetd_diff_route *all)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->nroutes; i++)
+	for (size_t i = 0; i < c->nroutes; i++) {
+		const struct spec_route *r = &c->routes[i];
+
 		all[n++] = (struct psnetd_diff_route){
-		    .prefix = ntohl(c->routes[i].prefix),
-		    .plen = (uint8_t)c->routes[i].plen,
+		    .prefix = ntohl(r->prefix),
+		    .plen = (uint8_t)r->plen,
+		    .metric = r->metric,
+		    .protocol = r->protocol,
+		    .distance = r->has_distance ? r->distance
+						: route_distance(r->protocol),
 		    .index = (uint32_t)i};
+	}
 	for (size_t t = 0; t < c->ntables; t++) {
 		const struct prefixlist *l = &c->tables[t].list;
 
@@ -316,6 +329,8 @@ collect_routes(const struct config *c, struct psnetd_diff_route *all)
 			all[n++] = (struct psnetd_diff_route){
 			    .prefix = ntohl(l->entries[i].prefix),
 			    .plen = l->entries[i].plen,
+			    .protocol = ROUTE_PROTO_STATIC,
+			    .distance = route_distance(ROUTE_PROTO_STATIC),
 			    .index = (uint32_t)i,
 			    .table = (uint32_t)t + 1};
 	}

@@ -34,12 +34,14 @@ struct psnetd_diff_op {
 	enum ipv4_option option;
 };
 
-/* One prefix of a configuration: of a route line, or of a table. */
+/* One route of a configuration: of a route line, or of a table. */
 struct psnetd_diff_route {
 	uint32_t prefix; /* host order */
 	uint32_t index;  /* in routes, or in the table's entries */
 	uint32_t table;  /* 0: routes; else 1 + index of the table */
+	uint32_t metric;
 	uint8_t plen;
+	uint8_t distance, protocol; /* with metric, what tells it apart */
 };
 
 struct psnetd_diff {
@@ -62,8 +64,9 @@ int psnetd_diff(const struct config *old, const struct config *new,
 void psnetd_diff_fini(struct psnetd_diff *d);
 
 /*
- * Every prefix of a configuration once, sorted: a route line wins over a
- * table, a later table line over an earlier one.
+ * Every route of a configuration once, sorted by prefix: of those with the same
+ * protocol, metric and distance, a route line wins over a table, a later table
+ * line over an earlier one.
  * Owner:   *out is the caller's, from malloc().
  * Returns: 0 or -ENOMEM.
  */
@@ -76,7 +79,7 @@ int psnetd_diff_effective(
 void psnetd_diff_view(const struct config *c, const struct psnetd_diff_route *r,
     struct spec_route *out);
 
-/* Order of psnetd_diff_effective(); 0 for equal prefixes. */
+/* Order of psnetd_diff_effective(); 0 for the same route. */
 int psnetd_diff_compare(
     const struct psnetd_diff_route *a, const struct psnetd_diff_route *b);
 

@@ -20,7 +20,7 @@
 #include "stack/proto/ipv4/ipv4.h"
 #include "stack/route/table.h"
 
-#define HEAD_WORDS 4
+#define HEAD_WORDS 5
 #define HOP_WORDS  3
 #define PIECE      256 /* routes of one message */
 
@@ -46,35 +46,38 @@ has_hop(const struct psnetd_dump_filter *f, const struct route *r)
 }
 
 static bool
-in_scope(const struct psnetd_dump_filter *f, const struct route *r)
+in_scope(const struct psnetd_dump_filter *f, const struct route_entry *e)
 {
 	uint32_t key;
 
-	memcpy(&key, r->key, sizeof(key));
+	memcpy(&key, e->key, sizeof(key));
 	switch (f->scope) {
 	case PSNETD_DUMP_ALL:
 		return true;
 	case PSNETD_DUMP_EXACT:
-		return key == f->prefix && r->plen == f->plen;
+		return key == f->prefix && e->plen == f->plen;
 	case PSNETD_DUMP_ROOT:
-		return r->plen >= f->plen &&
+		return e->plen >= f->plen &&
 		       ((key ^ f->prefix) & words_mask(f->plen)) == 0;
 	case PSNETD_DUMP_MATCH:
-		return r->plen <= f->plen &&
-		       ((key ^ f->prefix) & words_mask(r->plen)) == 0;
+		return e->plen <= f->plen &&
+		       ((key ^ f->prefix) & words_mask(e->plen)) == 0;
 	}
 	return false;
 }
 
 bool
-psnetd_dump_match(const struct psnetd_dump_filter *f, const struct route *r)
+psnetd_dump_match(
+    const struct psnetd_dump_filter *f, const struct route_entry *e)
 {
+	const struct route *r = e->route;
+
 	if (f->main_only &&
 	    (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
 		return false;
 	return (f->type == 0 || r->type == f->type) &&
 	       (f->protocol == 0 || r->protocol == f->protocol) &&
-	       has_hop(f, r) && in_scope(f, r);
+	       has_hop(f, r) && in_scope(f, e);
 }
 
 static int
@@ -98,18 +101,21 @@ load(const uint8_t *bytes)
 }
 
 static int
-keep(void *arg, const struct route *r)
+keep(void *arg, const struct route_entry *e)
 {
+	const struct route *r = e->route;
 	struct psnetd_dump *dump = arg;
 
-	if (!psnetd_dump_match(dump->filter, r))
+	if (!psnetd_dump_match(dump->filter, e))
 		return 0;
-	if (put(dump, load(r->key)) != 0 ||
-	    put(dump, (uint32_t)r->plen | (uint32_t)r->type << 8 |
+	if (put(dump, load(e->key)) != 0 ||
+	    put(dump, (uint32_t)e->plen | (uint32_t)r->type << 8 |
 			  (uint32_t)r->protocol << 16 |
 			  (uint32_t)r->nnexthops << 24) != 0 ||
 	    put(dump, r->metric) != 0 ||
-	    put(dump, r->has_prefsrc ? load(r->prefsrc) : 0) != 0)
+	    put(dump, r->has_prefsrc ? load(r->prefsrc) : 0) != 0 ||
+	    put(dump, (uint32_t)r->distance | (uint32_t)(e->rank > 0) << 8) !=
+		0)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
 		const struct route_nexthop *nh = &r->nexthops[i];
@@ -161,6 +167,9 @@ take(struct psnetd_dump *dump, struct stack *st)
 	    .nnexthops = w[1] >> 24,
 	    .metric = w[2],
 	    .src = w[3],
+	    .distance = w[4] & 0xff,
+	    .has_distance = true,
+	    .waiting = w[4] >> 8 != 0,
 	    .nexthops = hops};
 
 	w += HEAD_WORDS;

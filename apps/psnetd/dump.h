@@ -18,7 +18,7 @@
 
 struct psnetd_client;
 struct psnetd_dump;
-struct route;
+struct route_entry;
 struct stack;
 
 enum psnetd_dump_scope {
@@ -40,7 +40,7 @@ struct psnetd_dump_filter {
 };
 
 bool psnetd_dump_match(
-    const struct psnetd_dump_filter *f, const struct route *r);
+    const struct psnetd_dump_filter *f, const struct route_entry *e);
 
 /*
  * Returns: 0, -ENOMEM, or -EBUSY when too many dumps are in progress.

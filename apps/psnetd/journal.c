@@ -82,7 +82,7 @@ undo_routes(struct stack *st, const struct psnetd_journal_route *list, size_t n)
 		if (list[i].existed)
 			psnetd_ops_route_add(st, r, ROUTE_REPLACE, &e);
 		else
-			psnetd_ops_route_del(st, r->prefix, r->plen, &e);
+			psnetd_ops_route_del(st, r, true, &e);
 	}
 }
 
@@ -161,22 +161,20 @@ psnetd_journal_routes(
 }
 
 int
-psnetd_journal_snapshot(struct stack *st, uint32_t prefix, unsigned int plen,
+psnetd_journal_snapshot(struct stack *st, const struct spec_route *r,
     struct psnetd_journal_route *out)
 {
-	struct psnetd_journal_route saved = {
-	    .route = {.prefix = prefix, .plen = plen}};
-	uint8_t key[16] = {0};
-	const struct route *r;
+	struct psnetd_journal_route saved = {.route = *r};
+	struct route_entry e;
 	int rc = 0;
 	uint64_t s;
 
-	memcpy(key, &prefix, sizeof(prefix));
+	saved.route.nexthops = NULL;
+	saved.route.nnexthops = 0;
 	s = pserialize_read_enter();
-	r = route_table_exact(ipv4_routes(st), key, plen);
-	if (r != NULL) {
+	if (psnetd_ops_route_find(st, r, &e)) {
 		saved.existed = true;
-		rc = psnetd_ops_describe(st, r, &saved.route);
+		rc = psnetd_ops_describe(st, &e, &saved.route);
 	}
 	pserialize_read_exit(s);
 	if (rc == 0)
@@ -193,8 +191,9 @@ struct via {
 };
 
 static int
-collect_via(void *arg, const struct route *r)
+collect_via(void *arg, const struct route_entry *e)
 {
+	const struct route *r = e->route;
 	struct via *v = arg;
 	unsigned int i = 0;
 	int rc;
@@ -207,7 +206,7 @@ collect_via(void *arg, const struct route *r)
 	if (rc != 0)
 		return rc;
 	v->list[v->n].existed = true;
-	rc = psnetd_ops_describe(v->st, r, &v->list[v->n].route);
+	rc = psnetd_ops_describe(v->st, e, &v->list[v->n].route);
 	if (rc == 0)
 		v->n++;
 	return rc;

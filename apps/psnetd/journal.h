@@ -26,7 +26,7 @@ struct psnetd_journal {
 	size_t n, room;
 };
 
-/* A prefix and what it led to; existed false: nothing. */
+/* A route as it was; existed false: there was none with its key. */
 struct psnetd_journal_route {
 	struct spec_route route;
 	bool existed;
@@ -61,8 +61,8 @@ int psnetd_journal_option(struct psnetd_journal *j, enum ipv4_option o);
 int psnetd_journal_routes(
     struct psnetd_journal *j, struct psnetd_journal_route *routes, size_t n);
 
-/* Note what the prefix leads to now.  Returns: 0 or -ENOMEM. */
-int psnetd_journal_snapshot(struct stack *st, uint32_t prefix,
-    unsigned int plen, struct psnetd_journal_route *out);
+/* Note what the route is that r would replace.  Returns: 0 or -ENOMEM. */
+int psnetd_journal_snapshot(struct stack *st, const struct spec_route *r,
+    struct psnetd_journal_route *out);
 
 #endif /* APPS_PSNETD_JOURNAL_H */

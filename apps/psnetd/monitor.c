@@ -25,6 +25,18 @@ envelope(const struct psnetd_client *c, const char *key, json_t *value)
 	    c->monitor_id, key, value);
 }
 
+void
+psnetd_monitor_tell_lost(struct psnetd_client *c)
+{
+	const uint64_t lost = c->lost;
+
+	if (lost == 0 || psnetd_client_pending(c) > PSNETD_CLIENT_HIGH_WATER)
+		return;
+	c->lost = 0;
+	psnetd_client_send(
+	    c, envelope(c, "lost", json_integer((json_int_t)lost)));
+}
+
 static void
 tell(struct psnetd_client *c, json_t *ev)
 {
@@ -32,11 +44,7 @@ tell(struct psnetd_client *c, json_t *ev)
 		c->lost++;
 		return;
 	}
-	if (c->lost > 0) {
-		psnetd_client_send(
-		    c, envelope(c, "lost", json_integer((json_int_t)c->lost)));
-		c->lost = 0;
-	}
+	psnetd_monitor_tell_lost(c);
 	psnetd_client_send(c, envelope(c, "event", json_incref(ev)));
 }
 
@@ -66,13 +74,12 @@ ready(struct psnetd_source *s, uint32_t events)
 	(void)events;
 	if (d->queue == NULL)
 		return;
-	count_lost(d);
 	while (event_pop(d->queue, &ev)) {
 		json_t *o;
 
 		if (ev.ifname[0] == '\0' && ev.netif != 0)
 			psnetd_ops_name(d->st, ev.netif, ev.ifname);
-		o = psnetd_show_event(&ev);
+		o = psnetd_show_event(d->st, &ev);
 		for (struct psnetd_client *c = d->clients; c != NULL;
 		     c = c->next) {
 			if (!c->dead && (c->monitor & 1u << ev.kind) != 0)
@@ -80,6 +87,8 @@ ready(struct psnetd_source *s, uint32_t events)
 		}
 		json_decref(o);
 	}
+	/* The queue is in order: what it lost came after what it held. */
+	count_lost(d);
 	for (struct psnetd_client *c = d->clients; c != NULL; c = c->next) {
 		if (!c->dead && c->monitor != 0)
 			psnetd_client_continue(c);

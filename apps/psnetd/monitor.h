@@ -11,9 +11,13 @@
  */
 
 struct psnetd;
+struct psnetd_client;
 
 /* Subscribe or unsubscribe, as the clients need.  Returns: 0 or an errno. */
 int psnetd_monitor_update(struct psnetd *d);
+
+/* Say how many events c lost, as soon as there is room to. */
+void psnetd_monitor_tell_lost(struct psnetd_client *c);
 
 /* Unsubscribe. */
 void psnetd_monitor_stop(struct psnetd *d);

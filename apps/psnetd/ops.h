@@ -44,8 +44,13 @@ int psnetd_ops_addr_del(
 
 int psnetd_ops_route_add(struct stack *st, const struct spec_route *r,
     enum route_mode mode, struct words_error *e);
-int psnetd_ops_route_del(struct stack *st, uint32_t prefix, unsigned int plen,
-    struct words_error *e);
+
+/*
+ * Remove the best route of want's prefix that has what want says besides;
+ * exact: its protocol, metric and distance whatever they are.
+ */
+int psnetd_ops_route_del(struct stack *st, const struct spec_route *want,
+    bool exact, struct words_error *e);
 
 int psnetd_ops_neigh_add(struct stack *st, const struct spec_neigh *n,
     bool replace, struct words_error *e);
@@ -62,7 +67,18 @@ int psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 
 /* The reverse, with a copy of the next hops.  Returns: 0 or -ENOMEM. */
 int psnetd_ops_describe(
-    struct stack *st, const struct route *r, struct spec_route *out);
+    struct stack *st, const struct route_entry *entry, struct spec_route *out);
+
+/*
+ * The candidate of r's prefix with r's protocol, metric and distance.
+ * Context: reader section; never sleeps.
+ * Returns: false if there is none, with *out untouched.
+ */
+bool psnetd_ops_route_find(
+    struct stack *st, const struct spec_route *r, struct route_entry *out);
+
+/* What tells r from other routes to its prefix. */
+struct route_key psnetd_ops_route_key(const struct spec_route *r);
 
 /* Why a route could not be added, for people. */
 int psnetd_ops_route_error(
@@ -73,6 +89,6 @@ int psnetd_ops_route_error(
  * follow from addresses stay.  Returns: how many, or -ENOMEM.
  */
 int psnetd_ops_routes_flush(struct stack *st,
-    bool (*match)(void *arg, const struct route *r), void *arg);
+    bool (*match)(void *arg, const struct route_entry *e), void *arg);
 
 #endif /* APPS_PSNETD_OPS_H */

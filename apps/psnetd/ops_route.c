@@ -18,6 +18,8 @@ psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 	*cfg = (struct route_config){.plen = (uint8_t)r->plen,
 	    .type = r->type,
 	    .protocol = r->protocol != 0 ? r->protocol : ROUTE_PROTO_BOOT,
+	    .distance = r->distance,
+	    .has_distance = r->has_distance,
 	    .metric = r->metric,
 	    .has_prefsrc = r->src != 0,
 	    .nnexthops = r->nnexthops,
@@ -40,17 +42,52 @@ psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 	return 0;
 }
 
+struct route_key
+psnetd_ops_route_key(const struct spec_route *r)
+{
+	const uint8_t protocol =
+	    r->protocol != 0 ? r->protocol : ROUTE_PROTO_BOOT;
+
+	return (struct route_key){.metric = r->metric,
+	    .protocol = protocol,
+	    .distance =
+		r->has_distance ? r->distance : route_distance(protocol)};
+}
+
+bool
+psnetd_ops_route_find(
+    struct stack *st, const struct spec_route *r, struct route_entry *out)
+{
+	const struct route_key key = psnetd_ops_route_key(r);
+	struct route_entry e = {.plen = (uint8_t)r->plen};
+
+	memcpy(e.key, &r->prefix, 4);
+	while ((e.route = route_table_candidate(
+		    ipv4_routes(st), e.key, e.plen, e.rank)) != NULL) {
+		if (route_key_equal(route_key(e.route), key)) {
+			*out = e;
+			return true;
+		}
+		e.rank++;
+	}
+	return false;
+}
+
 int
 psnetd_ops_describe(
-    struct stack *st, const struct route *r, struct spec_route *out)
+    struct stack *st, const struct route_entry *entry, struct spec_route *out)
 {
-	struct spec_route s = {.plen = r->plen,
+	const struct route *r = entry->route;
+	struct spec_route s = {.plen = entry->plen,
 	    .type = r->type,
 	    .protocol = r->protocol,
+	    .distance = r->distance,
+	    .has_distance = true,
+	    .waiting = entry->rank > 0,
 	    .metric = r->metric,
 	    .nnexthops = r->nnexthops};
 
-	memcpy(&s.prefix, r->key, 4);
+	memcpy(&s.prefix, entry->key, 4);
 	if (r->has_prefsrc)
 		memcpy(&s.src, r->prefsrc, 4);
 	if (r->nnexthops > 0) {
@@ -137,42 +174,88 @@ psnetd_ops_route_add(struct stack *st, const struct spec_route *r,
 	return rc;
 }
 
-int
-psnetd_ops_route_del(
-    struct stack *st, uint32_t prefix, unsigned int plen, struct words_error *e)
+struct wanted {
+	struct stack *st;
+	const struct spec_route *route;
+	bool exact;
+};
+
+static bool
+has_hop(const struct wanted *w, const struct route *r,
+    const struct spec_nexthop *hop)
 {
-	const struct spec_route r = {.prefix = prefix, .plen = plen};
+	char dev[WORDS_NAME_MAX];
+
+	for (unsigned int i = 0; i < r->nnexthops; i++) {
+		const struct route_nexthop *nh = &r->nexthops[i];
+
+		psnetd_ops_name(w->st, nh->netif, dev);
+		if ((hop->via == 0 || memcmp(nh->gateway, &hop->via, 4) == 0) &&
+		    (hop->dev[0] == '\0' || strcmp(hop->dev, dev) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* As with ip-route(8), what is said besides the prefix must match. */
+static bool
+agrees(void *arg, const struct route *r)
+{
+	const struct wanted *w = arg;
+	const struct spec_route *s = w->route;
+
+	if (w->exact)
+		return route_key_equal(route_key(r), psnetd_ops_route_key(s));
+	if ((s->protocol != 0 && s->protocol != r->protocol) ||
+	    (s->metric != 0 && s->metric != r->metric) ||
+	    (s->has_distance && s->distance != r->distance) ||
+	    (s->type != 0 && s->type != ROUTE_UNICAST && s->type != r->type))
+		return false;
+	for (unsigned int i = 0; i < s->nnexthops; i++) {
+		if (!has_hop(w, r, &s->nexthops[i]))
+			return false;
+	}
+	return true;
+}
+
+int
+psnetd_ops_route_del(struct stack *st, const struct spec_route *want,
+    bool exact, struct words_error *e)
+{
+	struct wanted w = {.st = st, .route = want, .exact = exact};
 	uint8_t bytes[16] = {0};
 	int rc;
 
-	memcpy(bytes, &prefix, sizeof(prefix));
-	rc = ipv4_route_remove(st, bytes, plen);
-	return rc == 0 ? 0 : psnetd_ops_route_error(&r, rc, e);
+	memcpy(bytes, &want->prefix, sizeof(want->prefix));
+	rc = ipv4_route_remove_if(st, bytes, want->plen, agrees, &w);
+	return rc == 0 ? 0 : psnetd_ops_route_error(want, rc, e);
 }
 
 struct doomed {
 	struct {
 		uint8_t key[16];
 		uint8_t plen;
+		struct route_key which;
 	} * routes;
 	size_t n, room;
-	bool (*match)(void *arg, const struct route *r);
+	bool (*match)(void *arg, const struct route_entry *e);
 	void *arg;
 };
 
 static int
-collect(void *arg, const struct route *r)
+collect(void *arg, const struct route_entry *e)
 {
 	struct doomed *d = arg;
 	int rc;
 
-	if (r->protocol == ROUTE_PROTO_KERNEL || !d->match(d->arg, r))
+	if (e->route->protocol == ROUTE_PROTO_KERNEL || !d->match(d->arg, e))
 		return 0;
 	rc = array_reserve(&d->routes, &d->room, d->n, sizeof(d->routes[0]));
 	if (rc != 0)
 		return rc;
-	memcpy(d->routes[d->n].key, r->key, sizeof(r->key));
-	d->routes[d->n++].plen = r->plen;
+	memcpy(d->routes[d->n].key, e->key, sizeof(e->key));
+	d->routes[d->n].plen = e->plen;
+	d->routes[d->n++].which = route_key(e->route);
 	return 0;
 }
 
@@ -186,7 +269,8 @@ remove_all(struct route_table *t, const struct doomed *d)
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < d->n && (rc == 0 || rc == -ENOENT); i++)
-		rc = route_txn_remove(x, d->routes[i].key, d->routes[i].plen);
+		rc = route_txn_remove(x, d->routes[i].key, d->routes[i].plen,
+		    &d->routes[i].which);
 	if (rc != 0 && rc != -ENOENT) {
 		route_txn_abort(x);
 		return rc;
@@ -197,7 +281,7 @@ remove_all(struct route_table *t, const struct doomed *d)
 
 int
 psnetd_ops_routes_flush(struct stack *st,
-    bool (*match)(void *arg, const struct route *r), void *arg)
+    bool (*match)(void *arg, const struct route_entry *e), void *arg)
 {
 	struct route_table *t = ipv4_routes(st);
 	struct doomed d = {.match = match, .arg = arg};

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "apps/psnetd/ops.h"
 #include "stack/core/event.h"
 #include "stack/core/netif.h"
 #include "stack/nexthop/neigh.h"
@@ -159,6 +160,8 @@ psnetd_show_route(const struct spec_route *r)
 	if (r->metric != 0)
 		json_object_set_new(
 		    o, "metric", json_integer((json_int_t)r->metric));
+	if (r->has_distance && r->distance != route_distance(r->protocol))
+		json_object_set_new(o, "distance", json_integer(r->distance));
 	if (r->nnexthops > 1) {
 		list = json_array();
 		for (unsigned int i = 0; i < r->nnexthops; i++) {
@@ -170,7 +173,10 @@ psnetd_show_route(const struct spec_route *r)
 		}
 		json_object_set_new(o, "nexthops", list);
 	}
-	json_object_set_new(o, "flags", json_array());
+	list = json_array();
+	if (r->waiting)
+		json_array_append_new(list, json_string("waiting"));
+	json_object_set_new(o, "flags", list);
 	return o;
 }
 
@@ -231,26 +237,32 @@ event_link(json_t *o, const struct event *ev)
 	json_object_set_new(o, "address", lladdr_string(ev->hwaddr));
 }
 
-static void
-event_route(json_t *o, const struct event *ev)
+/* With the fields of route.show, and whether packets find it. */
+static json_t *
+event_route(struct stack *st, const struct event *ev)
 {
-	char text[WORDS_TEXT_MAX];
-	uint32_t addr, via;
+	struct spec_nexthop hops[SPEC_NEXTHOPS_MAX];
+	struct spec_route r = {.plen = ev->plen,
+	    .type = ev->type,
+	    .protocol = ev->protocol,
+	    .distance = ev->distance,
+	    .has_distance = true,
+	    .waiting = !ev->selected && ev->action != EVENT_DELETE,
+	    .metric = ev->metric,
+	    .nnexthops = ev->nhops,
+	    .nexthops = hops};
 
-	memcpy(&addr, ev->addr, sizeof(addr));
-	memcpy(&via, ev->gateway, sizeof(via));
-	if (ev->type != 0 && ev->type != ROUTE_UNICAST)
-		json_object_set_new(
-		    o, "type", json_string(spec_type_name(ev->type)));
-	json_object_set_new(
-	    o, "dst", json_string(words_show_prefix(addr, ev->plen, text)));
-	if (via != 0)
-		json_object_set_new(o, "gateway", ipv4_string(via));
-	json_object_set_new(
-	    o, "protocol", json_string(spec_protocol_name(ev->protocol, text)));
 	/* A commit of many edits is one event, without a type. */
 	if (ev->type == 0)
-		json_object_set_new(o, "bulk", json_true());
+		return json_pack("{s:b}", "bulk", 1);
+	memcpy(&r.prefix, ev->addr, sizeof(r.prefix));
+	memcpy(&r.src, ev->prefsrc, sizeof(r.src));
+	for (unsigned int i = 0; i < ev->nhops; i++) {
+		hops[i] = (struct spec_nexthop){.weight = ev->hop[i].weight};
+		memcpy(&hops[i].via, ev->hop[i].gateway, sizeof(hops[i].via));
+		psnetd_ops_name(st, ev->hop[i].netif, hops[i].dev);
+	}
+	return psnetd_show_route(&r);
 }
 
 static void
@@ -275,13 +287,20 @@ event_other(json_t *o, const struct event *ev)
 }
 
 json_t *
-psnetd_show_event(const struct event *ev)
+psnetd_show_event(struct stack *st, const struct event *ev)
 {
 	static const char *const kinds[] = {"link", "addr", "route", "neigh"};
 	static const char *const actions[] = {"add", "change", "del"};
 	json_t *o = json_pack("{s:s, s:s, s:I}", "kind", kinds[ev->kind],
 	    "action", actions[ev->action], "seq", (json_int_t)ev->seq);
 
+	if (ev->kind == EVENT_ROUTE) {
+		json_t *route = event_route(st, ev);
+
+		json_object_update(o, route);
+		json_decref(route);
+		return o;
+	}
 	if (ev->kind == EVENT_LINK)
 		json_object_set_new(
 		    o, "ifindex", json_integer(IFINDEX(ev->netif)));
@@ -292,8 +311,6 @@ psnetd_show_event(const struct event *ev)
 		    json_string(ev->ifname));
 	if (ev->kind == EVENT_LINK)
 		event_link(o, ev);
-	else if (ev->kind == EVENT_ROUTE)
-		event_route(o, ev);
 	else
 		event_other(o, ev);
 	return o;

@@ -30,6 +30,6 @@ void psnetd_show_claim(json_t *o, enum arp_claim_state state);
 json_t *psnetd_show_route(const struct spec_route *r);
 json_t *psnetd_show_neigh(
     const struct nexthop_entry *n, const char *dev, int with_times);
-json_t *psnetd_show_event(const struct event *ev);
+json_t *psnetd_show_event(struct stack *st, const struct event *ev);
 
 #endif /* APPS_PSNETD_SHOW_H */

@@ -27,10 +27,17 @@
 #include "libsync/base/assert.h"
 #include "stack/core/core_impl.h"
 
+/* Of the event, only the next hops that are used are there. */
 struct node {
 	struct lfqueue_mpsc_node link;
 	struct event ev;
 };
+
+static size_t
+used(const struct event *ev)
+{
+	return offsetof(struct event, hop) + ev->nhops * sizeof(ev->hop[0]);
+}
 
 /* [c] constant  [a] atomic  [e] events_lock */
 struct event_queue {
@@ -116,7 +123,7 @@ event_pop(struct event_queue *q, struct event *out)
 	if (n == NULL)
 		return false;
 	node = CORE_CONTAINER(n, struct node, link);
-	*out = node->ev;
+	memcpy(out, &node->ev, used(&node->ev));
 	free(node);
 	/* relaxed: a bound, no order. */
 	sync_fetch_add_relaxed(&q->waiting, (size_t)-1);
@@ -145,14 +152,14 @@ deliver(struct event_queue *q, const struct event *ev)
 
 	/* relaxed: a bound, no order. */
 	if (sync_fetch_add_relaxed(&q->waiting, 1) < q->capacity)
-		node = malloc(sizeof(*node));
+		node = malloc(offsetof(struct node, ev) + used(ev));
 	if (node == NULL) {
 		/* relaxed: a bound and a count, no order. */
 		sync_fetch_add_relaxed(&q->waiting, (size_t)-1);
 		sync_fetch_add_relaxed(&q->lost, 1);
 		return;
 	}
-	node->ev = *ev;
+	memcpy(&node->ev, ev, used(ev));
 	SYNC_REQUIRE(write(q->fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
 	lfqueue_mpsc_push(&q->nodes, &node->link);
 }
@@ -167,14 +174,17 @@ event_wanted(struct stack *st)
 void
 event_publish(struct stack *st, const struct event *ev)
 {
-	struct event copy = *ev;
 	struct event_queue *q;
+	struct event copy;
 	uint64_t s;
 
 	/* relaxed: a number, no order. */
-	copy.seq = sync_fetch_add_relaxed(&st->events_seq, 1) + 1;
+	const uint64_t seq = sync_fetch_add_relaxed(&st->events_seq, 1) + 1;
+
 	if (!event_wanted(st))
 		return;
+	memcpy(&copy, ev, used(ev));
+	copy.seq = seq;
 	s = pserialize_read_enter();
 	PSLIST_READER_FOREACH (q, &st->events, on_list)
 		deliver(q, &copy);

@@ -30,6 +30,16 @@ enum event_action {
 	EVENT_DELETE
 };
 
+#define EVENT_HOPS_MAX 64
+
+/* A next hop of a route. */
+struct event_hop {
+	netif_id netif;
+	uint8_t gateway[16];
+	bool has_gateway;
+	uint8_t weight;
+};
+
 /* One change.  Fields that do not apply to the kind are zero. */
 struct event {
 	enum event_kind kind;
@@ -52,6 +62,16 @@ struct event {
 	uint8_t type;        /* ROUTE: enum route_type */
 	uint8_t protocol;    /* ROUTE: who made it */
 	uint8_t state;       /* NEIGH: nexthop_state; ADDR: arp_claim_state */
+	/* ROUTE, all of these. */
+	bool selected; /* packets find it; else it waits, or is gone */
+	bool has_prefsrc;
+	uint8_t distance;
+	uint32_t metric;
+	uint32_t table;  /* number of the table it is in; 0: of none */
+	uint32_t lookup; /* number of the table it leads to */
+	uint8_t prefsrc[16];
+	unsigned int nhops;
+	struct event_hop hop[EVENT_HOPS_MAX]; /* the first nhops */
 };
 
 /*

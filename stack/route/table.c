@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A routing table is a radix_lf tree whose items are the routes.
+ * A routing table is a radix_lf tree whose items are prefixes with a list of
+ * candidates each (store.c).
  *
  * Invariants
- *   I1  A route in the tree is never written: a change replaces it.
+ *   I1  An item in the tree is never written, nor are its list and its routes:
+ *       a change replaces the item.
  *   I2  Every change is a transaction of the tree (txn.c), so a reader meets,
  *       for each address, the state before or after it.
+ *   I3  The candidates of a list have different keys and are in their order.
  *
  * Reclamation
- *   A commit hands what it removed to radix_lf_retire(): freed when no read
- *   section and no snapshot can reach it.
+ *   A commit hands what it removed to radix_lf_retire(): taken back when no
+ *   read section and no snapshot can reach it.
  */
 
 #include "stack/route/table.h"
@@ -26,29 +29,23 @@
 static unsigned int
 item_bits(const void *item)
 {
-	const struct route *r = item;
-
-	return r->plen;
+	return route_item_plen(item);
 }
 
 int
-route_table_create(struct stack *st, enum netif_af af, struct route_table **out)
+route_table_make(
+    struct route_store *s, uint32_t number, struct route_table **out)
 {
-	struct route_table *t;
+	struct route_table *t = malloc(sizeof(*t));
 	int error;
 
-	t = malloc(sizeof(*t));
 	if (t == NULL)
 		return -ENOMEM;
-	*t = (struct route_table){
-	    .stack = st,
-	    .af = af,
-	    .bits = af == NETIF_AF_INET ? 32 : 128,
-	};
+	*t = (struct route_table){.store = s, .number = number};
 	error = radix_lf_create(
 	    &(struct radix_lf_config){
-		.key_offset = offsetof(struct route, key),
-		.max_bits = t->bits,
+		.key_offset = offsetof(struct route_item, key),
+		.max_bits = s->bits,
 		.item_bits = item_bits,
 	    },
 	    &t->tree);
@@ -60,58 +57,85 @@ route_table_create(struct stack *st, enum netif_af af, struct route_table **out)
 	return 0;
 }
 
-/* Chain the routes by their retire heads, which are ours until retirement. */
-static struct pserialize_head *
-chain_all(struct route_table *t)
+int
+route_table_create(struct stack *st, enum netif_af af, struct route_table **out)
 {
-	struct pserialize_head *chain = NULL;
-	struct radix_lf_snap *snap;
-	struct route *r;
+	struct route_store *s;
+	int error;
 
-	if (radix_lf_count(t->tree) == 0)
-		return NULL;
-	SYNC_REQUIRE(radix_lf_snap_open(t->tree, &snap) == 0);
-	for (r = radix_lf_snap_next(snap, NULL, 0); r != NULL;
-	     r = radix_lf_snap_next(snap, r->key, r->plen)) {
-		r->retire.next = chain;
-		chain = &r->retire;
-	}
-	radix_lf_snap_close(snap);
-	return chain;
+	error = route_store_create(st, af, &s);
+	if (error != 0)
+		return error;
+	error = route_table_make(s, 0, out);
+	if (error != 0)
+		route_store_destroy(s);
+	else
+		(*out)->alone = true;
+	return error;
 }
 
 void
 route_table_destroy(struct route_table *t)
 {
-	struct pserialize_head *chain = chain_all(t), *next;
-
+	/* It waits for what was retired; the rest goes with the store. */
 	radix_lf_destroy(t->tree);
-	for (; chain != NULL; chain = next) {
-		next = chain->next;
-		route_table_free(chain);
-	}
+	if (t->alone)
+		route_store_destroy(t->store);
 	free(t);
 }
 
-void
-route_table_free(struct pserialize_head *head)
+uint32_t
+route_table_number(const struct route_table *t)
 {
-	free((char *)head - offsetof(struct route, retire));
+	return t->number;
+}
+
+/* The candidate of that rank. */
+static const struct route *
+ranked(
+    const struct route_table *t, const struct route_item *i, unsigned int rank)
+{
+	const struct route_set *set;
+
+	if (i == NULL)
+		return NULL;
+	set = route_item_set(t->store, i);
+	return rank < set->n ? set->route[rank] : NULL;
 }
 
 const struct route *
 route_table_lookup(const struct route_table *t, const uint8_t *addr)
 {
 	SYNC_ASSERT(pserialize_in_read_section());
-	return radix_lf_lookup(t->tree, addr, t->bits);
+	return ranked(t, radix_lf_lookup(t->tree, addr, t->store->bits), 0);
+}
+
+const struct route *
+route_table_match(
+    const struct route_table *t, const uint8_t *addr, unsigned int *plen)
+{
+	const struct route_item *i;
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	i = radix_lf_lookup(t->tree, addr, t->store->bits);
+	if (i != NULL)
+		*plen = route_item_plen(i);
+	return ranked(t, i, 0);
+}
+
+const struct route *
+route_table_candidate(const struct route_table *t, const uint8_t *prefix,
+    unsigned int plen, unsigned int rank)
+{
+	SYNC_ASSERT(pserialize_in_read_section());
+	return ranked(t, radix_lf_exact(t->tree, prefix, plen), rank);
 }
 
 const struct route *
 route_table_exact(
     const struct route_table *t, const uint8_t *prefix, unsigned int plen)
 {
-	SYNC_ASSERT(pserialize_in_read_section());
-	return radix_lf_exact(t->tree, prefix, plen);
+	return route_table_candidate(t, prefix, plen, 0);
 }
 
 int
@@ -133,8 +157,8 @@ route_table_add(
 }
 
 int
-route_table_remove(
-    struct route_table *t, const uint8_t *prefix, unsigned int plen)
+route_table_remove(struct route_table *t, const uint8_t *prefix,
+    unsigned int plen, const struct route_key *key)
 {
 	struct route_txn *x;
 	int error;
@@ -142,7 +166,7 @@ route_table_remove(
 	error = route_txn_begin(t, &x);
 	if (error != 0)
 		return error;
-	error = route_txn_remove(x, prefix, plen);
+	error = route_txn_remove(x, prefix, plen, key);
 	if (error != 0)
 		route_txn_abort(x);
 	else
@@ -165,12 +189,12 @@ uses_netif(const struct route_nexthop *nh, void *arg)
 }
 
 static int
-purge_one(void *arg, const struct route *r)
+purge_one(void *arg, const struct route_entry *e)
 {
 	struct purge *p = arg;
 	int n;
 
-	n = route_txn_prune(p->txn, r, uses_netif, p);
+	n = route_txn_prune(p->txn, e, uses_netif, p);
 	if (n > 0)
 		p->edits++;
 	return n < 0 ? n : 0;
@@ -182,7 +206,7 @@ route_table_purge_netif(struct route_table *t, netif_id id)
 	struct purge p = {.id = id};
 	int error;
 
-	SYNC_REQUIRE(stack_control_held(t->stack));
+	SYNC_REQUIRE(stack_control_held(t->store->stack));
 	error = route_txn_begin(t, &p.txn);
 	if (error != 0)
 		return error;
@@ -195,21 +219,40 @@ route_table_purge_netif(struct route_table *t, netif_id id)
 	return p.edits;
 }
 
+/* Call fn for each candidate of i. */
+static int
+visit(struct route_table *t, const struct route_item *i,
+    int (*fn)(void *arg, const struct route_entry *e), void *arg)
+{
+	const struct route_set *set = route_item_set(t->store, i);
+	struct route_entry e = {.plen = (uint8_t)route_item_plen(i)};
+	int error = 0;
+	uint32_t k;
+
+	memcpy(e.key, i->key, t->store->bits / 8);
+	for (k = 0; k < set->n && error == 0; k++) {
+		e.rank = (uint8_t)k;
+		e.route = set->route[k];
+		error = fn(arg, &e);
+	}
+	return error;
+}
+
 int
 route_table_walk(struct route_table *t,
-    int (*fn)(void *arg, const struct route *r), void *arg)
+    int (*fn)(void *arg, const struct route_entry *e), void *arg)
 {
 	struct radix_lf_snap *snap;
-	const struct route *r;
+	const struct route_item *i;
 	int error;
 
 	SYNC_ASSERT(!pserialize_in_read_section());
 	error = radix_lf_snap_open(t->tree, &snap);
 	if (error != 0)
 		return error;
-	for (r = radix_lf_snap_next(snap, NULL, 0); r != NULL && error == 0;
-	     r = radix_lf_snap_next(snap, r->key, r->plen))
-		error = fn(arg, r);
+	for (i = radix_lf_snap_next(snap, NULL, 0); i != NULL && error == 0;
+	     i = radix_lf_snap_next(snap, i->key, route_item_plen(i)))
+		error = visit(t, i, fn, arg);
 	radix_lf_snap_close(snap);
 	return error;
 }
@@ -230,6 +273,8 @@ route_type_name(uint8_t type)
 	    [ROUTE_BLACKHOLE] = "blackhole",
 	    [ROUTE_UNREACHABLE] = "unreachable",
 	    [ROUTE_PROHIBIT] = "prohibit",
+	    [ROUTE_THROW] = "throw",
+	    [ROUTE_LOOKUP] = "lookup",
 	};
 
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;

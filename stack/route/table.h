@@ -4,10 +4,12 @@
 #define STACK_ROUTE_TABLE_H
 
 /*
- * The routing table of one family: routes keyed by prefix in a persistent
- * Patricia tree (libsync/radix_lf).  Packets look the tree up without a lock
- * and see, for each address, the state before or after a commit, never
- * between.  A route is immutable: a change publishes a new one.
+ * A routing table of one family: the candidates of each prefix, in a persistent
+ * Patricia tree (libsync/radix_lf).  Several sources may have a route to the
+ * same prefix; the one with the lowest distance, then metric, then protocol
+ * number is what packets find, the others wait.  Packets look the tree up
+ * without a lock and see, for each address, the state before or after a commit,
+ * never between.  A route is immutable: a change publishes another one.
  *
  * What may run together ("-" yes, "X" the caller must prevent it):
  *
@@ -35,16 +37,20 @@ enum route_type {
 	ROUTE_BLACKHOLE = 6,   /* dropped silently */
 	ROUTE_UNREACHABLE = 7, /* ICMP host unreachable */
 	ROUTE_PROHIBIT = 8,    /* ICMP administratively prohibited */
+	ROUTE_THROW = 9,       /* as if this table had no route */
+	ROUTE_LOOKUP = 64,     /* ours: go on in another table */
 };
 
-/* Who made a route: rtnetlink(7) protocol numbers. */
+/* Who made a route: rtnetlink(7) protocol numbers; daemons have others. */
 enum route_protocol {
-	ROUTE_PROTO_KERNEL = 2, /* follows from an address */
-	ROUTE_PROTO_BOOT = 3,   /* psnetctl, unless it says another */
-	ROUTE_PROTO_STATIC = 4, /* the configuration file */
+	ROUTE_PROTO_REDIRECT = 1, /* ICMP */
+	ROUTE_PROTO_KERNEL = 2,   /* follows from an address */
+	ROUTE_PROTO_BOOT = 3,     /* psnetctl, unless it says another */
+	ROUTE_PROTO_STATIC = 4,   /* the configuration file */
 };
 
-#define ROUTE_NEXTHOPS_MAX 64
+#define ROUTE_NEXTHOPS_MAX   64
+#define ROUTE_CANDIDATES_MAX 64 /* of one prefix */
 
 struct route_nexthop {
 	netif_id netif;
@@ -53,22 +59,40 @@ struct route_nexthop {
 	uint8_t weight; /* 1 .. 255 */
 };
 
-/* [c] constant once published */
+/*
+ * Where a route leads, and who says so.  All prefixes with the same route share
+ * one.  [c] constant once published
+ */
 struct route {
-	struct pserialize_head retire;
-	uint8_t key[16];     /* [c] prefix, network order, host bits clear */
-	uint8_t plen;        /* [c] bits */
+	uint32_t group;      /* [c] its number in a FIB, stack/route/source.h */
+	uint32_t metric;     /* [c] */
+	uint32_t table;      /* [c] ROUTE_LOOKUP: where to go on */
 	uint8_t type;        /* [c] enum route_type */
 	uint8_t protocol;    /* [c] enum route_protocol or a daemon's */
-	uint8_t nnexthops;   /* [c] 0 for blackhole, unreachable, prohibit */
+	uint8_t distance;    /* [c] preference of the source, 0 the best */
+	uint8_t nnexthops;   /* [c] 0 where there is no way on */
 	uint8_t prefsrc[16]; /* [c] source for our own packets; zero: none */
 	bool has_prefsrc;    /* [c] */
-	uint32_t metric;     /* [c] kept for show; one route per prefix */
 	struct route_nexthop nexthops[]; /* [c] */
 };
 
+/* What tells the candidates of a prefix apart. */
+struct route_key {
+	uint32_t metric;
+	uint8_t distance;
+	uint8_t protocol;
+};
+
+/* A candidate of a prefix. */
+struct route_entry {
+	uint8_t key[16]; /* prefix, network order, host bits clear */
+	uint8_t plen;
+	uint8_t rank; /* 0: the one that lookups find */
+	const struct route *route;
+};
+
 /*
- * Make an empty table.
+ * Make an empty table that shares nothing with others.
  * Context: control thread; may sleep (allocates).
  * Returns: 0 or -ENOMEM.
  */
@@ -78,20 +102,31 @@ int route_table_create(
 /* Free the table and its routes.  Context: control thread, the only user. */
 void route_table_destroy(struct route_table *t);
 
+/* Its number (stack/route/tables.h); 0 for one by itself.  Any thread. */
+uint32_t route_table_number(const struct route_table *t);
+
 /*
- * The longest prefix that matches addr (4 or 16 bytes, network order).
+ * The route of the longest prefix that matches addr (4 or 16 bytes, network
+ * order); the next one of them also says how long that prefix is.
  * Context: reader section; never sleeps; wait-free.
  * Order:   linearizable at the load of the root: the answer is that of some
  *          committed state during the call.
  * Owner:   lives until the section ends.
- * Returns: NULL if nothing matches.
+ * Returns: NULL if nothing matches, with *plen untouched.
  */
 const struct route *route_table_lookup(
     const struct route_table *t, const uint8_t *addr);
+const struct route *route_table_match(
+    const struct route_table *t, const uint8_t *addr, unsigned int *plen);
 
-/* The route of exactly this prefix; else as route_table_lookup(). */
+/*
+ * The route of exactly this prefix: the one in use, or the candidate of that
+ * rank; else as route_table_lookup().
+ */
 const struct route *route_table_exact(
     const struct route_table *t, const uint8_t *prefix, unsigned int plen);
+const struct route *route_table_candidate(const struct route_table *t,
+    const uint8_t *prefix, unsigned int plen, unsigned int rank);
 
 /*
  * The next hop of r for a packet with this flow hash: by weight among those
@@ -102,7 +137,10 @@ const struct route *route_table_exact(
 const struct route_nexthop *route_select(
     struct stack *st, const struct route *r, uint32_t hash);
 
-/* What to do when the prefix has a route already, or has none. */
+/*
+ * What to do when the prefix has a candidate with the same key already, or has
+ * none.
+ */
 enum route_mode {
 	ROUTE_ADD,     /* -EEXIST if there is one */
 	ROUTE_REPLACE, /* either way */
@@ -115,41 +153,68 @@ struct route_config {
 	uint8_t plen;
 	uint8_t type; /* enum route_type */
 	uint8_t protocol;
-	uint32_t metric;
-	uint8_t prefsrc[16];
+	uint8_t distance; /* if has_distance; else the protocol's */
+	bool has_distance;
 	bool has_prefsrc;
+	uint8_t prefsrc[16];
+	uint32_t metric;
+	uint32_t in;    /* number of the table it is in; 0: the main one */
+	uint32_t table; /* ROUTE_LOOKUP: where to go on */
 	unsigned int nnexthops;
 	const struct route_nexthop *nexthops;
 };
 
+/* The distance of a protocol's routes that say none.  Context: any thread. */
+uint8_t route_distance(uint8_t protocol);
+
+/* The key of a route, and of one to be made.  Context: any thread. */
+struct route_key route_key(const struct route *r);
+struct route_key route_config_key(const struct route_config *cfg);
+bool route_key_equal(struct route_key a, struct route_key b);
+
 /*
  * Edits that become visible together.  Begin, edit, then commit or abort.
+ * An edit that would change nothing is none.
+ * route_txn_remove() takes away the candidate with this key; NULL: all.
  * Context: control thread holding the control mutex; may sleep (allocates).
  * Returns: 0, -ENOMEM; route_txn_add(): also -EINVAL (host bits, type, next
- *          hops), -EEXIST or -ENOENT as mode says; route_txn_remove(): -ENOENT.
+ *          hops), -ENOSPC (too many candidates or different routes), -EEXIST or
+ *          -ENOENT as mode says; route_txn_remove(): -ENOENT.
  *          A failed edit leaves the transaction as it was.
  */
 int route_txn_begin(struct route_table *t, struct route_txn **out);
 int route_txn_add(
     struct route_txn *x, const struct route_config *cfg, enum route_mode mode);
-int route_txn_remove(
-    struct route_txn *x, const uint8_t *prefix, unsigned int plen);
-const struct route *route_txn_exact(
-    struct route_txn *x, const uint8_t *prefix, unsigned int plen);
+int route_txn_remove(struct route_txn *x, const uint8_t *prefix,
+    unsigned int plen, const struct route_key *key);
 
 /*
- * Take the next hops for which goes() is true away from r, a route of the
- * transaction's table, and the route itself if it has no other.
+ * A prefix as it would be if x committed now: its best route, the candidate of
+ * a rank, the candidate with a key.
+ * Context: as route_txn_add(); never sleeps.
+ * Returns: NULL if there is none.
+ */
+const struct route *route_txn_exact(
+    struct route_txn *x, const uint8_t *prefix, unsigned int plen);
+const struct route *route_txn_candidate(struct route_txn *x,
+    const uint8_t *prefix, unsigned int plen, unsigned int rank);
+const struct route *route_txn_find(struct route_txn *x, const uint8_t *prefix,
+    unsigned int plen, const struct route_key *key);
+
+/*
+ * Take the next hops for which goes() is true away from a candidate that a walk
+ * of the transaction's table met, and the candidate itself if it has no other.
  * Context: as route_txn_add().
  * Returns: 1 if that was an edit, 0 if not, or -ENOMEM.
  */
-int route_txn_prune(struct route_txn *x, const struct route *r,
+int route_txn_prune(struct route_txn *x, const struct route_entry *e,
     bool (*goes)(const struct route_nexthop *nh, void *arg), void *arg);
 
 /*
- * Publish all edits with one store, retire what they replaced, and publish an
- * event per edit (one summary event beyond 1024 edits).  Commit and abort free
- * the transaction.
+ * Publish all edits with one store, retire what they replaced, and publish
+ * their events in order (one summary event beyond 1024 edits).  A best
+ * candidate that goes is succeeded in the same commit, with an event of its
+ * own.  Commit and abort free the transaction.
  */
 void route_txn_commit(struct route_txn *x);
 void route_txn_abort(struct route_txn *x);
@@ -157,8 +222,8 @@ void route_txn_abort(struct route_txn *x);
 /* One edit in one transaction.  Context and returns: as above. */
 int route_table_add(struct route_table *t, const struct route_config *cfg,
     enum route_mode mode);
-int route_table_remove(
-    struct route_table *t, const uint8_t *prefix, unsigned int plen);
+int route_table_remove(struct route_table *t, const uint8_t *prefix,
+    unsigned int plen, const struct route_key *key);
 
 /*
  * Remove next hops on interface id, and routes that have no other.
@@ -168,14 +233,15 @@ int route_table_remove(
 int route_table_purge_netif(struct route_table *t, netif_id id);
 
 /*
- * Call fn for each route of one snapshot, prefix before its more-specifics.
+ * Call fn for each candidate of one snapshot: a prefix before its
+ * more-specifics, the candidates of a prefix by rank.
  * Context: control thread, not in a read section; fn may sleep.
  * Returns: 0, -ENOMEM or the first non-zero of fn.
  */
 int route_table_walk(struct route_table *t,
-    int (*fn)(void *arg, const struct route *r), void *arg);
+    int (*fn)(void *arg, const struct route_entry *e), void *arg);
 
-/* Number of routes.  Context: any thread. */
+/* Number of prefixes that have a route.  Context: any thread. */
 size_t route_table_count(const struct route_table *t);
 
 /* "unicast" and so on; NULL if unknown.  Context: any thread. */

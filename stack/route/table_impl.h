@@ -5,18 +5,153 @@
 
 /* Shared by the files of this folder only. */
 
+#include "libsync/lfqueue/mpsc.h"
 #include "libsync/radix_lf/radix_lf.h"
 #include "stack/route/table.h"
 
-/* [c] constant */
-struct route_table {
-	struct stack *stack;   /* [c] */
-	struct radix_lf *tree; /* [c] of struct route */
-	enum netif_af af;      /* [c] */
-	unsigned int bits;     /* [c] of an address */
+/* What precedes a thing of which equal ones are made once.  [w] */
+struct route_intern {
+	struct route_intern *next; /* [w] of the same bucket */
+	uint32_t hash;             /* [w] */
+	uint32_t refs;             /* [w] */
 };
 
-/* Free the route around head.  Context: nobody can reach it. */
-void route_table_free(struct pserialize_head *head);
+/* The candidates of a prefix, the best first; shared by many prefixes. */
+struct route_set {
+	struct route_intern intern;  /* [w] refs: items */
+	uint32_t id;                 /* [c] */
+	uint32_t n;                  /* [c] */
+	const struct route *route[]; /* [c] */
+};
+
+/*
+ * A prefix in a tree: eight bytes for IPv4, twenty for IPv6.  The word has the
+ * id of its set above PLEN_BITS bits of length.  [c] constant once published
+ */
+struct route_item {
+	uint32_t word; /* [c] */
+	uint8_t key[]; /* [c] of the family's length */
+};
+
+#define ROUTE_ITEM_PLEN_BITS 8
+#define ROUTE_SETS_MAX       (1U << (32 - ROUTE_ITEM_PLEN_BITS))
+#define ROUTE_CHUNK_BITS     12
+#define ROUTE_CHUNK          (1U << ROUTE_CHUNK_BITS)
+
+/* What an id stands for, or the next free id. */
+union route_slot {
+	struct route_set *set;
+	uint32_t free;
+};
+
+struct route_index {
+	struct route_intern **bucket; /* [w] */
+	size_t nbuckets;              /* [w] a power of two */
+	size_t n;                     /* [w] */
+};
+
+struct route_slab;
+struct route_store;
+
+struct route_table {
+	struct route_store *store; /* [c] */
+	struct radix_lf *tree;     /* [c] of struct route_item */
+	uint32_t number;           /* [c] */
+	bool alone;                /* [c] the store is this table's */
+};
+
+/* One edit of the tree; either may be NULL, not both. */
+struct route_edit {
+	struct route_item *fresh, *old;
+};
+
+#define ROUTE_EDITS_INLINE 2
+
+struct route_txn {
+	struct pserialize_head retire; /* after the commit */
+	struct lfqueue_mpsc_node link; /* on the store's returned */
+	struct route_table *table;
+	struct radix_lf_txn *tree;
+	struct route_edit *log;
+	size_t n, room;
+	struct route_edit inlined[ROUTE_EDITS_INLINE];
+};
+
+/*
+ * Memory of the tables of a stack and family.  [c] constant  [w] control mutex
+ * [a] anybody  Slots of ids are written before an item with the id is
+ * published, and again only when no reader can have such an item.
+ */
+struct route_store {
+	struct stack *stack;             /* [c] */
+	enum netif_af af;                /* [c] */
+	unsigned int bits;               /* [c] of an address */
+	struct route_index routes, sets; /* [w] */
+	union route_slot
+	    *slot[ROUTE_SETS_MAX / ROUTE_CHUNK]; /* [w] see above */
+	uint32_t nsets, free_set; /* [w] ids used once; free ones */
+	uint32_t *group_next;     /* [w] free groups, by group */
+	uint32_t ngroups, free_group, groups_room; /* [w] */
+	struct route_slab *slabs;                  /* [w] newest first */
+	size_t slab_used;                          /* [w] bytes of the newest */
+	struct route_item *free_item; /* [w] linked through themselves */
+	struct lfqueue_mpsc returned; /* [a] transactions, by retire */
+	struct route_intern *scratch; /* [w] a route to look for */
+};
+
+static inline unsigned int
+route_item_plen(const struct route_item *i)
+{
+	return i->word & ((1U << ROUTE_ITEM_PLEN_BITS) - 1);
+}
+
+/* The candidates of an item.  Context: as long as the item may be read. */
+static inline const struct route_set *
+route_item_set(const struct route_store *s, const struct route_item *i)
+{
+	const uint32_t id = i->word >> ROUTE_ITEM_PLEN_BITS;
+
+	return s->slot[id >> ROUTE_CHUNK_BITS][id & (ROUTE_CHUNK - 1)].set;
+}
+
+/* store.c; context of all: control mutex, unless nobody else has the store. */
+
+int route_store_create(
+    struct stack *st, enum netif_af af, struct route_store **out);
+/* Everything in it goes, too.  Its tables must be gone. */
+void route_store_destroy(struct route_store *s);
+
+/*
+ * The one route that is like cfg; it must be held or put into a set before the
+ * next call of release.  Returns: 0, -ENOMEM or -ENOSPC.
+ */
+int route_store_route(struct route_store *s, const struct route_config *cfg,
+    const struct route **out);
+void route_store_hold(const struct route *r);
+void route_store_release(struct route_store *s, const struct route *r);
+
+/* An item of prefix with n candidates.  Returns: 0, -ENOMEM or -ENOSPC. */
+int route_store_item(struct route_store *s, const uint8_t *prefix,
+    unsigned int plen, const struct route *const *candidate, unsigned int n,
+    struct route_item **out);
+/* Nobody can have it any more. */
+void route_store_item_free(struct route_store *s, struct route_item *i);
+
+/* Take back what committed transactions removed and no reader can have. */
+void route_store_collect(struct route_store *s);
+
+/* table.c: a table whose memory is s. */
+int route_table_make(
+    struct route_store *s, uint32_t number, struct route_table **out);
+
+/* candidate.c: may the table have a route like this? */
+bool route_candidate_valid(
+    const struct route_table *t, const struct route_config *cfg);
+/* Does a come before b? */
+bool route_candidate_before(struct route_key a, struct route_key b);
+
+/* event.c: tell what an edit did to a prefix; either may be NULL. */
+void route_event_publish(const struct route_table *t,
+    const struct route_item *fresh, const struct route_item *old);
 
 #endif /* STACK_ROUTE_TABLE_IMPL_H */

@@ -2,17 +2,19 @@
 
 /*
  * Transactions of a routing table: one of the tree, and a log of its edits,
- * which says what to retire, what to free on abort, and what to tell.
+ * which says what to retire, what to free on abort, and what to tell.  An edit
+ * replaces the item of a prefix by one with another list of candidates.
  *
  * Invariants
  *   I1  The log has an entry for each edit of the tree, in order; room for it
  *       is made before the edit, so a failed edit leaves no trace.
- *   I2  A route made by this transaction is the fresh of exactly one entry;
+ *   I2  An item made by this transaction is the fresh of exactly one entry;
  *       one taken out of the tree is the old of exactly one.
  *
  * Reclamation
- *   Commit retires every old; one that was never published waits for the grace
- *   period like the rest.  Abort frees every fresh; no old is touched.
+ *   A committed transaction that removed something becomes the list of what it
+ *   removed, and waits for the grace period as one; an item that was never
+ *   published waits with the rest.  Abort frees every fresh; no old is touched.
  */
 
 #include <errno.h>
@@ -26,28 +28,19 @@
 
 #define EVENTS_MAX 1024
 
-struct edit {
-	struct route *fresh, *old;
-};
-
-struct route_txn {
-	struct route_table *table;
-	struct radix_lf_txn *tree;
-	struct edit *log;
-	size_t n, room;
-};
-
 int
 route_txn_begin(struct route_table *t, struct route_txn **out)
 {
 	struct route_txn *x;
 	int error;
 
-	SYNC_REQUIRE(stack_control_held(t->stack));
+	SYNC_REQUIRE(stack_control_held(t->store->stack));
+	route_store_collect(t->store);
 	x = malloc(sizeof(*x));
 	if (x == NULL)
 		return -ENOMEM;
-	*x = (struct route_txn){.table = t};
+	*x = (struct route_txn){.table = t, .room = ROUTE_EDITS_INLINE};
+	x->log = x->inlined;
 	error = radix_lf_txn_begin(t->tree, &x->tree);
 	if (error != 0) {
 		free(x);
@@ -60,147 +53,203 @@ route_txn_begin(struct route_table *t, struct route_txn **out)
 static int
 log_reserve(struct route_txn *x)
 {
-	const size_t room = x->room == 0 ? 8 : 2 * x->room;
-	struct edit *log;
+	const size_t room = 4 * x->room;
+	struct route_edit *log;
 
 	if (x->n < x->room)
 		return 0;
-	log = realloc(x->log, room * sizeof(*log));
+	log =
+	    realloc(x->log == x->inlined ? NULL : x->log, room * sizeof(*log));
 	if (log == NULL)
 		return -ENOMEM;
+	if (x->log == x->inlined)
+		memcpy(log, x->inlined, sizeof(x->inlined));
 	x->log = log;
 	x->room = room;
 	return 0;
 }
 
-static bool
-host_bits_clear(const uint8_t *key, unsigned int plen, unsigned int bits)
+/* The prefix's present candidates; NULL: none. */
+static const struct route_set *
+present(const struct route_txn *x, const uint8_t *prefix, unsigned int plen)
 {
-	unsigned int i = plen / 8;
+	const struct route_item *i = NULL;
 
-	if (plen == bits)
-		return true;
-	if ((key[i] & (0xff >> plen % 8)) != 0)
-		return false;
-	while (++i < bits / 8)
-		if (key[i] != 0)
-			return false;
-	return true;
+	if (plen <= x->table->store->bits)
+		i = radix_lf_txn_exact(x->tree, prefix, plen);
+	return i != NULL ? route_item_set(x->table->store, i) : NULL;
 }
 
-static bool
-needs_nexthop(uint8_t type)
+/* The rank of the candidate with this key; set->n: there is none. */
+static unsigned int
+rank_of(const struct route_set *set, struct route_key key)
 {
-	return type == ROUTE_UNICAST || type == ROUTE_LOCAL ||
-	       type == ROUTE_BROADCAST;
+	unsigned int i = 0;
+
+	while (i < set->n && !route_key_equal(route_key(set->route[i]), key))
+		i++;
+	return i;
 }
 
-static bool
-config_valid(const struct route_table *t, const struct route_config *cfg)
+/* The lists that an edit makes of one: it, without i, and with r. */
+struct list {
+	const struct route *route[ROUTE_CANDIDATES_MAX + 1];
+	unsigned int n;
+};
+
+static void
+list_without(const struct route_set *set, unsigned int rank, struct list *out)
 {
 	unsigned int i;
 
-	if (cfg->plen > t->bits || route_type_name(cfg->type) == NULL ||
-	    !host_bits_clear(cfg->prefix, cfg->plen, t->bits) ||
-	    cfg->nnexthops > ROUTE_NEXTHOPS_MAX ||
-	    needs_nexthop(cfg->type) != (cfg->nnexthops > 0))
-		return false;
-	for (i = 0; i < cfg->nnexthops; i++)
-		if (cfg->nexthops[i].weight == 0 || cfg->nexthops[i].netif == 0)
-			return false;
-	return true;
+	out->n = 0;
+	for (i = 0; set != NULL && i < set->n; i++)
+		if (i != rank)
+			out->route[out->n++] = set->route[i];
 }
 
-static struct route *
-make(const struct route_table *t, const struct route_config *cfg)
+static void
+list_insert(struct list *l, const struct route *r)
 {
-	const size_t size = cfg->nnexthops * sizeof(cfg->nexthops[0]);
-	struct route *r;
+	unsigned int i = l->n++;
 
-	r = malloc(sizeof(*r) + size);
-	if (r == NULL)
-		return NULL;
-	*r = (struct route){
-	    .plen = cfg->plen,
-	    .type = cfg->type,
-	    .protocol = cfg->protocol,
-	    .metric = cfg->metric,
-	    .nnexthops = (uint8_t)cfg->nnexthops,
-	    .has_prefsrc = cfg->has_prefsrc,
-	};
-	memcpy(r->key, cfg->prefix, t->bits / 8);
-	memcpy(r->prefsrc, cfg->prefsrc, t->bits / 8);
-	if (size > 0)
-		memcpy(r->nexthops, cfg->nexthops, size);
-	return r;
+	for (; i > 0 &&
+	       route_candidate_before(route_key(r), route_key(l->route[i - 1]));
+	     i--)
+		l->route[i] = l->route[i - 1];
+	l->route[i] = r;
+}
+
+/* Make the prefix's candidates those of l, which are not none. */
+static int
+put(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
+    const struct list *l)
+{
+	struct route_store *s = x->table->store;
+	struct route_item *i;
+	void *old = NULL;
+	int error;
+
+	error = log_reserve(x);
+	if (error == 0)
+		error = route_store_item(s, prefix, plen, l->route, l->n, &i);
+	if (error != 0)
+		return error;
+	error = radix_lf_txn_replace(x->tree, i, &old);
+	if (error != 0) {
+		route_store_item_free(s, i);
+		return error;
+	}
+	x->log[x->n++] = (struct route_edit){.fresh = i, .old = old};
+	return 0;
+}
+
+/* Remove the prefix with all its candidates. */
+static int
+drop(struct route_txn *x, const uint8_t *prefix, unsigned int plen)
+{
+	void *old = NULL;
+	int error;
+
+	error = log_reserve(x);
+	if (error == 0)
+		error = radix_lf_txn_remove(x->tree, prefix, plen, &old);
+	if (error == 0)
+		x->log[x->n++] = (struct route_edit){.old = old};
+	return error;
 }
 
 int
 route_txn_add(
     struct route_txn *x, const struct route_config *cfg, enum route_mode mode)
 {
-	const struct route *present;
-	struct route *r;
-	void *old = NULL;
+	const struct route_set *set;
+	const struct route *r;
+	unsigned int rank, n;
+	struct list l;
 	int error;
 
-	if (!config_valid(x->table, cfg))
+	if (!route_candidate_valid(x->table, cfg))
 		return -EINVAL;
-	if (mode != ROUTE_REPLACE) {
-		present = route_txn_exact(x, cfg->prefix, cfg->plen);
-		if (present != NULL && mode == ROUTE_ADD)
-			return -EEXIST;
-		if (present == NULL && mode == ROUTE_CHANGE)
-			return -ENOENT;
-	}
-	error = log_reserve(x);
+	set = present(x, cfg->prefix, cfg->plen);
+	n = set != NULL ? set->n : 0;
+	rank = set != NULL ? rank_of(set, route_config_key(cfg)) : 0;
+	if (rank < n && mode == ROUTE_ADD)
+		return -EEXIST;
+	if (rank == n && mode == ROUTE_CHANGE)
+		return -ENOENT;
+	if (rank == n && n == ROUTE_CANDIDATES_MAX)
+		return -ENOSPC;
+	error = route_store_route(x->table->store, cfg, &r);
 	if (error != 0)
 		return error;
-	r = make(x->table, cfg);
-	if (r == NULL)
-		return -ENOMEM;
-	error = radix_lf_txn_replace(x->tree, r, &old);
-	if (error != 0) {
-		free(r);
-		return error;
-	}
-	x->log[x->n++] = (struct edit){.fresh = r, .old = old};
-	return 0;
+	if (rank < n && set->route[rank] == r)
+		return 0;
+	list_without(set, rank, &l);
+	list_insert(&l, r);
+	route_store_hold(r);
+	error = put(x, cfg->prefix, cfg->plen, &l);
+	route_store_release(x->table->store, r);
+	return error;
 }
 
 int
-route_txn_remove(struct route_txn *x, const uint8_t *prefix, unsigned int plen)
+route_txn_remove(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
+    const struct route_key *key)
 {
-	void *old = NULL;
-	int error;
+	const struct route_set *set = present(x, prefix, plen);
+	unsigned int rank;
+	struct list l;
 
-	if (plen > x->table->bits)
+	if (set == NULL)
 		return -ENOENT;
-	error = log_reserve(x);
-	if (error == 0)
-		error = radix_lf_txn_remove(x->tree, prefix, plen, &old);
-	if (error != 0)
-		return error;
-	x->log[x->n++] = (struct edit){.old = old};
-	return 0;
+	rank = key != NULL ? rank_of(set, *key) : 0;
+	if (rank == set->n)
+		return -ENOENT;
+	if (key == NULL || set->n == 1)
+		return drop(x, prefix, plen);
+	list_without(set, rank, &l);
+	return put(x, prefix, plen, &l);
+}
+
+const struct route *
+route_txn_candidate(struct route_txn *x, const uint8_t *prefix,
+    unsigned int plen, unsigned int rank)
+{
+	const struct route_set *set = present(x, prefix, plen);
+
+	return set != NULL && rank < set->n ? set->route[rank] : NULL;
 }
 
 const struct route *
 route_txn_exact(struct route_txn *x, const uint8_t *prefix, unsigned int plen)
 {
-	return radix_lf_txn_exact(x->tree, prefix, plen);
+	return route_txn_candidate(x, prefix, plen, 0);
+}
+
+const struct route *
+route_txn_find(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
+    const struct route_key *key)
+{
+	const struct route_set *set = present(x, prefix, plen);
+	const unsigned int rank = set != NULL ? rank_of(set, *key) : 0;
+
+	return set != NULL && rank < set->n ? set->route[rank] : NULL;
 }
 
 int
-route_txn_prune(struct route_txn *x, const struct route *r,
+route_txn_prune(struct route_txn *x, const struct route_entry *e,
     bool (*goes)(const struct route_nexthop *nh, void *arg), void *arg)
 {
+	const struct route_key key = route_key(e->route);
 	struct route_nexthop keep[ROUTE_NEXTHOPS_MAX];
 	struct route_config cfg;
+	const struct route *r;
 	unsigned int i, n = 0;
 	int error;
 
-	if (route_txn_exact(x, r->key, r->plen) != r)
+	r = route_txn_find(x, e->key, e->plen, &key);
+	if (r == NULL || r != e->route)
 		return 0; /* edited meanwhile */
 	for (i = 0; i < r->nnexthops; i++)
 		if (!goes(&r->nexthops[i], arg))
@@ -208,82 +257,87 @@ route_txn_prune(struct route_txn *x, const struct route *r,
 	if (n == r->nnexthops)
 		return 0;
 	if (n == 0) {
-		error = route_txn_remove(x, r->key, r->plen);
+		error = route_txn_remove(x, e->key, e->plen, &key);
 		return error != 0 ? error : 1;
 	}
 	cfg = (struct route_config){
-	    .plen = r->plen,
+	    .plen = e->plen,
 	    .type = r->type,
 	    .protocol = r->protocol,
+	    .distance = r->distance,
+	    .has_distance = true,
 	    .metric = r->metric,
 	    .has_prefsrc = r->has_prefsrc,
 	    .nnexthops = n,
 	    .nexthops = keep,
 	};
-	memcpy(cfg.prefix, r->key, sizeof(cfg.prefix));
+	memcpy(cfg.prefix, e->key, sizeof(cfg.prefix));
 	memcpy(cfg.prefsrc, r->prefsrc, sizeof(cfg.prefsrc));
 	error = route_txn_add(x, &cfg, ROUTE_REPLACE);
 	return error != 0 ? error : 1;
 }
 
-static void
-publish_event(const struct route_table *t, const struct edit *e)
-{
-	const struct route *r = e->fresh != NULL ? e->fresh : e->old;
-	struct event ev = {
-	    .kind = EVENT_ROUTE,
-	    .action = e->fresh == NULL ? EVENT_DELETE
-		      : e->old == NULL ? EVENT_ADD
-				       : EVENT_CHANGE,
-	    .af = t->af,
-	    .plen = r->plen,
-	    .type = r->type,
-	    .protocol = r->protocol,
-	};
-
-	memcpy(ev.addr, r->key, sizeof(ev.addr));
-	if (r->nnexthops > 0) {
-		ev.netif = r->nexthops[0].netif;
-		memcpy(ev.gateway, r->nexthops[0].gateway, sizeof(ev.gateway));
-	}
-	event_publish(t->stack, &ev);
-}
-
-/* Before retirement: the events are made from the routes. */
+/* Before retirement: the events are made from the items. */
 static void
 publish_events(const struct route_txn *x)
 {
 	const struct route_table *t = x->table;
 	size_t i;
 
-	if (x->n == 0 || !event_wanted(t->stack))
+	if (x->n == 0 || !event_wanted(t->store->stack))
 		return;
 	if (x->n > EVENTS_MAX) {
-		event_publish(t->stack, &(struct event){
-					    .kind = EVENT_ROUTE,
-					    .action = EVENT_CHANGE,
-					    .af = t->af,
-					});
+		event_publish(t->store->stack, &(struct event){
+						   .kind = EVENT_ROUTE,
+						   .action = EVENT_CHANGE,
+						   .af = t->store->af,
+						   .table = t->number,
+					       });
 		return;
 	}
 	for (i = 0; i < x->n; i++)
-		publish_event(t, &x->log[i]);
+		route_event_publish(t, x->log[i].fresh, x->log[i].old);
+}
+
+/* What x removed can be met by nobody. */
+static void
+returned(struct pserialize_head *head)
+{
+	struct route_txn *x =
+	    (struct route_txn *)(void *)((char *)head -
+					 offsetof(struct route_txn, retire));
+
+	lfqueue_mpsc_push(&x->table->store->returned, &x->link);
+}
+
+static bool
+removed_something(const struct route_txn *x)
+{
+	size_t i = 0;
+
+	while (i < x->n && x->log[i].old == NULL)
+		i++;
+	return i < x->n;
+}
+
+static void
+destroy(struct route_txn *x)
+{
+	if (x->log != x->inlined)
+		free(x->log);
+	free(x);
 }
 
 void
 route_txn_commit(struct route_txn *x)
 {
-	size_t i;
-
-	SYNC_REQUIRE(stack_control_held(x->table->stack));
+	SYNC_REQUIRE(stack_control_held(x->table->store->stack));
 	radix_lf_txn_commit(x->tree);
 	publish_events(x);
-	for (i = 0; i < x->n; i++)
-		if (x->log[i].old != NULL)
-			radix_lf_retire(x->table->tree, &x->log[i].old->retire,
-			    route_table_free);
-	free(x->log);
-	free(x);
+	if (removed_something(x))
+		radix_lf_retire(x->table->tree, &x->retire, returned);
+	else
+		destroy(x);
 }
 
 void
@@ -291,10 +345,10 @@ route_txn_abort(struct route_txn *x)
 {
 	size_t i;
 
-	SYNC_REQUIRE(stack_control_held(x->table->stack));
+	SYNC_REQUIRE(stack_control_held(x->table->store->stack));
 	radix_lf_txn_abort(x->tree);
 	for (i = 0; i < x->n; i++)
-		free(x->log[i].fresh);
-	free(x->log);
-	free(x);
+		if (x->log[i].fresh != NULL)
+			route_store_item_free(x->table->store, x->log[i].fresh);
+	destroy(x);
 }

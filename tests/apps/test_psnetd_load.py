@@ -39,7 +39,7 @@ def a_bad_line_loads_nothing_and_is_named(d):
         "route", "load", path, "via", "10.9.0.2", status=2)
     path = make_list(d, 5000, "10.2.0.0/16\n")
     assert "%s:5001: \"10.2.0.0/16\": there is a route" % path in d.ctl(
-        "route", "load", path, "via", "10.9.0.2", status=2)
+        "route", "load", path, "via", "10.9.0.2", "proto", "static", status=2)
     path = make_list(d, 5000, "10.66.0.0/16 1.1.1.1\n")
     assert "%s:5001: \"1.1.1.1\": no connected" % path in d.ctl(
         "route", "load", path, "via", "10.9.0.2", status=2)

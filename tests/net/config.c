@@ -174,10 +174,10 @@ read_attribute(struct reader *rd)
 static void
 read_route(struct reader *rd, char *text)
 {
-	static const uint8_t types[] = {
-	    ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT};
+	static const uint8_t types[] = {ROUTE_UNICAST, ROUTE_BLACKHOLE,
+	    ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_THROW};
 	static const char *const names[] = {
-	    "unicast", "blackhole", "unreachable", "prohibit"};
+	    "unicast", "blackhole", "unreachable", "prohibit", "throw"};
 	char *save, *w;
 	unsigned int plen;
 	uint32_t prefix;
@@ -191,7 +191,7 @@ read_route(struct reader *rd, char *text)
 		rd->hop[i].weight = 1;
 	rd->cfg.type = ROUTE_UNICAST;
 	rd->cfg.protocol = ROUTE_PROTO_STATIC;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		if (take_word(rd, names[i]))
 			rd->cfg.type = types[i];
 	prefix = net_prefix(next_word(rd), &plen);
@@ -248,19 +248,22 @@ net_route_get(struct net *n, int node, const char *addr,
 {
 	const uint32_t a = net_ip(addr);
 	const uint64_t cookie = pserialize_read_enter();
-	const struct route *r = route_table_lookup(
-	    ipv4_routes(net_stack(n, node)), (const uint8_t *)&a);
+	unsigned int plen = 0;
+	const struct route *r = route_table_match(
+	    ipv4_routes(net_stack(n, node)), (const uint8_t *)&a, &plen);
+	const uint32_t prefix =
+	    plen == 0 ? 0 : a & htonl(UINT32_MAX << (32 - plen));
 
 	if (r != NULL) {
 		*out = (struct route_config){
-		    .plen = r->plen,
+		    .plen = (uint8_t)plen,
 		    .type = r->type,
 		    .protocol = r->protocol,
 		    .metric = r->metric,
 		    .has_prefsrc = r->has_prefsrc,
 		    .nnexthops = r->nnexthops,
 		};
-		memcpy(out->prefix, r->key, sizeof(out->prefix));
+		memcpy(out->prefix, &prefix, sizeof(prefix));
 		memcpy(out->prefsrc, r->prefsrc, sizeof(out->prefsrc));
 		*first = (struct route_nexthop){.netif = 0};
 		if (r->nnexthops != 0)

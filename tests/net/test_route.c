@@ -136,6 +136,17 @@ RIG_TEST(route_flags, reject_answers)
 	rig_dropped(&g, "ipv4-reject", 1);
 }
 
+/* As if the table had no route, whatever is behind it. */
+RIG_TEST(route_flags, throw_is_no_route)
+{
+	cr_assert_eq(net_route(g.n, g.r, "default via " B_ADDR), 0);
+	cr_assert_eq(net_route(g.n, g.r, "throw 192.0.2.0/24"), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_draws(&g, ICMP_UNREACHABLE, ICMP_UNREACH_NET, 0);
+	rig_dropped(&g, "ipv4-no-route", 1);
+	goes_to("192.0.3.1", g.b);
+}
+
 /* The tree's root, and a hole in what it covers. */
 RIG_TEST(route_flags, blackhole_inside_the_default)
 {
@@ -240,6 +251,34 @@ RIG_TEST(route_change, add_replace_change_and_delete_as_iproute2)
 	cr_assert_eq(net_route_del(g.n, g.r, "192.0.2.0/25"), -ENOENT);
 	cr_assert_eq(net_route_del(g.n, g.r, "192.0.2.0/24"), 0);
 	cr_assert_eq(net_route_del(g.n, g.r, "192.0.2.0/24"), -ENOENT);
+}
+
+/* The best is used; when it goes, the next is there in the same commit. */
+RIG_TEST(route_change, a_better_route_takes_over_and_gives_back)
+{
+	cr_assert_eq(
+	    net_route(g.n, g.r, "192.0.2.0/24 via " B_ADDR " metric 20"), 0);
+	goes_to("192.0.2.1", g.b);
+	cr_assert_eq(
+	    net_route(g.n, g.r, "192.0.2.0/24 via " C_ADDR " metric 10"), 0);
+	goes_to("192.0.2.1", c);
+	cr_assert_eq(net_route_del(g.n, g.r, "192.0.2.0/24"), 0);
+	goes_to("192.0.2.1", g.b);
+	cr_assert_eq(net_route_del(g.n, g.r, "192.0.2.0/24"), 0);
+	cr_assert_eq(net_route_del(g.n, g.r, "192.0.2.0/24"), -ENOENT);
+}
+
+/* A floating route carries on where an address's network was. */
+RIG_TEST(route_change, a_waiting_route_succeeds_a_connected_one)
+{
+	const uint32_t addr = net_ip(R_B);
+
+	cr_assert_eq(net_route(g.n, g.r, "10.0.2.0/24 via " C_ADDR), 0);
+	goes_to(B_ADDR, g.b);
+	cr_assert_eq(ipv4_addr_remove(net_stack(g.n, g.r),
+			 net_netif(g.n, g.r, "eth1"), addr, 24),
+	    0);
+	goes_to(B_ADDR, c);
 }
 
 /* A packet finds the old or the new route at each step, never none. */
@@ -556,12 +595,13 @@ RIG_TEST(route_config, routes_of_addresses_are_not_configured)
 
 	cr_assert_eq(ipv4_route_remove(st, local, 32), -EPERM);
 	cr_assert_eq(ipv4_route_remove(st, net, 24), -EPERM);
+	/* Others wait behind them. */
 	cr_assert_eq(
-	    net_route_replace(g.n, g.r, "10.0.1.0/24 via " B_ADDR), -EPERM);
-	cr_assert_eq(
-	    net_route_change(g.n, g.r, "blackhole 10.0.1.1/32"), -EPERM);
-	cr_assert_eq(net_route(g.n, g.r, "blackhole 10.0.1.1/32"), -EEXIST);
+	    net_route_change(g.n, g.r, "blackhole 10.0.1.1/32"), -ENOENT);
+	cr_assert_eq(net_route(g.n, g.r, "blackhole 10.0.1.1/32"), 0);
 	is_route(R_A, ROUTE_LOCAL, 32, ROUTE_PROTO_KERNEL, "eth0");
+	cr_assert_eq(ipv4_route_remove(st, local, 32), 0);
+	cr_assert_eq(ipv4_route_remove(st, local, 32), -EPERM);
 }
 
 static void

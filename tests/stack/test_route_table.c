@@ -40,39 +40,43 @@ teardown(void)
 
 TestSuite(route_table, .init = setup, .fini = teardown);
 
-/* A blackhole route of prefix, host order; metric tells it from others. */
+/* A blackhole route of prefix, host order; its source tells it from others. */
 static struct route_config
-hole(uint32_t prefix, unsigned int plen, uint32_t metric)
+hole(uint32_t prefix, unsigned int plen, uint32_t tag)
 {
 	struct route_config cfg = {
 	    .plen = (uint8_t)plen,
 	    .type = ROUTE_BLACKHOLE,
 	    .protocol = ROUTE_PROTO_STATIC,
-	    .metric = metric,
+	    .has_prefsrc = true,
 	};
 	const uint32_t key = htonl(prefix);
+
+	memcpy(cfg.prefsrc, &tag, sizeof(tag));
 
 	memcpy(cfg.prefix, &key, sizeof(key));
 	return cfg;
 }
 
-/* The metric of the route that addr, host order, finds; 0: none. */
+/* The tag of the route that addr, host order, finds; 0: none. */
 static uint32_t
 look(uint32_t addr)
 {
 	const uint32_t key = htonl(addr);
 	const uint64_t s = pserialize_read_enter();
 	const struct route *r = route_table_lookup(t, (const uint8_t *)&key);
-	const uint32_t metric = r != NULL ? r->metric : 0;
+	uint32_t tag = 0;
 
+	if (r != NULL)
+		memcpy(&tag, r->prefsrc, sizeof(tag));
 	pserialize_read_exit(s);
-	return metric;
+	return tag;
 }
 
 /* --- The model: prefixes inside 10.0.0.0/24 ---------------------------- */
 
 struct model {
-	uint32_t metric[33][256]; /* 0: no route */
+	uint32_t tag[33][256]; /* 0: no route */
 };
 
 static uint32_t
@@ -85,7 +89,7 @@ static uint32_t
 model_look(const struct model *m, uint32_t addr)
 {
 	for (unsigned int plen = 33; plen-- > 24;) {
-		const uint32_t found = m->metric[plen][addr & mask(plen) & 255];
+		const uint32_t found = m->tag[plen][addr & mask(plen) & 255];
 
 		if (found != 0)
 			return found;
@@ -95,30 +99,30 @@ model_look(const struct model *m, uint32_t addr)
 
 /* One random edit in x and in m. */
 static void
-edit(struct route_txn *x, struct model *m, uint32_t rnd, uint32_t metric)
+edit(struct route_txn *x, struct model *m, uint32_t rnd, uint32_t tag)
 {
 	const unsigned int plen = 24 + rnd % 9;
 	const uint32_t prefix = (0x0a000000 | (rnd >> 8 & 255)) & mask(plen);
-	uint32_t *at = &m->metric[plen][prefix & 255];
-	const struct route_config cfg = hole(prefix, plen, metric);
+	uint32_t *at = &m->tag[plen][prefix & 255];
+	const struct route_config cfg = hole(prefix, plen, tag);
 
 	switch (rnd >> 24 & 3) {
 	case 0:
 		cr_assert_eq(
 		    route_txn_add(x, &cfg, ROUTE_ADD), *at != 0 ? -EEXIST : 0);
-		*at = *at != 0 ? *at : metric;
+		*at = *at != 0 ? *at : tag;
 		break;
 	case 1:
 		cr_assert_eq(route_txn_add(x, &cfg, ROUTE_REPLACE), 0);
-		*at = metric;
+		*at = tag;
 		break;
 	case 2:
 		cr_assert_eq(route_txn_add(x, &cfg, ROUTE_CHANGE),
 		    *at == 0 ? -ENOENT : 0);
-		*at = *at != 0 ? metric : 0;
+		*at = *at != 0 ? tag : 0;
 		break;
 	default:
-		cr_assert_eq(route_txn_remove(x, cfg.prefix, plen),
+		cr_assert_eq(route_txn_remove(x, cfg.prefix, plen, NULL),
 		    *at == 0 ? -ENOENT : 0);
 		*at = 0;
 		break;
@@ -132,7 +136,7 @@ equals(const struct model *m)
 
 	for (unsigned int plen = 0; plen <= 32; plen++)
 		for (unsigned int i = 0; i < 256; i++)
-			n += m->metric[plen][i] != 0;
+			n += m->tag[plen][i] != 0;
 	cr_assert_eq(route_table_count(t), n);
 	for (uint32_t i = 0; i < 256; i++)
 		if (look(0x0a000000 | i) != model_look(m, 0x0a000000 | i))
@@ -142,7 +146,7 @@ equals(const struct model *m)
 Test(route_table, transactions_equal_a_model)
 {
 	static struct model m, before;
-	uint32_t x = 1, metric = 0;
+	uint32_t x = 1, tag = 0;
 
 	for (int round = 0; round < 400; round++) {
 		struct route_txn *txn;
@@ -151,7 +155,7 @@ Test(route_table, transactions_equal_a_model)
 		cr_assert_eq(route_txn_begin(t, &txn), 0);
 		for (int i = 0; i < round % 12; i++) {
 			x = x * 1664525 + 1013904223;
-			edit(txn, &m, x >> 3 ^ x << 11, ++metric);
+			edit(txn, &m, x >> 3 ^ x << 11, ++tag);
 		}
 		/* Nothing is seen before the commit. */
 		equals(&before);
@@ -182,9 +186,10 @@ Test(route_table, looks_up_with_and_without_default)
 	cr_assert_eq(route_table_add(t, &cfg, ROUTE_ADD), 0);
 	cr_assert_eq(look(0x0a010203), 3);
 	cr_assert_eq(look(0x0a010202), 1);
-	cr_assert_eq(route_table_remove(t, hole(0, 0, 0).prefix, 0), 0);
+	cr_assert_eq(route_table_remove(t, hole(0, 0, 0).prefix, 0, NULL), 0);
 	cr_assert_eq(look(0x0b010203), 0);
-	cr_assert_eq(route_table_remove(t, hole(0, 0, 0).prefix, 0), -ENOENT);
+	cr_assert_eq(
+	    route_table_remove(t, hole(0, 0, 0).prefix, 0, NULL), -ENOENT);
 }
 
 Test(route_table, exact_finds_the_prefix_only)
@@ -239,7 +244,7 @@ struct walk {
 };
 
 static int
-in_order(void *arg, const struct route *r)
+in_order(void *arg, const struct route_entry *r)
 {
 	struct walk *w = arg;
 	const int order = memcmp(w->last, r->key, 4);
@@ -249,7 +254,7 @@ in_order(void *arg, const struct route *r)
 	memcpy(w->last, r->key, sizeof(w->last));
 	w->last_plen = r->plen;
 	/* Changes of the table do not disturb the walk. */
-	return route_table_remove(t, r->key, r->plen);
+	return route_table_remove(t, r->key, r->plen, NULL);
 }
 
 Test(route_table, walks_a_snapshot_in_order)
@@ -273,7 +278,7 @@ Test(route_table, walks_a_snapshot_in_order)
 }
 
 static int
-stop_at_third(void *arg, const struct route *r)
+stop_at_third(void *arg, const struct route_entry *r)
 {
 	(void)r;
 	return ++*(int *)arg == 3 ? -EINTR : 0;
@@ -355,6 +360,7 @@ Test(route_table, type_names_are_those_of_iproute2)
 	cr_assert_str_eq(route_type_name(ROUTE_BLACKHOLE), "blackhole");
 	cr_assert_str_eq(route_type_name(ROUTE_UNREACHABLE), "unreachable");
 	cr_assert_str_eq(route_type_name(ROUTE_PROHIBIT), "prohibit");
+	cr_assert_str_eq(route_type_name(ROUTE_THROW), "throw");
 	cr_assert_null(route_type_name(0));
 	cr_assert_null(route_type_name(4));
 	cr_assert_null(route_type_name(255));
@@ -386,20 +392,20 @@ reader(void *arg)
 static void
 swap(unsigned long i)
 {
-	const uint32_t metric = (uint32_t)i + 2;
-	const struct route_config whole = hole(0x0a000000, 24, metric);
-	const struct route_config low = hole(0x0a000000, 25, metric);
-	const struct route_config high = hole(0x0a000080, 25, metric);
+	const uint32_t tag = (uint32_t)i + 2;
+	const struct route_config whole = hole(0x0a000000, 24, tag);
+	const struct route_config low = hole(0x0a000000, 25, tag);
+	const struct route_config high = hole(0x0a000080, 25, tag);
 	struct route_txn *x;
 
 	cr_assert_eq(route_txn_begin(t, &x), 0);
 	if (i % 3 == 0) {
-		cr_assert_eq(route_txn_remove(x, whole.prefix, 24), 0);
+		cr_assert_eq(route_txn_remove(x, whole.prefix, 24, NULL), 0);
 		cr_assert_eq(route_txn_add(x, &low, ROUTE_ADD), 0);
 		cr_assert_eq(route_txn_add(x, &high, ROUTE_ADD), 0);
 	} else if (i % 3 == 1) {
-		cr_assert_eq(route_txn_remove(x, low.prefix, 25), 0);
-		cr_assert_eq(route_txn_remove(x, high.prefix, 25), 0);
+		cr_assert_eq(route_txn_remove(x, low.prefix, 25, NULL), 0);
+		cr_assert_eq(route_txn_remove(x, high.prefix, 25, NULL), 0);
 		cr_assert_eq(route_txn_add(x, &whole, ROUTE_ADD), 0);
 	} else {
 		cr_assert_eq(route_txn_add(x, &whole, ROUTE_REPLACE), 0);

@@ -3,6 +3,7 @@
 /*
  * Addresses of interfaces, and the routes that follow from them.
  *
+ * They are candidates of protocol ROUTE_PROTO_KERNEL, distance 0 and metric 0.
  * What a prefix's route should be is derived from all addresses together:
  * the local route of an address, else the broadcast route of a network, else
  * the connected route of a network.  So a network that two addresses share
@@ -183,35 +184,19 @@ derive(const struct plan *pl, struct prefix px, struct route_config *cfg,
 	return false;
 }
 
-static bool
-same(const struct route *r, const struct route_config *cfg)
-{
-	unsigned int i;
-
-	for (i = 0; i < r->nnexthops && i < cfg->nnexthops; i++)
-		if (r->nexthops[i].netif != cfg->nexthops[i].netif)
-			return false;
-	return r->type == cfg->type && r->protocol == cfg->protocol &&
-	       r->nnexthops == cfg->nnexthops &&
-	       ipv4_get(r->prefsrc) == ipv4_get(cfg->prefsrc);
-}
-
 /* Make px's route in x what the plan asks for. */
 static int
 settle(struct route_txn *x, const struct plan *pl, struct prefix px)
 {
 	struct route_nexthop nh[ROUTE_NEXTHOPS_MAX];
 	struct route_config cfg;
-	const struct route *r;
-	bool wanted;
+	const struct route_key key = {.protocol = ROUTE_PROTO_KERNEL};
+	int error;
 
-	wanted = derive(pl, px, &cfg, nh);
-	r = route_txn_exact(x, cfg.prefix, cfg.plen);
-	if (wanted && (r == NULL || !same(r, &cfg)))
+	if (derive(pl, px, &cfg, nh))
 		return route_txn_add(x, &cfg, ROUTE_REPLACE);
-	if (!wanted && r != NULL && r->protocol == ROUTE_PROTO_KERNEL)
-		return route_txn_remove(x, cfg.prefix, cfg.plen);
-	return 0;
+	error = route_txn_remove(x, cfg.prefix, cfg.plen, &key);
+	return error == -ENOENT ? 0 : error;
 }
 
 /* Settle the three prefixes that i's coming or going concerns. */
@@ -284,16 +269,19 @@ orphaned(const struct sweep *s, const struct route *r)
 }
 
 static int
-sweep_one(void *arg, const struct route *r)
+sweep_one(void *arg, const struct route_entry *e)
 {
+	const struct route_key key = route_key(e->route);
 	struct sweep *s = arg;
 	int n;
 
-	if (r->protocol == ROUTE_PROTO_KERNEL)
+	if (e->route->protocol == ROUTE_PROTO_KERNEL)
 		return 0;
-	if (orphaned(s, r) && route_txn_exact(s->txn, r->key, r->plen) == r)
-		return route_txn_remove(s->txn, r->key, r->plen);
-	n = route_txn_prune(s->txn, r, stranded, s);
+	if (orphaned(s, e->route)) {
+		n = route_txn_remove(s->txn, e->key, e->plen, &key);
+		return n == -ENOENT ? 0 : n;
+	}
+	n = route_txn_prune(s->txn, e, stranded, s);
 	return n < 0 ? n : 0;
 }
 

@@ -96,14 +96,25 @@ check_addresses(struct input *in, const struct pkt *p)
 }
 
 /*
- * The network's own address, r being the route of that network: RFC 1812
- * 4.2.3.1 (2), not even hosts that mean a broadcast by it shall get it.
+ * The own address of a connected network, r being its route: RFC 1812 4.2.3.1
+ * (2), not even hosts that mean a broadcast by it shall get it.
  */
 static bool
-is_network_address(const struct route *r, uint32_t dst)
+is_network_address(const struct ipv4 *ip, const struct route *r, uint32_t dst)
 {
-	return r->protocol == ROUTE_PROTO_KERNEL && r->type == ROUTE_UNICAST &&
-	       r->plen < 31 && ipv4_get(r->key) == dst;
+	const struct netif_addr *a = NULL;
+	const struct netif *nif;
+
+	if (r->protocol != ROUTE_PROTO_KERNEL || r->type != ROUTE_UNICAST)
+		return false;
+	nif = netif_lookup(ip->stack, r->nexthops[0].netif);
+	if (nif != NULL)
+		a = netif_addr_first(nif, NETIF_AF_INET);
+	for (; a != NULL; a = netif_addr_next(a))
+		if (a->plen < 31 && (ntohl(ipv4_get(a->addr)) &
+					ipv4_mask(a->plen)) == ntohl(dst))
+			return true;
+	return false;
 }
 
 /* Returns: false if p was refused for its options, and is gone. */
@@ -186,8 +197,8 @@ unicast(struct input *in, struct pkt *p, const struct route *r)
 		to_us(in, p);
 	else if (ipv4_option(in->ip, IPV4_OPT_FORWARDING) == 0)
 		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_NOT_FORWARDING);
-	else if (r != NULL &&
-		 is_network_address(r, ((const struct ipv4_hdr *)p->l3)->dst))
+	else if (r != NULL && is_network_address(in->ip, r,
+				  ((const struct ipv4_hdr *)p->l3)->dst))
 		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_MARTIAN_DST);
 	else if (!options_pass(in, p, &o))
 		return;

@@ -105,15 +105,24 @@ int ipv4_addr_remove(
  * gateway must be on a connected network of its interface; a next hop with
  * netif 0 gets the interface from its gateway.
  * Context: control thread without the control mutex; may sleep.
- * Returns: also -ENETUNREACH (gateway not on a link), -ENODEV, -EPERM (a
- *          route that follows from an address).
+ * Returns: also -ENETUNREACH (gateway not on a link), -ENODEV, -EPERM
+ *          (protocol kernel: that of the routes that follow from addresses).
  */
 int ipv4_route_add(
     struct stack *st, const struct route_config *cfg, enum route_mode mode);
 
-/* Returns: 0, -ENOENT (ESRCH of iproute2) or -EPERM as above. */
+/*
+ * Remove the best candidate of a prefix that does not follow from an address;
+ * or that agrees() is true for.
+ * Context: as ipv4_route_add().
+ * Returns: 0, -ENOENT (ESRCH of iproute2), or -EPERM if only routes that
+ *          follow from addresses agree.
+ */
 int ipv4_route_remove(
     struct stack *st, const uint8_t *prefix, unsigned int plen);
+int ipv4_route_remove_if(struct stack *st, const uint8_t *prefix,
+    unsigned int plen, bool (*agrees)(void *arg, const struct route *r),
+    void *arg);
 
 /*
  * Add n routes in one commit: all or nothing.  On failure *failed is the index

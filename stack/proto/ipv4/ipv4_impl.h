@@ -90,7 +90,10 @@ ipv4_put(uint8_t *bytes, uint32_t v)
 static inline const struct route *
 ipv4_lookup(const struct ipv4 *ip, uint32_t addr)
 {
-	return route_table_lookup(ip->routes, (const uint8_t *)&addr);
+	const struct route *r =
+	    route_table_lookup(ip->routes, (const uint8_t *)&addr);
+
+	return r != NULL && r->type == ROUTE_THROW ? NULL : r;
 }
 
 /* input.c */

@@ -55,7 +55,8 @@ static bool
 configurable(uint8_t type)
 {
 	return type == ROUTE_UNICAST || type == ROUTE_BLACKHOLE ||
-	       type == ROUTE_UNREACHABLE || type == ROUTE_PROHIBIT;
+	       type == ROUTE_UNREACHABLE || type == ROUTE_PROHIBIT ||
+	       type == ROUTE_THROW;
 }
 
 /* Copy cfg with its next hops, resolved, in nh.  In a read section. */
@@ -94,24 +95,16 @@ edit(const struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
 {
 	struct route_nexthop nh[ROUTE_NEXTHOPS_MAX];
 	struct route_config full;
-	const struct route *r;
 	uint64_t s;
 	int error;
 
 	s = pserialize_read_enter();
 	error = prepare(ip, cfg, &full, nh);
 	pserialize_read_exit(s);
-	if (error != 0)
-		return error;
-	if (cfg->plen <= 32) {
-		r = route_txn_exact(x, cfg->prefix, cfg->plen);
-		if (r != NULL && r->protocol == ROUTE_PROTO_KERNEL)
-			return mode == ROUTE_ADD ? -EEXIST : -EPERM;
-	}
-	return route_txn_add(x, &full, mode);
+	return error != 0 ? error : route_txn_add(x, &full, mode);
 }
 
-/* The interfaces on whose links a route's addresses were. */
+/* The interfaces on whose links a prefix's addresses were. */
 struct links {
 	unsigned int n;
 	netif_id id[ROUTE_NEXTHOPS_MAX];
@@ -131,13 +124,12 @@ remember_links(const struct route *r, struct links *out)
 }
 
 static bool
-on_link(const struct route_config *cfg, netif_id id)
+on_link(const struct route *r, netif_id id)
 {
 	unsigned int i;
 
-	for (i = 0; cfg != NULL && i < cfg->nnexthops; i++)
-		if (!cfg->nexthops[i].has_gateway &&
-		    cfg->nexthops[i].netif == id)
+	for (i = 0; r != NULL && i < r->nnexthops; i++)
+		if (!r->nexthops[i].has_gateway && r->nexthops[i].netif == id)
 			return true;
 	return false;
 }
@@ -196,7 +188,7 @@ flush_unconnected(
  */
 static void
 flush_links(const struct ipv4 *ip, const struct links *l, const uint8_t *prefix,
-    unsigned int plen, const struct route_config *successor)
+    unsigned int plen, const struct route *successor)
 {
 	unsigned int i;
 
@@ -206,27 +198,28 @@ flush_links(const struct ipv4 *ip, const struct links *l, const uint8_t *prefix,
 			    ip, l->id[i], ntohl(ipv4_get(prefix)), plen);
 }
 
+/* The routes that are in use stay while the control mutex is held. */
 static int
 add_one(struct ipv4 *ip, const struct route_config *cfg, enum route_mode mode)
 {
-	struct links links = {0};
+	const struct route *now;
+	struct links links;
 	struct route_txn *x;
 	int error;
 
 	error = route_txn_begin(ip->routes, &x);
 	if (error != 0)
 		return error;
-	if (cfg->plen <= 32)
-		remember_links(
-		    route_txn_exact(x, cfg->prefix, cfg->plen), &links);
+	remember_links(route_txn_exact(x, cfg->prefix, cfg->plen), &links);
 	error = edit(ip, x, cfg, mode);
 	if (error != 0) {
 		route_txn_abort(x);
 		return error;
 	}
+	now = route_txn_exact(x, cfg->prefix, cfg->plen);
 	ip->prefsrc_used |= cfg->has_prefsrc;
 	route_txn_commit(x);
-	flush_links(ip, &links, cfg->prefix, cfg->plen, cfg);
+	flush_links(ip, &links, cfg->prefix, cfg->plen, now);
 	return 0;
 }
 
@@ -245,10 +238,40 @@ ipv4_route_add(
 	return error;
 }
 
+/* Which candidate of a prefix is to go: the best that agrees() likes. */
+struct which {
+	const uint8_t *prefix;
+	unsigned int plen;
+	bool (*agrees)(void *arg, const struct route *r);
+	void *arg;
+};
+
 static int
-remove_one(struct ipv4 *ip, const uint8_t *prefix, unsigned int plen)
+choose(struct route_txn *x, const struct which *w, struct route_key *out)
 {
 	const struct route *r;
+	unsigned int rank;
+	int error = -ENOENT;
+
+	for (rank = 0;
+	     (r = route_txn_candidate(x, w->prefix, w->plen, rank)) != NULL;
+	     rank++) {
+		if (!w->agrees(w->arg, r))
+			continue;
+		if (r->protocol != ROUTE_PROTO_KERNEL) {
+			*out = route_key(r);
+			return 0;
+		}
+		error = -EPERM;
+	}
+	return error;
+}
+
+static int
+remove_one(struct ipv4 *ip, const struct which *w)
+{
+	const struct route *now;
+	struct route_key key;
 	struct route_txn *x;
 	struct links links;
 	int error;
@@ -256,37 +279,48 @@ remove_one(struct ipv4 *ip, const uint8_t *prefix, unsigned int plen)
 	error = route_txn_begin(ip->routes, &x);
 	if (error != 0)
 		return error;
-	r = route_txn_exact(x, prefix, plen);
-	remember_links(r, &links);
-	if (r == NULL)
-		error = -ENOENT;
-	else if (r->protocol == ROUTE_PROTO_KERNEL)
-		error = -EPERM;
-	else
-		error = route_txn_remove(x, prefix, plen);
+	remember_links(route_txn_exact(x, w->prefix, w->plen), &links);
+	error = choose(x, w, &key);
+	if (error == 0)
+		error = route_txn_remove(x, w->prefix, w->plen, &key);
 	if (error != 0) {
 		route_txn_abort(x);
 		return error;
 	}
+	now = route_txn_exact(x, w->prefix, w->plen);
 	route_txn_commit(x);
-	flush_links(ip, &links, prefix, plen, NULL);
+	flush_links(ip, &links, w->prefix, w->plen, now);
 	return 0;
 }
 
 int
-ipv4_route_remove(struct stack *st, const uint8_t *prefix, unsigned int plen)
+ipv4_route_remove_if(struct stack *st, const uint8_t *prefix, unsigned int plen,
+    bool (*agrees)(void *arg, const struct route *r), void *arg)
 {
+	const struct which w = {prefix, plen, agrees, arg};
 	struct ipv4 *ip = ipv4_of(st);
 	int error;
 
 	if (ip == NULL)
 		return -EAFNOSUPPORT;
-	if (plen > 32)
-		return -ENOENT;
 	stack_control_enter(st);
-	error = remove_one(ip, prefix, plen);
+	error = remove_one(ip, &w);
 	stack_control_exit(st);
 	return error;
+}
+
+static bool
+any(void *arg, const struct route *r)
+{
+	(void)arg;
+	(void)r;
+	return true;
+}
+
+int
+ipv4_route_remove(struct stack *st, const uint8_t *prefix, unsigned int plen)
+{
+	return ipv4_route_remove_if(st, prefix, plen, any, NULL);
 }
 
 /* By prefix, so that neighbours in the tree are edited while it is cached. */
