@@ -284,6 +284,16 @@ void *radix_lf_txn_next(
     const struct radix_lf_txn *txn, const void *key, unsigned bits);
 
 /*
+ * Visit as radix_lf_covered() does, the tree as it would be if txn committed
+ * now.
+ * Context: writer (the caller's mutex), which began txn; never sleeps, as far
+ *          as match allows, which must not edit.
+ * Returns: the item that matched, or NULL if none did.
+ */
+void *radix_lf_txn_covered(const struct radix_lf_txn *txn, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg);
+
+/*
  * Make all edits of txn visible, at one instant, and end it.  Cannot fail.
  * Context: writer (the caller's mutex), which began txn; never sleeps, but may
  *          wait for a mutex held for a few instructions.

@@ -258,6 +258,16 @@ radix_lf_txn_next(
 }
 
 void *
+radix_lf_txn_covered(const struct radix_lf_txn *txn, const void *key,
+    unsigned bits, radix_lf_match_fn match, void *arg)
+{
+	const struct radix_lf_ask ask = {key, bits, match, arg};
+
+	SYNC_REQUIRE(txn->id != 0);
+	return radix_lf_walk_covered(txn->tree, txn->root, &ask);
+}
+
+void *
 radix_lf_txn_exact(
     const struct radix_lf_txn *txn, const void *key, unsigned bits)
 {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A transaction's tree, asked as the compilers of FIBs ask. */
+
+#include "stack/route/source.h"
+
+#include "stack/route/table_impl.h"
+
+static uint32_t
+group_of(const struct route_txn *x, const struct route_item *i)
+{
+	return route_item_set(x->table->store, i)->route[0]->group;
+}
+
+static uint32_t
+cover(
+    void *arg, const uint8_t *key, unsigned int plen, unsigned int *cover_plen)
+{
+	const struct route_txn *x = arg;
+	const struct route_item *i = NULL;
+
+	if (plen > 0)
+		i = radix_lf_txn_lookup(x->tree, key, plen - 1);
+	*cover_plen = i != NULL ? route_item_plen(i) : 0;
+	return i != NULL ? group_of(x, i) : FIB_NONE;
+}
+
+struct visit {
+	const struct route_txn *txn;
+	fib_walk_fn *fn;
+	void *ctx;
+	int error;
+};
+
+static bool
+visit(void *item, void *arg)
+{
+	const struct route_item *i = item;
+	struct visit *v = arg;
+
+	v->error =
+	    v->fn(v->ctx, i->key, route_item_plen(i), group_of(v->txn, i));
+	return v->error != 0;
+}
+
+static int
+walk(void *arg, const uint8_t *key, unsigned int plen, fib_walk_fn *fn,
+    void *ctx)
+{
+	const struct route_txn *x = arg;
+	struct visit v = {.txn = x, .fn = fn, .ctx = ctx};
+
+	(void)radix_lf_txn_covered(x->tree, key, plen, visit, &v);
+	return v.error;
+}
+
+struct fib_source
+route_source(struct route_txn *x)
+{
+	return (struct fib_source){.cover = cover, .walk = walk, .arg = x};
+}
