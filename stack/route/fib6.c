@@ -346,7 +346,7 @@ note_exact(void *ctx, const uint8_t *key, unsigned int plen, uint32_t group)
 	struct fib6_brief *b = ctx;
 
 	(void)key;
-	if (b->node >> plen == 1)
+	if (plen <= FIB6_SHORT_BITS && b->node >> plen == 1)
 		b->group = group;
 	return 1;
 }
@@ -464,6 +464,7 @@ compile_hull(struct fib6 *f, const struct fib6_hull *part, unsigned int at,
 	if (h.plen > at + FIB6_STAGE_BITS)
 		h = hull_of(h.hi, h.lo, at + FIB6_STAGE_BITS);
 	fib6_paint_span(&h, at, span);
+	w->tight = h.plen == FIB6_DIR_BITS;
 	/* relaxed: only the writer stores to it. */
 	value = fib6_build_value(f, sync_load_relaxed(&word->w), span[0]);
 	if (h.plen == part->plen || (value & FIB6_STAGE) == 0) {
@@ -618,6 +619,25 @@ fib6_commit(struct fib6 *f)
 	forget(w);
 }
 
+/* Bytes of the directory that are more than zeros. */
+static size_t
+dir_bytes(const struct fib6 *f)
+{
+	const size_t page = 4096 / sizeof(*f->dir);
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < DIR_WORDS; i += page) {
+		for (size_t k = i; k < i + page; k++) {
+			/* relaxed: only the writer stores to it. */
+			if (sync_load_relaxed(&f->dir[k].w) != 0) {
+				bytes += page * sizeof(*f->dir);
+				break;
+			}
+		}
+	}
+	return bytes;
+}
+
 static bool
 any_wide(const struct fib6_word *word, size_t n)
 {
@@ -638,7 +658,7 @@ fib6_stats(const struct fib6 *f, struct fib_stats *out)
 			  any_wide(f->stages, w->stage.made + 1);
 
 	*out = (struct fib_stats){
-	    .direct_bytes = DIR_WORDS * sizeof(struct fib6_word),
+	    .direct_bytes = dir_bytes(f),
 	    .block_bytes = w->lines * SYNC_CACHELINE,
 	    .id_bytes = (w->local.made + w->stage.made + SHORT_WORDS) *
 			sizeof(struct fib6_word),

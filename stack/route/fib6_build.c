@@ -47,12 +47,17 @@ most(bool wide, unsigned int levels)
 	return n / 16 * (17 - levels) + n % 16 * (17 - levels) / 16;
 }
 
-/* How many to put there where there is a choice. */
+/*
+ * How many to put there where there is a choice: leaves are filled if most of
+ * the tree is new, and have room for the next edits otherwise.
+ */
 static uint32_t
-goal(bool wide, unsigned int levels)
+goal(bool wide, unsigned int levels, bool tight)
 {
 	uint32_t n = leaf_size(wide) - 1;
 
+	if (levels == 1)
+		return tight ? n + 1 : n - 1;
 	for (unsigned int i = 1; i < levels; i++)
 		n *= FANOUT - 1;
 	return n;
@@ -161,7 +166,7 @@ fill(struct fib6 *f, uint32_t line, bool wide, unsigned int levels,
     const struct fib6_range *r, size_t n)
 {
 	struct fib6_inner *inner = fib6_line(f, line);
-	size_t c, done = 0;
+	size_t c, each, done = 0;
 	uint32_t base;
 	int error;
 
@@ -170,7 +175,8 @@ fill(struct fib6 *f, uint32_t line, bool wide, unsigned int levels,
 		(wide ? fill_wide : fill_leaf)(f, line, r, n);
 		return 0;
 	}
-	c = (n + goal(wide, levels - 1) - 1) / goal(wide, levels - 1);
+	each = goal(wide, levels - 1, f->writer->tight);
+	c = (n + each - 1) / each;
 	if (c > FANOUT)
 		c = FANOUT;
 	error = alloc_lines(f, (uint32_t)c, &base);

@@ -113,6 +113,7 @@ struct fib6_writer {
 
 	/* While preparing. */
 	const struct fib_source *after;
+	bool tight;             /* what is built is not made to grow */
 	struct fib6_vec routes; /* of struct fib6_route */
 	struct fib6_vec ranges; /* of struct fib6_range, painted */
 	struct fib6_vec old;    /* of struct fib6_range, found */
