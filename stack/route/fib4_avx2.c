@@ -110,7 +110,7 @@ ids8(const struct fib4_view *v, __m256i dst, __m256i at, bool wide)
 	for (; longer != 0; longer &= longer - 1) {
 		const int i = __builtin_ctz(longer);
 
-		one[i] = fib4_ext_leaf(v, one[i], of[i]);
+		one[i] = fib4_id_again(v, of[i], wide);
 	}
 	return _mm256_loadu_si256((const __m256i *)(const void *)one);
 }

@@ -101,7 +101,7 @@ ids16(const struct fib4_view *v, __m512i dst, __m512i at, bool wide)
 	for (; longer != 0; longer &= longer - 1) {
 		const int i = __builtin_ctz(longer);
 
-		one[i] = fib4_ext_leaf(v, one[i], of[i]);
+		one[i] = fib4_id_again(v, of[i], wide);
 	}
 	return _mm512_loadu_si512(one);
 }

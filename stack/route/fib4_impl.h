@@ -186,6 +186,19 @@ struct fib4_body {
 	fib4_batch_fn *narrow, *wide;
 };
 
+/*
+ * The id of an address whose slot has longer prefixes, for bodies whose own
+ * loads are not ones of the language: the lookup once more, in order.
+ */
+static inline uint32_t
+fib4_id_again(const struct fib4_view *v, uint32_t dst, bool wide)
+{
+	/* BLOCK acquire: pairs with the release in publish. */
+	const uint32_t at = sync_load_acquire(&v->direct[FIB4_WORD(dst)]);
+
+	return fib4_leaf(v, at, dst, wide, fib4_count);
+}
+
 const struct fib4_body *fib4_body_choose(void);
 /* Its body, or NULL where the processor or the build has none. */
 const struct fib4_body *fib4_body_avx2(void);

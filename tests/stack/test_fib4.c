@@ -104,7 +104,7 @@ Test(fib4, every_length_is_found_and_removed)
 Test(fib4, random_changes_one_by_one)
 {
 	struct scene *s = scene_new();
-	const unsigned long rounds = stress_n(6000);
+	const unsigned long rounds = stress_n(2500);
 
 	for (unsigned long i = 0; i < rounds; i++) {
 		change(s);
@@ -117,7 +117,7 @@ Test(fib4, random_changes_one_by_one)
 Test(fib4, random_changes_many_in_a_commit)
 {
 	struct scene *s = scene_new();
-	const unsigned long rounds = stress_n(600);
+	const unsigned long rounds = stress_n(250);
 
 	s->r.seed = 7;
 	for (unsigned long i = 0; i < rounds; i++) {
@@ -224,7 +224,7 @@ Test(fib4, ids_without_use_are_found_again)
 	struct fib_stats st;
 
 	set(s, 0, 0, 1);
-	for (uint32_t i = 0; i < 150000; i++) {
+	for (uint32_t i = 0; i < 70000; i++) {
 		set(s, 0x0a000000 + (i % 512 << 8), 24, 2 + i);
 		if (i % 64 == 63)
 			routes4_commit(&s->r, s->f);
@@ -261,7 +261,7 @@ Test(fib4, numbers_of_longer_prefixes_are_found_again)
 	struct scene *s = scene_new();
 	struct fib_stats st;
 
-	for (uint32_t i = 0; i < 100000; i++) {
+	for (uint32_t i = 0; i < 50000; i++) {
 		set(s, 0x0a000000 + (i % 64 << 8), 32, 1 + i / 64 % 2);
 		if (i % 8 == 7)
 			routes4_commit(&s->r, s->f);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Readers of the IPv4 table while its writer changes it.  The writer knows for
+ * each of some addresses the answer in each state, and groups are used once, so
+ * an answer tells its state: it must be one that there was during the lookup.
+ */
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "tests/stack/fib4_routes.h"
+#include "tests/stress.h"
+
+#define READERS 3
+#define PROBES  24
+
+/*
+ * State i is of commit i.  A lookup that began after done was stored as i, and
+ * ended before begun was stored as k, answers one of the states i to k - 1.
+ */
+struct scene {
+	struct route_arena *a;
+	struct fib4 *f;
+	struct routes4 r;
+	unsigned long states;
+	uint32_t (*answer)[PROBES]; /* [w] of a state, before it is begun */
+	uint32_t probe[PROBES];     /* [c] */
+	bool batch;                 /* [c] */
+	SYNC_ATOMIC(unsigned long) begun, done;
+	SYNC_ATOMIC(unsigned long) lookups;
+	SYNC_ATOMIC(bool) end;
+};
+
+static const uint32_t places[] = {0, 0x0a000000, 0x0a0a0000, 0x0a0a8a00,
+    0x0a0a8a80, 0x0a0a8a8b, 0x0a0f0000, 0x40000000, 0xc0000000, 0xffffffff};
+
+static void
+check(const struct scene *s, unsigned int probe, uint32_t group,
+    unsigned long from, unsigned long to)
+{
+	for (unsigned long i = from; i <= to; i++)
+		if (s->answer[i][probe] == group)
+			return;
+	cr_assert_fail("%#x has %u, in none of the states %lu to %lu",
+	    s->probe[probe], group, from, to);
+}
+
+static void *
+reader(void *arg)
+{
+	struct scene *s = arg;
+	uint32_t group[PROBES];
+	unsigned long from, to, n = 0;
+
+	/* relaxed: a flag. */
+	while (!sync_load_relaxed(&s->end)) {
+		const uint64_t cookie = pserialize_read_enter();
+
+		for (unsigned int i = 0; i < PROBES; i++) {
+			/* STATE acquire: pairs with the releases in step. */
+			from = sync_load_acquire(&s->done);
+			if (s->batch)
+				fib4_lookup_batch(
+				    s->f, s->probe, group, PROBES);
+			else
+				group[i] = fib4_lookup(s->f, s->probe[i]);
+			/* STATE acquire: as above. */
+			to = sync_load_acquire(&s->begun);
+			for (unsigned int k = 0; s->batch && k < PROBES; k++)
+				check(s, k, group[k], from, to);
+			if (!s->batch)
+				check(s, i, group[i], from, to);
+			n++;
+		}
+		pserialize_read_exit(cookie);
+		sched_yield();
+	}
+	/* relaxed: a number. */
+	sync_fetch_add_relaxed(&s->lookups, n);
+	return NULL;
+}
+
+/* The groups that a state gives to the probes. */
+static void
+foresee(struct scene *s, unsigned long state)
+{
+	for (unsigned int i = 0; i < PROBES; i++)
+		s->answer[state][i] = routes4_lookup(&s->r, s->probe[i]);
+}
+
+/* From one state to the next, by one change or some. */
+static void
+step(struct scene *s, unsigned long state)
+{
+	const unsigned int n =
+	    routes4_random(&s->r) % 3 != 0 ? 1 : 1 + routes4_random(&s->r) % 4;
+	const struct fib_source source = routes4_source(&s->r);
+
+	for (unsigned int i = 0; i < n; i++) {
+		static const uint8_t plens[] = {
+		    0, 0, 0, 1, 4, 8, 8, 12, 13, 16, 18, 20, 24, 25, 30, 32};
+		const unsigned int plen = plens[routes4_random(&s->r) % 16];
+		const uint32_t key =
+		    places[routes4_random(&s->r) % 10] & routes4_mask(plen);
+
+		if (routes4_random(&s->r) % 2 == 0)
+			(void)routes4_remove(&s->r, key, plen);
+		else
+			routes4_add(&s->r, key, plen,
+			    (uint32_t)(state * 8 + i) % (FIB_GROUPS_MAX - 1) +
+				1);
+		cr_assert_eq(routes4_stage(s->f, key, plen), 0);
+	}
+	foresee(s, state);
+	cr_assert_eq(fib4_prepare(s->f, &source), 0);
+	/* STATE release: pairs with the acquires in reader. */
+	sync_store_release(&s->begun, state);
+	fib4_commit(s->f);
+	/* STATE release: as above. */
+	sync_store_release(&s->done, state);
+}
+
+static void
+run(bool batch, unsigned long states)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	pthread_t t[READERS];
+
+	cr_assert_not_null(s);
+	s->batch = batch;
+	s->states = states;
+	s->answer = calloc(states + 1, sizeof(*s->answer));
+	cr_assert_not_null(s->answer);
+	cr_assert_eq(route_arena_create((size_t)16 << 20, &s->a), 0);
+	cr_assert_eq(fib4_create(s->a, &s->f), 0);
+	for (unsigned int i = 0; i < PROBES; i++)
+		s->probe[i] = places[i % 10] ^ (i < 10 ? 0 : 1u << i);
+	for (unsigned int i = 0; i < READERS; i++)
+		cr_assert_eq(pthread_create(&t[i], NULL, reader, s), 0);
+	for (unsigned long i = 1; i <= states; i++)
+		step(s, i);
+	/* relaxed: a flag. */
+	sync_store_relaxed(&s->end, true);
+	for (unsigned int i = 0; i < READERS; i++)
+		cr_assert_eq(pthread_join(t[i], NULL), 0);
+	/* relaxed: the readers have ended. */
+	cr_assert_gt(sync_load_relaxed(&s->lookups), 0);
+	fib4_destroy(s->f);
+	route_arena_destroy(s->a);
+	free(s->r.route);
+	free(s->answer);
+	free(s);
+}
+
+Test(fib4_stress, stress_each_lookup_is_of_a_state_that_was)
+{
+	run(false, stress_n(400));
+}
+
+Test(fib4_stress, stress_each_of_a_batch_is_of_a_state_that_was)
+{
+	run(true, stress_n(400));
+}
+
+Test(fib4_stress, stress_portable_body)
+{
+	cr_assert_eq(setenv("PSNET_FIB", "portable", 1), 0);
+	run(true, stress_n(400));
+}
