@@ -2,8 +2,8 @@
 
 /*
  * Cost of a lookup.  The lanes take turns in random order: each warms its own
- * tables up with other keys, and is then timed over one segment, which is the
- * same for all lanes of a round.
+ * tables up with the stream, and is then timed over one segment of it, which is
+ * the same for all lanes of a round.
  */
 
 #include <pthread.h>
@@ -15,7 +15,7 @@
 #include "libsync/base/atomic.h"
 
 #define SEGMENT (1U << 16)
-#define WARM    (1U << 18)
+#define WARM    100e6 /* ns at most; a structure that takes longer is slow */
 #define CHAIN   (1U << 15)
 
 /* Walks through more memory than any cache has, all the time. */
@@ -64,19 +64,27 @@ thrash_stop(struct thrasher *t)
 	free(t->memory);
 }
 
+/* As many for each table as for one alone, or they would all fit in a cache. */
+static size_t
+stream_length(const struct route_job *job)
+{
+	return (size_t)ROUTE_KEYS * (job->tables < 8 ? job->tables : 8);
+}
+
 /* Looks n keys from the at-th on up, burst by burst in another table. */
 static void
 look_up(const struct route_job *job, const struct route_lane *l,
     const void *keys, size_t at, size_t n)
 {
 	union route_out out;
+	const size_t length = stream_length(job);
 	unsigned int table = 0;
 
 	for (size_t i = 0; i < n; i += ROUTE_BURST) {
 		l->kind->lookup(
 		    l->table[table], route_keys_at(&job->set, keys, at), &out);
 		BENCH_KEEP(&out);
-		at = (at + ROUTE_BURST) % ROUTE_KEYS;
+		at = (at + ROUTE_BURST) % length;
 		table = table + 1 == job->tables ? 0 : table + 1;
 	}
 }
@@ -88,15 +96,32 @@ select_mode(const struct route_job *job, const struct route_lane *l)
 		l->kind->select(l->table[i], l->mode->how);
 }
 
+/*
+ * The whole stream once, as it would come again and again: what is then in the
+ * caches is what stays there.
+ */
+static void
+warm_up(const struct route_job *job, const struct route_lane *l,
+    const void *keys, size_t at)
+{
+	const double start = route_lanes_cpu();
+
+	for (size_t i = 0; i < stream_length(job); i += SEGMENT) {
+		look_up(job, l, keys, (at + i) % stream_length(job), SEGMENT);
+		if (route_lanes_cpu() - start > WARM)
+			break;
+	}
+}
+
 static double
 time_lookups(const struct route_job *job, const struct route_lane *l,
     const void *keys, unsigned int round)
 {
-	const size_t at = (size_t)round * SEGMENT % ROUTE_KEYS;
+	const size_t at = (size_t)round * SEGMENT % stream_length(job);
 	double start;
 
 	select_mode(job, l);
-	look_up(job, l, keys, (at + SEGMENT) % ROUTE_KEYS, WARM);
+	warm_up(job, l, keys, at + SEGMENT);
 	start = route_lanes_cpu();
 	look_up(job, l, keys, at, SEGMENT);
 	return (route_lanes_cpu() - start) / SEGMENT;
@@ -107,7 +132,7 @@ static double
 time_chain(const struct route_job *job, const struct route_lane *l,
     const void *keys, unsigned int round)
 {
-	const size_t at = (size_t)round * SEGMENT % ROUTE_KEYS;
+	const size_t at = (size_t)round * SEGMENT % stream_length(job);
 	uint64_t none = 0, answer = 0;
 	uint8_t key6[16];
 	uint32_t key4;
@@ -117,7 +142,7 @@ time_chain(const struct route_job *job, const struct route_lane *l,
 	if (job->set.family == 6)
 		k.v6 = key6;
 	select_mode(job, l);
-	look_up(job, l, keys, (at + SEGMENT) % ROUTE_KEYS, WARM);
+	warm_up(job, l, keys, at + SEGMENT);
 	/* Only we know that it is zero. */
 	__asm__ __volatile__("" : "+r"(none));
 	start = route_lanes_cpu();
@@ -143,7 +168,7 @@ static void
 measure(const struct route_job *job, const struct route_lanes *all,
     enum route_stream stream, time_fn time_one)
 {
-	void *keys = route_keys_make(&job->set, stream, ROUTE_KEYS, 5);
+	void *keys = route_keys_make(&job->set, stream, stream_length(job), 5);
 	double *ns = calloc((size_t)all->n * job->rounds, sizeof(*ns));
 	unsigned int order[ROUTE_LANES_MAX];
 	uint64_t rnd = 1;
