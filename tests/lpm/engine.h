@@ -27,7 +27,7 @@ struct lpm_engine {
 	    unsigned int n);
 };
 
-extern const struct lpm_engine lpm_engine_fib4;
+extern const struct lpm_engine lpm_engine_fib4, lpm_engine_fib6;
 
 /* At most this many keys in a batch. */
 #define LPM_ENGINE_BATCH 192

@@ -4,4 +4,5 @@
 
 #include "tests/lpm/engine.h"
 
-const struct lpm_engine *const lpm_engines[] = {&lpm_engine_fib4, NULL};
+const struct lpm_engine *const lpm_engines[] = {
+    &lpm_engine_fib4, &lpm_engine_fib6, NULL};
