@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "libsync/base/atomic.h"
+#include "libsync/base/point.h"
 #include "stack/route/fib.h"
 
 /* Bits of an address that index the directory, and those of each stage. */
@@ -238,6 +239,7 @@ fib6_key(uint64_t hi, uint64_t lo, unsigned int at)
 static inline uint32_t
 fib6_short(const struct fib6 *f, uint64_t hi)
 {
+	SYNC_POINT("fib6_value");
 	/* relaxed: SHORT, a grace period, keeps it in order with the lines. */
 	return sync_load_relaxed(
 	    &f->groups[FIB6_LOCAL_MAX + (hi >> (64 - FIB6_SHORT_BITS))].w);
@@ -253,6 +255,7 @@ fib6_step(const struct fib6 *f, uint32_t word, uint64_t hi, int32_t k)
 	unsigned int levels = FIB6_LEVELS(word);
 	uint32_t line = FIB6_NUMBER(word), v;
 
+	SYNC_POINT("fib6_line");
 	if (levels == 0)
 		return line != 0 ? line & ~FIB6_NOTHING : fib6_short(f, hi);
 	while (--levels > 0) {
@@ -260,6 +263,7 @@ fib6_step(const struct fib6 *f, uint32_t word, uint64_t hi, int32_t k)
 
 		/* LINE acquire: pairs with the release in fib6_commit(). */
 		line = sync_load_acquire(&n->base.w) + fib6_rank_inner(n, k);
+		SYNC_POINT("fib6_line");
 	}
 	if ((word & FIB6_WIDE) != 0) {
 		const struct fib6_wide *n = (const void *)&f->lines[line];
@@ -275,6 +279,7 @@ fib6_step(const struct fib6 *f, uint32_t word, uint64_t hi, int32_t k)
 		return FIB6_WIDE_STAGE | (v & ~FIB6_LEAF_STAGE);
 	if (v == 0)
 		v = FIB6_LOCAL_MAX + (uint32_t)(hi >> (64 - FIB6_SHORT_BITS));
+	SYNC_POINT("fib6_value");
 	/* relaxed: LINE ordered it; SHORT does where it is a short prefix's. */
 	return sync_load_relaxed(&f->groups[v].w);
 }
@@ -295,6 +300,7 @@ fib6_lookup(const struct fib6 *f, uint64_t hi, uint64_t lo)
 
 	while (__builtin_expect((v & FIB6_WIDE_STAGE) != 0, 0)) {
 		at += FIB6_STAGE_BITS;
+		SYNC_POINT("fib6_stage");
 		/* LINE acquire: pairs with the release in fib6_commit(). */
 		w = sync_load_acquire(&f->stages[v & ~FIB6_WIDE_STAGE].w);
 		v = fib6_step(f, w, hi, fib6_key(hi, lo, at));
