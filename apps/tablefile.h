@@ -9,7 +9,7 @@
  *
  *   list    a line "PREFIX [[via] ADDRESS | ID]" for each route
  *   trace   a line "TIME A|W PREFIX NEXT-HOP [PEER]" for each update, TIME in
- *           seconds since 1970, NEXT-HOP an address, an id, or "-" (of W)
+ *           seconds since 1970, NEXT-HOP an address or an id, of W "-" or 0
  *   MRT     RFC 6396 and RFC 8050: TABLE_DUMP, TABLE_DUMP_V2 and BGP4MP
  *
  * each of them plain or compressed with gzip, xz, bzip2 or zstd.  Of lists and

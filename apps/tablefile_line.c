@@ -189,9 +189,9 @@ trace_words(char *word[6], struct tablefile_entry *out, struct words_error *e)
 		word[2], &out->family, out->prefix, &out->plen, e) != 0)
 		return -EINVAL;
 	if (out->action == TABLEFILE_WITHDRAW) {
-		if (strcmp(word[3], "-") != 0)
+		if (strcmp(word[3], "-") != 0 && strcmp(word[3], "0") != 0)
 			return words_fail(e, word[3],
-			    "a withdrawal has no next hop but \"-\"");
+			    "the next hop of a withdrawal is \"-\" or 0");
 	} else if (parse_hop(word[3], out, e) != 0) {
 		return -EINVAL;
 	}

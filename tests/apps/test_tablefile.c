@@ -104,7 +104,8 @@ Test(tablefile, a_trace_is_told_from_a_list)
 	    "# recorded\n"
 	    "1445565695.584878\tA\t178.215.220.0/22\t1\n"
 	    "1470931200\tW\t2804:14d::/40\t-\t2001:7f8:54::188\n"
-	    "1470931200.5\tA\t192.140.252.0/22\t37.49.236.1\t37.49.236.2\n");
+	    "1470931200.5\tA\t192.140.252.0/22\t37.49.236.1\t37.49.236.2\n"
+	    "1470931201\tW\t192.140.252.0/22\t0\n");
 	struct tablefile_entry e = filetest_next(f);
 
 	cr_assert_str_eq(tablefile_format(f), "trace");
@@ -123,6 +124,8 @@ Test(tablefile, a_trace_is_told_from_a_list)
 	cr_assert_eq(e.hop[0], 37);
 	cr_assert_eq(e.peer[3], 2);
 	cr_assert_eq(e.at, 4);
+	e = filetest_next(f);
+	cr_assert_eq(e.hop_kind, TABLEFILE_HOP_NONE);
 	filetest_end(f);
 }
 
@@ -155,7 +158,7 @@ Test(tablefile, errors_name_the_line_the_word_and_the_reason)
 	    "1 A 10.0.0.0/8 1\n1.5x A 10.0.0.0/8 1\n", "F:2: \"1.5x\": not");
 	refuses("1 A 10.0.0.0/8 1\n2 X 10.0.0.0/8 1\n", "neither A nor W");
 	refuses("1 A 10.0.0.0/8 1\n2 A 10.0.0.0/8\n", "F:2: \"2\": not \"TIME");
-	refuses("1 W 10.0.0.0/8 1\n", "a withdrawal has no next hop");
+	refuses("1 W 10.0.0.0/8 1\n", "of a withdrawal is");
 	refuses("1 A 10.0.0.0/8 -\n", "neither an address");
 	refuses("1 A 10.0.0.0/8 1 peer\n", "\"peer\": not an address");
 	refuses("1 A 10.0.0.0/8 1 1.1.1.1 x\n", "unexpected word");

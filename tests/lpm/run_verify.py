@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """scripts/verify-tables' program on small generated tables of both families:
 packed, with and without next hops, with traces; and on tables that it must not
-accept.
+accept.  VERIFY-WRONG has tables with mistakes, all of which must be found.
 
-usage: run_verify.py VERIFY GEN-TABLE
+usage: run_verify.py VERIFY VERIFY-WRONG GEN-TABLE
 """
 import json
 import lzma
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-VERIFY, GEN = sys.argv[1:3]
+VERIFY, WRONG, GEN = sys.argv[1:4]
 DONE = []
 
 
@@ -22,11 +23,19 @@ def gen(*args):
                           capture_output=True).stdout
 
 
-def verify(*args, status=0):
+def verify(*args, status=0, **env):
     r = subprocess.run([VERIFY, *map(str, args)], text=True, capture_output=True,
-                       check=False)
+                       check=False, env=dict(os.environ, **env))
     assert r.returncode == status, (args, r.returncode, r.stdout, r.stderr)
     return r
+
+
+def finds(how, table):
+    r = subprocess.run([WRONG, "-j", "-u", "500", "-k", "500", table], text=True,
+                       capture_output=True, check=False,
+                       env=dict(os.environ, LPM_WRONG=how))
+    return r.returncode == 1 and json.loads(r.stdout)["wrong"] > 0 and \
+        ": group " in r.stderr
 
 
 def case(name):
@@ -58,6 +67,14 @@ def run(tmp):
     assert r["steps"][0]["table"] == "an empty table", r
     assert r["steps"][1]["updates"] == 2000, r
     case("a trace alone begins with nothing")
+
+    for body in ("portable", "avx2", "avx512", "neon"):
+        verify("-u", 500, "-k", 1000, v4, v6, PSNET_FIB=body)
+    case("every way to look a batch up, or the best that this machine has")
+
+    for how in ("stage", "edge", "batch", "late"):
+        assert finds(how, v4), how
+    case("mistakes are found")
 
     (tmp / "bad").write_text("10.0.0.0/8\n10.0.0.1/8\n")
     assert "bad:2: \"10.0.0.1/8\"" in verify(tmp / "bad", status=2).stderr
