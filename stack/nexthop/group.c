@@ -23,16 +23,15 @@
  *
  * Ordering pairs
  *   WORD    nexthop_group_change() stores the word (release) ->
- *           nexthop_resolve(), nexthop_resolve_batch() and
- *           nexthop_resolve_around() load it (acquire): the buckets are
- *           filled, and the slots set, before the word is seen.
+ *           nexthop_word_get() loads it (acquire): the buckets are filled, and
+ *           the slots set, before the word is seen.
  *   BUCKET  bucket_set() of group_resilient.c stores a bucket (release) ->
- *           nexthop_word_pick() and other() of resolve.c load it (acquire): the
- *           slot of a new member is set before its id is seen.
- *   SLOT    header_changed(), record_make() and nexthop_group_adj_move() of
- *           group_adj.c store the slot's address (release) ->
- *           nexthop_slot_get() loads it (acquire): a slot is complete before it
- *           is seen.
+ *           nexthop_bucket_get() loads it (acquire): the slot of a new member
+ *           is set before its id is seen.
+ *   SLOT    header_changed() and nexthop_group_adj_move() of group_adj.c store
+ *           the slot's address (release) -> nexthop_slot_get() loads it
+ *           (acquire): a slot is complete before it is seen.  The first slot
+ *           of an id is published by the word or bucket that leads to it.
  *
  * Reclamation
  *   What only the writer frees (buckets, ids, contents) waits on a list, by the
@@ -168,8 +167,10 @@ nexthop_group_create(const struct nexthop_group_limits *limits,
 		table_free(g);
 		return -ENOMEM;
 	}
+	g->seed = l.seed;
 	/* A failure leaves 0, which only makes the spreading predictable. */
-	(void)!getrandom(&g->seed, sizeof(g->seed), GRND_NONBLOCK);
+	if (g->seed == 0)
+		(void)!getrandom(&g->seed, sizeof(g->seed), GRND_NONBLOCK);
 	*out = g;
 	return 0;
 }
@@ -342,7 +343,7 @@ nexthop_group_change(struct nexthop_groups *g, struct nexthop_group *grp,
 	word = word_of(grp);
 	/* relaxed: only writers store words. */
 	if (sync_load_relaxed(&g->word[grp->id]) != word) {
-		/* WORD release: pairs with the acquires in resolve.h, .c. */
+		/* WORD release: pairs with the acquire in nexthop_word_get. */
 		sync_store_release(&g->word[grp->id], word);
 		g->control->stats.words++;
 	}

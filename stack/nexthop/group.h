@@ -110,6 +110,7 @@ struct nexthop_group_limits {
 	uint32_t adjacencies; /* (1 << 20) */
 	uint32_t buckets;     /* of all groups, a power of two (1 << 22) */
 	unsigned int workers; /* that mark use (1) */
+	uint32_t seed;        /* of the spreading; 0: random */
 	uint64_t (*clock)(void *arg); /* ns; NULL: what upkeep was told */
 	void *clock_arg;
 };

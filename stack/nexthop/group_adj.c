@@ -132,8 +132,8 @@ record_make(struct nexthop_groups *g, const struct nexthop_hop *hop,
 	a->refs = 1;
 	a->hop = *hop;
 	a->shared = shared;
-	/* SLOT release: pairs with the acquire in nexthop_slot_get. */
-	sync_store_release(&g->slot[a->id], base);
+	/* relaxed: the word or bucket that leads to the id publishes it. */
+	sync_store_relaxed(&g->slot[a->id], base);
 	watch(g, a);
 	g->control->stats.adjacencies++;
 	*out = a;

@@ -92,7 +92,7 @@ bucket_set(struct nexthop_groups *g, struct nexthop_group *grp, uint32_t i,
 		b->next++;
 	b->have[b->next]++;
 	grp->res->moved[i] = nexthop_group_tick(now);
-	/* BUCKET release: pairs with the acquire in nexthop_word_pick. */
+	/* BUCKET release: pairs with the acquire in nexthop_bucket_get. */
 	sync_store_release(&g->bucket[grp->res->run.first + i],
 	    grp->now->member[b->next].adj->id);
 	g->control->stats.edits++;

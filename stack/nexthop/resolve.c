@@ -45,8 +45,7 @@ other(const struct nexthop_groups *g, uint64_t w, uint32_t hash)
 	for (uint32_t i = 0; i < total; i++) {
 		const uint32_t at = (uint32_t)w + (from + i) % total;
 
-		/* BUCKET acquire: pairs with the release in bucket_set. */
-		s = nexthop_slot_get(g, sync_load_acquire(&g->bucket[at]));
+		s = nexthop_slot_get(g, nexthop_bucket_get(g, at));
 		if (!nexthop_slot_down(g, s))
 			return s;
 	}
@@ -61,8 +60,7 @@ nexthop_resolve_around(
 
 	if (s != NULL || nexthop_word_backup(w) == NEXTHOP_GROUP_NONE)
 		return s;
-	/* WORD acquire: pairs with the release in nexthop_group_change. */
-	w = sync_load_acquire(&g->word[nexthop_word_backup(w)]);
+	w = nexthop_word_get(g, nexthop_word_backup(w));
 	if (nexthop_word_kind(w) == NEXTHOP_WORD_EMPTY)
 		return NULL;
 	s = nexthop_slot_get(g, nexthop_word_pick(g, NULL, w, hash));
@@ -78,8 +76,7 @@ block(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 	uint32_t adj[BLOCK];
 
 	for (unsigned int i = 0; i < n; i++) {
-		/* WORD acquire: pairs with the release in nexthop_group_change. */
-		w[i] = sync_load_acquire(&g->word[id[i]]);
+		w[i] = nexthop_word_get(g, id[i]);
 		if (nexthop_word_kind(w[i]) < NEXTHOP_WORD_SPREAD)
 			__builtin_prefetch(&g->slot[(uint32_t)w[i]]);
 		else

@@ -40,6 +40,22 @@ nexthop_word_backup(uint64_t w)
 	return (uint32_t)(w >> 32) & (NEXTHOP_GROUPS_MAX - 1);
 }
 
+/* The word of a group, on the way to its buckets. */
+static inline uint64_t
+nexthop_word_get(const struct nexthop_groups *g, uint32_t id)
+{
+	/* WORD acquire: pairs with the release in nexthop_group_change. */
+	return sync_load_acquire(&g->word[id]);
+}
+
+/* The adjacency id in a bucket, on the way to its slot. */
+static inline uint32_t
+nexthop_bucket_get(const struct nexthop_groups *g, uint32_t at)
+{
+	/* BUCKET acquire: pairs with the release in bucket_set. */
+	return sync_load_acquire(&g->bucket[at]);
+}
+
 /*
  * Which of the 1 << order buckets is this flow's?  The hash may have chosen the
  * queue, or the path of the router before us: it is mixed with the seed.
@@ -85,8 +101,7 @@ nexthop_word_pick(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 	    sync_load_relaxed(&m->seen[at]) != m->tick)
 		/* relaxed: the writer only wants to know that it was lately. */
 		sync_store_relaxed(&m->seen[at], m->tick);
-	/* BUCKET acquire: pairs with the release in bucket_set. */
-	return sync_load_acquire(&g->bucket[at]);
+	return nexthop_bucket_get(g, at);
 }
 
 /* What is left when the group of word w is empty or its choice is down. */
@@ -111,8 +126,7 @@ nexthop_resolve(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 	uint64_t w;
 
 	SYNC_ASSERT(pserialize_in_read_section());
-	/* WORD acquire: pairs with the release in nexthop_group_change. */
-	w = sync_load_acquire(&g->word[id]);
+	w = nexthop_word_get(g, id);
 	if (__builtin_expect(nexthop_word_kind(w) == NEXTHOP_WORD_EMPTY, 0))
 		return nexthop_resolve_around(g, w, hash);
 	s = nexthop_slot_get(g, nexthop_word_pick(g, m, w, hash));
