@@ -55,6 +55,8 @@ struct spec_route {
 	unsigned int plen;
 	uint8_t type;     /* enum route_type */
 	uint8_t protocol; /* enum route_protocol; 0: unsaid */
+	uint32_t table;   /* number of the table it is in; 0: main */
+	uint32_t lookup;  /* type lookup: number of the table it leads to */
 	uint8_t distance; /* if has_distance; else the protocol's */
 	bool has_distance;
 	bool waiting; /* of one that is there: another is preferred */

@@ -227,7 +227,8 @@ psnetd_ops_route_del(struct stack *st, const struct spec_route *want,
 	int rc;
 
 	memcpy(bytes, &want->prefix, sizeof(want->prefix));
-	rc = ipv4_route_remove_if(st, bytes, want->plen, agrees, &w);
+	rc = ipv4_route_remove_if(
+	    st, want->table, bytes, want->plen, agrees, &w);
 	return rc == 0 ? 0 : psnetd_ops_route_error(want, rc, e);
 }
 

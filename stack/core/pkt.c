@@ -207,6 +207,7 @@ take(struct worker *w, enum kind k)
 	memset((void *)p, 0, SYNC_CACHELINE);
 	p->msg.fn = NULL;
 	p->next = NULL;
+	p->mark = 0;
 	p->data = p->buf + PKT_HEADROOM;
 	p->rx_time = w->now;
 	return p;
@@ -314,5 +315,6 @@ pkt_copy(struct worker *w, const struct pkt *p)
 	copy->flags = p->flags;
 	copy->rx_if = p->rx_if;
 	copy->rx_time = p->rx_time;
+	copy->mark = p->mark;
 	return copy;
 }

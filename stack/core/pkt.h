@@ -79,6 +79,7 @@ struct pkt {
 	uint8_t *buf;          /* [c] start of the buffer (headroom) */
 	uint32_t room;         /* [c] bytes from buf on, headroom included */
 	uint32_t check;        /* [h] free or held; checked builds test it */
+	uint32_t mark;         /* [h] of policy rules; 0: none */
 } __attribute__((__aligned__(SYNC_CACHELINE)));
 
 _Static_assert(

@@ -85,13 +85,15 @@ on_link(const struct netif *nif, uint32_t addr)
 static bool
 is_neighbour(const struct netif *nif, uint32_t addr)
 {
-	const struct route_table *t = ipv4_routes(nif->stack);
+	const struct route_tables *ts = ipv4_tables(nif->stack);
 	const struct route *r;
 	unsigned int i;
 
 	if (on_link(nif, addr) != NULL)
 		return true;
-	r = t == NULL ? NULL : route_table_lookup(t, (const uint8_t *)&addr);
+	r = ts == NULL ? NULL
+		       : route_table_lookup(route_tables_of(ts, nif->id),
+			     (const uint8_t *)&addr);
 	if (r == NULL || r->type != ROUTE_UNICAST)
 		return false;
 	for (i = 0; i < r->nnexthops; i++)

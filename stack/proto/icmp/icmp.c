@@ -107,14 +107,15 @@ is_query(uint8_t type)
 
 /* An address of exactly one host, as far as we can know. */
 static bool
-one_host(struct stack *st, uint32_t addr)
+one_host(struct stack *st, netif_id id, uint32_t addr)
 {
 	const uint32_t a = ntohl(addr);
 	const struct route *r;
 
 	if (a >> 24 == 0 || a >> 24 == 127 || a >> 28 >= 0xe)
 		return false;
-	r = route_table_lookup(ipv4_routes(st), (const uint8_t *)&addr);
+	r = route_table_lookup(
+	    route_tables_of(ipv4_tables(st), id), (const uint8_t *)&addr);
 	return r == NULL || r->type != ROUTE_BROADCAST;
 }
 
@@ -145,9 +146,10 @@ may_answer(struct stack *st, const struct pkt *p)
 	if (h->proto == ICMP_PROTO &&
 	    (quotable(p) <= p->l3_len || !is_query(p->l3[p->l3_len])))
 		return false;
-	if (dst >> 28 >= 0xe || !one_host(st, h->src))
+	if (dst >> 28 >= 0xe || !one_host(st, p->rx_if, h->src))
 		return false;
-	r = route_table_lookup(ipv4_routes(st), (const uint8_t *)&h->dst);
+	r = route_table_lookup(route_tables_of(ipv4_tables(st), p->rx_if),
+	    (const uint8_t *)&h->dst);
 	return r == NULL || r->type != ROUTE_BROADCAST;
 }
 
@@ -222,6 +224,7 @@ answer(struct worker *w, const struct pkt *p, uint8_t type, uint8_t code,
 	*e = (struct icmp_hdr){.type = type, .code = code, .rest = rest};
 	memcpy(q->data + ICMP_HDR_LEN, p->l3, quote);
 	q->len = (uint32_t)(ICMP_HDR_LEN + quote);
+	q->rx_if = p->rx_if;
 	e->checksum = ipv4_checksum(q->data, q->len);
 	ipv4_output(w, q, 0, h->src, ICMP_PROTO, TOS_ERROR, 0, false);
 }
@@ -266,7 +269,7 @@ echo(struct worker *w, struct pkt *p)
 		pkt_drop(w, p, p->rx_if, DROP_ICMP_TYPE);
 		return;
 	}
-	if (!ipv4_is_local(w->stack, from)) {
+	if (!ipv4_is_local_on(w->stack, p->rx_if, from)) {
 		if (option(w->stack, IPV4_OPT_ICMP_ECHO_BROADCAST) == 0) {
 			pkt_drop(w, p, p->rx_if, DROP_ICMP_TYPE);
 			return;

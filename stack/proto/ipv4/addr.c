@@ -37,9 +37,10 @@ struct item {
 	unsigned int plen;
 };
 
-/* All addresses as they will be. */
+/* All addresses that share a routing table, as they will be. */
 struct plan {
 	struct ipv4 *ip;
+	struct route_table *table;
 	struct item *item;
 	size_t n, room;
 };
@@ -86,31 +87,41 @@ plan_add(struct plan *pl, const struct item *i)
 	return 0;
 }
 
-/*
- * Collect the addresses of all interfaces, without those of nif that are addr,
- * or of all of nif if addr is 0 (host order; NULL: nothing is left out).
- */
+/* Collect the addresses of nif, without addr; 0: all (host order). */
 static int
-plan_make(struct ipv4 *ip, const struct netif *without, uint32_t addr,
-    struct plan *pl)
+plan_netif(struct plan *pl, struct netif *nif, bool leave_out, uint32_t addr)
 {
 	const struct netif_addr *a;
-	struct netif *nif;
 	struct item i;
 	int error = 0;
 
-	*pl = (struct plan){.ip = ip};
-	for (nif = netif_first(ip->stack); nif != NULL && error == 0;
-	     nif = netif_next(ip->stack, nif)) {
-		for (a = netif_addr_first(nif, NETIF_AF_INET);
-		     a != NULL && error == 0; a = netif_addr_next(a)) {
-			i = (struct item){
-			    nif, ntohl(ipv4_get(a->addr)), a->plen};
-			if (nif == without && (addr == 0 || addr == i.addr))
-				continue;
+	for (a = netif_addr_first(nif, NETIF_AF_INET); a != NULL && error == 0;
+	     a = netif_addr_next(a)) {
+		i = (struct item){nif, ntohl(ipv4_get(a->addr)), a->plen};
+		if (!leave_out || (addr != 0 && addr != i.addr))
 			error = plan_add(pl, &i);
-		}
 	}
+	return error;
+}
+
+/*
+ * Collect the addresses of all interfaces with nif's table; of nif itself, if
+ * some are to be left out, all but addr, or none if addr is 0 (host order).
+ */
+static int
+plan_make(struct ipv4 *ip, const struct netif *nif, bool leave_out,
+    uint32_t addr, struct plan *pl)
+{
+	struct netif *each;
+	int error = 0;
+
+	*pl = (struct plan){
+	    .ip = ip, .table = route_tables_of(ip->tables, nif->id)};
+	for (each = netif_first(ip->stack); each != NULL && error == 0;
+	     each = netif_next(ip->stack, each))
+		if (route_tables_of(ip->tables, each->id) == pl->table)
+			error = plan_netif(
+			    pl, each, leave_out && each == nif, addr);
 	if (error != 0)
 		free(pl->item);
 	return error;
@@ -225,10 +236,17 @@ find_addr(const struct netif *nif, uint32_t addr)
 	return NULL;
 }
 
-/* What has to go from the configured routes together with an address. */
+/*
+ * What has to go together with an address: the routes that follow from it, in
+ * its own table, and of the configured ones what needs it, in any.
+ */
 struct sweep {
 	const struct plan *plan;
-	struct route_txn *txn;
+	const struct item *gone;
+	size_t ngone;
+	bool walk; /* configured ones may be concerned */
+	struct ipv4_txns txns;
+	struct route_txn *txn; /* of the table it is at */
 	const struct netif *nif;
 	uint32_t addr; /* host order; 0: all of nif */
 };
@@ -298,29 +316,48 @@ covered(const struct plan *pl, const struct item *i)
 	return false;
 }
 
-/* All that i's going changes, in one commit. */
+static int
+sweep_table(void *arg, struct route_table *t)
+{
+	struct sweep *s = arg;
+	size_t i;
+	int error;
+
+	if (t != s->plan->table && !s->walk)
+		return 0;
+	error = ipv4_txns_begin(&s->txns, t, &s->txn);
+	for (i = 0; i < s->ngone && error == 0 && t == s->plan->table; i++)
+		error = settle_all(s->txn, s->plan, &s->gone[i]);
+	if (error == 0 && s->walk)
+		error = route_table_walk(t, sweep_one, s);
+	return error;
+}
+
+/* All tables, or none. */
+static int
+sweep_all(struct ipv4 *ip, struct sweep *s)
+{
+	const int error = route_tables_walk(ip->tables, sweep_table, s);
+
+	ipv4_txns_end(&s->txns, error == 0);
+	return error;
+}
+
+/* All that i's going changes, in one commit of each table. */
 static int
 commit_removal(struct ipv4 *ip, const struct item *i, bool *gone)
 {
 	struct plan pl;
-	struct sweep s = {.plan = &pl, .nif = i->nif, .addr = i->addr};
+	struct sweep s = {
+	    .plan = &pl, .gone = i, .ngone = 1, .nif = i->nif, .addr = i->addr};
 	int error;
 
-	error = plan_make(ip, i->nif, i->addr, &pl);
+	error = plan_make(ip, i->nif, true, i->addr, &pl);
 	if (error != 0)
 		return error;
 	*gone = !covered(&pl, i);
-	error = route_txn_begin(ip->routes, &s.txn);
-	if (error != 0)
-		goto free_plan;
-	error = settle_all(s.txn, &pl, i);
-	if (error == 0 && (*gone || ip->prefsrc_used))
-		error = route_table_walk(ip->routes, sweep_one, &s);
-	if (error != 0)
-		route_txn_abort(s.txn);
-	else
-		route_txn_commit(s.txn);
-free_plan:
+	s.walk = *gone || ip->prefsrc_used;
+	error = sweep_all(ip, &s);
 	free(pl.item);
 	return error;
 }
@@ -332,12 +369,12 @@ commit_addition(struct ipv4 *ip, const struct item *i)
 	struct plan pl;
 	int error;
 
-	error = plan_make(ip, NULL, 0, &pl);
+	error = plan_make(ip, i->nif, false, 0, &pl);
 	if (error != 0)
 		return error;
 	error = plan_add(&pl, i);
 	if (error == 0)
-		error = route_txn_begin(ip->routes, &x);
+		error = route_txn_begin(pl.table, &x);
 	if (error != 0)
 		goto free_plan;
 	error = settle_all(x, &pl, i);
@@ -378,7 +415,9 @@ check_new(struct ipv4 *ip, const struct item *i)
 		return -EEXIST;
 	for (nif = netif_first(ip->stack); nif != NULL;
 	     nif = netif_next(ip->stack, nif))
-		if (find_addr(nif, htonl(i->addr)) != NULL)
+		if (route_tables_of(ip->tables, nif->id) ==
+			route_tables_of(ip->tables, i->nif->id) &&
+		    find_addr(nif, htonl(i->addr)) != NULL)
 			return -EADDRINUSE;
 	return 0;
 }
@@ -509,31 +548,19 @@ ipv4_addr_remove(
 static int
 commit_detach(struct ipv4 *ip, struct netif *nif)
 {
-	struct plan pl;
-	struct sweep s = {.plan = &pl, .nif = nif};
-	const struct netif_addr *a;
-	struct item i = {.nif = nif};
+	struct plan pl, all = {.ip = ip};
+	struct sweep s = {.plan = &pl, .walk = true, .nif = nif};
 	int error;
 
-	error = plan_make(ip, nif, 0, &pl);
+	error = plan_make(ip, nif, true, 0, &pl);
 	if (error != 0)
 		return error;
-	error = route_txn_begin(ip->routes, &s.txn);
-	if (error != 0)
-		goto free_plan;
-	for (a = netif_addr_first(nif, NETIF_AF_INET); a != NULL && error == 0;
-	     a = netif_addr_next(a)) {
-		i.addr = ntohl(ipv4_get(a->addr));
-		i.plen = a->plen;
-		error = settle_all(s.txn, &pl, &i);
-	}
+	error = plan_netif(&all, nif, false, 0);
+	s.gone = all.item;
+	s.ngone = all.n;
 	if (error == 0)
-		error = route_table_walk(ip->routes, sweep_one, &s);
-	if (error != 0)
-		route_txn_abort(s.txn);
-	else
-		route_txn_commit(s.txn);
-free_plan:
+		error = sweep_all(ip, &s);
+	free(all.item);
 	free(pl.item);
 	return error;
 }
@@ -579,4 +606,30 @@ ipv4_addr_primary(const struct netif *nif, uint32_t neighbour)
 			ntohl(neighbour), ntohl(ipv4_get(a->addr)), a->plen))
 			return ipv4_get(a->addr);
 	return first != NULL ? ipv4_get(first->addr) : 0;
+}
+
+static int
+set_table(struct ipv4 *ip, netif_id id, uint32_t number)
+{
+	const struct netif *nif = find_netif(ip->stack, id);
+
+	if (nif == NULL)
+		return -ENODEV;
+	if (netif_addr_first(nif, NETIF_AF_INET) != NULL)
+		return -EBUSY;
+	return route_tables_bind(ip->tables, id, number);
+}
+
+int
+ipv4_netif_table_set(struct stack *st, netif_id id, uint32_t number)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	int error;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	stack_control_enter(st);
+	error = set_table(ip, id, number);
+	stack_control_exit(st);
+	return error;
 }

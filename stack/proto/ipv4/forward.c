@@ -83,7 +83,7 @@ own_address(struct ipv4 *ip, const struct netif *nif, const struct pkt *p)
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->l3;
 	const uint32_t addr = ipv4_addr_primary(nif, p->nexthop.ipv4);
 
-	return addr != 0 ? addr : ipv4_source(ip->stack, h->dst);
+	return addr != 0 ? addr : ipv4_source_on(ip->stack, p->rx_if, h->dst);
 }
 
 /* The header's changes, and out. */

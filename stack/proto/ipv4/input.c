@@ -89,7 +89,7 @@ check_addresses(struct input *in, const struct pkt *p)
 		return DROP_IPV4_MARTIAN_SRC;
 	if (ipv4_loopback(dst))
 		return DROP_IPV4_MARTIAN_DST;
-	r = ipv4_lookup(in->ip, h->src);
+	r = ipv4_lookup(in->ip, p->rx_if, h->src);
 	if (r != NULL && (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
 		return DROP_IPV4_MARTIAN_SRC;
 	return VALID;
@@ -214,6 +214,7 @@ classify(struct input *in, struct pkt *p)
 {
 	const struct ipv4_hdr *h;
 	enum drop_reason reason;
+	struct route_flow flow;
 	const struct route *r;
 	uint32_t dst;
 
@@ -234,7 +235,11 @@ classify(struct input *in, struct pkt *p)
 		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_MULTICAST);
 		return;
 	}
-	r = ipv4_lookup(in->ip, h->dst);
+	flow.dst = (const uint8_t *)&h->dst;
+	flow.src = (const uint8_t *)&h->src;
+	flow.iif = flow.member = p->rx_if;
+	flow.mark = p->mark;
+	r = route_rule_lookup(in->ip->tables, &flow, NULL);
 	if (r != NULL && r->type == ROUTE_BROADCAST)
 		broadcast(in, p, r);
 	else

@@ -51,8 +51,8 @@ destroy(struct ipv4 *ip)
 			ipv4_reass_destroy(ip->worker[i]->reass);
 		free(ip->worker[i]);
 	}
-	if (ip->routes != NULL)
-		route_table_destroy(ip->routes);
+	if (ip->tables != NULL)
+		route_tables_destroy(ip->tables);
 	free(ip);
 }
 
@@ -87,7 +87,7 @@ init(struct stack *st, void **state)
 	ip->seed = seed_of(st);
 	for (i = 0; i < IPV4_OPT_COUNT; i++)
 		sync_init(&ip->option[i], options[i].initial);
-	error = route_table_create(st, NETIF_AF_INET, &ip->routes);
+	error = route_tables_create(st, NETIF_AF_INET, &ip->tables);
 	for (i = 0; i < n && error == 0; i++)
 		error = create_worker(&ip->worker[i]);
 	if (error != 0) {
@@ -140,6 +140,7 @@ netif_event(void *state, struct netif *nif, enum netif_event event)
 	SYNC_REQUIRE(stack_control_held(ip->stack));
 	if (event == NETIF_EVENT_DETACH) {
 		ipv4_addr_detach(ip, nif);
+		route_tables_forget(ip->tables, nif->id);
 		flush(ip, nif->id);
 	}
 }
@@ -199,7 +200,15 @@ ipv4_routes(struct stack *st)
 {
 	struct ipv4 *ip = ipv4_of(st);
 
-	return ip != NULL ? ip->routes : NULL;
+	return ip != NULL ? route_tables_main(ip->tables) : NULL;
+}
+
+struct route_tables *
+ipv4_tables(struct stack *st)
+{
+	struct ipv4 *ip = ipv4_of(st);
+
+	return ip != NULL ? ip->tables : NULL;
 }
 
 bool

@@ -18,6 +18,7 @@
 
 #include "stack/core/netif.h"
 #include "stack/core/proto.h"
+#include "stack/route/rule.h"
 #include "stack/route/table.h"
 
 struct pkt;
@@ -75,8 +76,26 @@ const char *ipv4_option_name(enum ipv4_option opt); /* "forwarding" */
 /* May the switch have this value?  Context: any thread; never sleeps. */
 bool ipv4_option_valid(enum ipv4_option opt, uint32_t value);
 
-/* The routing table.  NULL without IPv4.  Context: any thread. */
+/* The main routing table, and all.  NULL without IPv4.  Any thread. */
 struct route_table *ipv4_routes(struct stack *st);
+struct route_tables *ipv4_tables(struct stack *st);
+
+/*
+ * Give an interface a routing table of its own (0: the main one again).  What
+ * comes in on it, and what answers that, sees this table and those that its
+ * routes and the rules name, but not the main one.
+ * Context: control thread without the control mutex; may sleep.
+ * Returns: 0, -ENODEV, -EBUSY (it has addresses), -EINVAL or -ENOMEM.
+ */
+int ipv4_netif_table_set(struct stack *st, netif_id id, uint32_t number);
+
+/*
+ * Policy rules, as route_rule_add() and its like.
+ * Context: control thread without the control mutex; may sleep.
+ * Returns: also -ENODEV (no such interface) and -EAFNOSUPPORT.
+ */
+int ipv4_rule_add(struct stack *st, const struct route_rule *rule);
+int ipv4_rule_remove(struct stack *st, const struct route_rule *like);
 
 /*
  * Give an interface an address: the local, the connected and the broadcast
@@ -112,17 +131,17 @@ int ipv4_route_add(
     struct stack *st, const struct route_config *cfg, enum route_mode mode);
 
 /*
- * Remove the best candidate of a prefix that does not follow from an address;
- * or that agrees() is true for.
+ * Remove the best candidate of a prefix in the main table, or in that with a
+ * number, that does not follow from an address and that agrees() is true for.
  * Context: as ipv4_route_add().
  * Returns: 0, -ENOENT (ESRCH of iproute2), or -EPERM if only routes that
  *          follow from addresses agree.
  */
 int ipv4_route_remove(
     struct stack *st, const uint8_t *prefix, unsigned int plen);
-int ipv4_route_remove_if(struct stack *st, const uint8_t *prefix,
-    unsigned int plen, bool (*agrees)(void *arg, const struct route *r),
-    void *arg);
+int ipv4_route_remove_if(struct stack *st, uint32_t table,
+    const uint8_t *prefix, unsigned int plen,
+    bool (*agrees)(void *arg, const struct route *r), void *arg);
 
 /*
  * Add n routes in one commit: all or nothing.  On failure *failed is the index
@@ -137,7 +156,8 @@ int ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
  * Send a datagram of this stack.  data points at the payload; the header is
  * prepended here, its length, id and checksum filled in, the datagram cut into
  * fragments when it exceeds the MTU.  src 0: chosen (RFC 1122 3.3.4.3).
- * ttl 0: the default.  Addresses in network order.
+ * ttl 0: the default.  Addresses in network order.  p->rx_if is where what it
+ * answers came in, whose routing table is used; 0: it answers nothing.
  * Context: worker in a read section; never sleeps.
  * Owner:   takes p, which may be a jumbo.
  */
@@ -145,13 +165,19 @@ void ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
     uint8_t proto, uint8_t tos, uint8_t ttl, bool df);
 
 /*
- * The address this stack would send from to reach dst, network order.
+ * The address this stack would send from to reach dst, network order; the other
+ * one in answer to what came in on interface id.
  * Context: reader section; never sleeps.
  * Returns: 0 if there is none.
  */
 uint32_t ipv4_source(struct stack *st, uint32_t dst);
+uint32_t ipv4_source_on(struct stack *st, netif_id id, uint32_t dst);
 
-/* Is addr (network order) one of this stack's?  Context: reader section. */
+/*
+ * Is addr (network order) one of this stack's; in the main table's world, or in
+ * that of interface id?  Context: reader section.
+ */
 bool ipv4_is_local(struct stack *st, uint32_t addr);
+bool ipv4_is_local_on(struct stack *st, netif_id id, uint32_t addr);
 
 #endif /* STACK_PROTO_IPV4_IPV4_H */

@@ -10,6 +10,7 @@
 #include "libsync/base/atomic.h"
 #include "stack/core/stack.h"
 #include "stack/proto/ipv4/ipv4.h"
+#include "stack/route/rule.h"
 
 #define IPV4_ID_SLOTS 256
 
@@ -26,11 +27,11 @@ struct ipv4_worker {
 
 /* [c] constant  [a] atomic  [w] the stack's control mutex */
 struct ipv4 {
-	struct stack *stack;        /* [c] */
-	struct route_table *routes; /* [c] */
-	uint32_t seed;              /* [c] of hashes */
-	unsigned int nworkers;      /* [c] */
-	bool prefsrc_used;          /* [w] a configured route ever had one */
+	struct stack *stack;         /* [c] */
+	struct route_tables *tables; /* [c] */
+	uint32_t seed;               /* [c] of hashes */
+	unsigned int nworkers;       /* [c] */
+	bool prefsrc_used;           /* [w] a configured route ever had one */
 	SYNC_ATOMIC(uint32_t) option[IPV4_OPT_COUNT]; /* [a] */
 	struct ipv4_worker *worker[];                 /* [c] one each */
 };
@@ -87,14 +88,26 @@ ipv4_put(uint8_t *bytes, uint32_t v)
 	__builtin_memcpy(bytes, &v, sizeof(v));
 }
 
+/*
+ * What the table of interface id knows of addr, whatever the rules say.
+ * Context: reader section.  Returns: NULL if there is no route.
+ */
 static inline const struct route *
-ipv4_lookup(const struct ipv4 *ip, uint32_t addr)
+ipv4_lookup(const struct ipv4 *ip, netif_id id, uint32_t addr)
 {
-	const struct route *r =
-	    route_table_lookup(ip->routes, (const uint8_t *)&addr);
-
-	return r != NULL && r->type == ROUTE_THROW ? NULL : r;
+	return route_rule_lookup_in(ip->tables, route_tables_of(ip->tables, id),
+	    (const uint8_t *)&addr, NULL);
 }
+
+/* txns.c: edits of several tables.  Context: as route_txn_begin(). */
+struct ipv4_txns {
+	struct route_txn **txn;
+	size_t n, room;
+};
+
+int ipv4_txns_begin(
+    struct ipv4_txns *xs, struct route_table *t, struct route_txn **out);
+void ipv4_txns_end(struct ipv4_txns *xs, bool commit);
 
 /* input.c */
 

@@ -67,9 +67,10 @@ ipv4_output_nif(struct worker *w, struct netif *nif, struct pkt *p)
 }
 
 static enum drop_reason
-find_routed(struct ipv4 *ip, uint32_t dst, uint32_t hash, struct way *out)
+find_routed(struct ipv4 *ip, const struct route_flow *flow, uint32_t hash,
+    struct way *out)
 {
-	const struct route *r = ipv4_lookup(ip, dst);
+	const struct route *r = route_rule_lookup(ip->tables, flow, NULL);
 	const struct route_nexthop *nh;
 
 	if (r == NULL)
@@ -87,30 +88,37 @@ find_routed(struct ipv4 *ip, uint32_t dst, uint32_t hash, struct way *out)
 	if (r->type == ROUTE_BROADCAST)
 		out->nexthop = INADDR_BROADCAST;
 	else
-		out->nexthop = nh->has_gateway ? ipv4_get(nh->gateway) : dst;
+		out->nexthop = nh->has_gateway ? ipv4_get(nh->gateway)
+					       : ipv4_get(flow->dst);
 	return FOUND;
 }
 
 /* tx_if: the interface for a group, which no route tells. */
 static enum drop_reason
-find_way(struct ipv4 *ip, uint32_t dst, netif_id tx_if, uint32_t hash,
-    struct way *out)
+find_way(struct ipv4 *ip, const struct route_flow *flow, netif_id tx_if,
+    uint32_t hash, struct way *out)
 {
+	const uint32_t dst = ipv4_get(flow->dst);
+
 	*out = (struct way){.nexthop = dst};
 	if (!is_group(dst))
-		return find_routed(ip, dst, hash, out);
+		return find_routed(ip, flow, hash, out);
 	out->nif = netif_lookup(ip->stack, tx_if);
 	return out->nif != NULL ? FOUND : DROP_IPV4_NO_ROUTE;
 }
 
 /* RFC 1812 2.2.7: an unnumbered interface borrows the router's address. */
 static uint32_t
-any_address(struct stack *st)
+any_address(const struct ipv4 *ip, netif_id like)
 {
+	const struct route_table *t = route_tables_of(ip->tables, like);
+	struct stack *st = ip->stack;
 	struct netif *nif;
 	uint32_t addr;
 
 	for (nif = netif_first(st); nif != NULL; nif = netif_next(st, nif)) {
+		if (route_tables_of(ip->tables, nif->id) != t)
+			continue;
 		addr = ipv4_addr_primary(nif, 0);
 		if (addr != 0 && !ipv4_loopback(ntohl(addr)))
 			return addr;
@@ -126,7 +134,7 @@ choose_source(struct ipv4 *ip, const struct way *way)
 	if (way->r != NULL && way->r->has_prefsrc)
 		return ipv4_get(way->r->prefsrc);
 	addr = ipv4_addr_primary(way->nif, way->nexthop);
-	return addr != 0 ? addr : any_address(ip->stack);
+	return addr != 0 ? addr : any_address(ip, way->nif->id);
 }
 
 /* Unique per source, destination and protocol for long (RFC 6864). */
@@ -188,6 +196,10 @@ ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
     uint8_t proto, uint8_t tos, uint8_t ttl, bool df)
 {
 	struct ipv4 *ip = ipv4_of(w->stack);
+	const struct route_flow flow = {.dst = (const uint8_t *)&dst,
+	    .src = (const uint8_t *)&src,
+	    .member = p->rx_if,
+	    .mark = p->mark};
 	enum drop_reason reason = FOUND;
 	struct ipv4_hdr *h;
 	struct way way;
@@ -201,7 +213,7 @@ ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
 	else if (p->len > 65535 - IPV4_HDR_MIN)
 		reason = DROP_IPV4_TOO_BIG;
 	else
-		reason = find_way(ip, dst, p->tx_if,
+		reason = find_way(ip, &flow, p->tx_if,
 		    ipv4_flow_mix(ip, src, dst, proto), &way);
 	if (reason == FOUND && src == 0) {
 		src = choose_source(ip, &way);
@@ -226,23 +238,39 @@ ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
 }
 
 uint32_t
-ipv4_source(struct stack *st, uint32_t dst)
+ipv4_source_on(struct stack *st, netif_id id, uint32_t dst)
 {
+	static const uint32_t unsaid;
+	const struct route_flow flow = {.dst = (const uint8_t *)&dst,
+	    .src = (const uint8_t *)&unsaid,
+	    .member = id};
 	struct ipv4 *ip = ipv4_of(st);
 	struct way way;
 
 	SYNC_ASSERT(pserialize_in_read_section());
-	if (ip == NULL || find_way(ip, dst, 0, 0, &way) != FOUND)
+	if (ip == NULL || find_way(ip, &flow, 0, 0, &way) != FOUND)
 		return 0;
 	return choose_source(ip, &way);
+}
+
+uint32_t
+ipv4_source(struct stack *st, uint32_t dst)
+{
+	return ipv4_source_on(st, 0, dst);
+}
+
+bool
+ipv4_is_local_on(struct stack *st, netif_id id, uint32_t addr)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	const struct route *r = ip != NULL ? ipv4_lookup(ip, id, addr) : NULL;
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	return r != NULL && r->type == ROUTE_LOCAL;
 }
 
 bool
 ipv4_is_local(struct stack *st, uint32_t addr)
 {
-	struct ipv4 *ip = ipv4_of(st);
-	const struct route *r = ip != NULL ? ipv4_lookup(ip, addr) : NULL;
-
-	SYNC_ASSERT(pserialize_in_read_section());
-	return r != NULL && r->type == ROUTE_LOCAL;
+	return ipv4_is_local_on(st, 0, addr);
 }

@@ -16,27 +16,45 @@
 
 #define PROGRESS_EVERY 16384
 
-/* The interface that gw, network order, is on; 0: on no link. */
+/* The interface that gw, network order, is on by table t; 0: on no link. */
 static netif_id
-link_of(const struct ipv4 *ip, uint32_t gw)
+link_by(const struct ipv4 *ip, const struct route_table *t, uint32_t gw)
 {
-	const struct route *r = ipv4_lookup(ip, gw);
+	const struct route *r =
+	    route_rule_lookup_in(ip->tables, t, (const uint8_t *)&gw, NULL);
 
 	if (r == NULL || r->type != ROUTE_UNICAST || r->nexthops[0].has_gateway)
 		return 0;
 	return r->nexthops[0].netif;
 }
 
-/* Check one next hop, and give it its interface.  In a read section. */
+/* The same by the route's own table, or else by that of its interface. */
+static netif_id
+link_of(const struct ipv4 *ip, const struct route_table *t,
+    const struct route_nexthop *nh)
+{
+	const uint32_t gw = ipv4_get(nh->gateway);
+	const netif_id on = link_by(ip, t, gw);
+
+	return on != 0
+		   ? on
+		   : link_by(ip, route_tables_of(ip->tables, nh->netif), gw);
+}
+
+/*
+ * Check one next hop of a route in t, and give it its interface.  In a read
+ * section.
+ */
 static int
-resolve(const struct ipv4 *ip, struct route_nexthop *nh)
+resolve(const struct ipv4 *ip, const struct route_table *t,
+    struct route_nexthop *nh)
 {
 	const struct netif *nif;
 	netif_id on;
 
 	if (nh->netif == 0 && !nh->has_gateway)
 		return -EINVAL;
-	on = nh->has_gateway ? link_of(ip, ipv4_get(nh->gateway)) : nh->netif;
+	on = nh->has_gateway ? link_of(ip, t, nh) : nh->netif;
 	if (nh->netif == 0)
 		nh->netif = on;
 	if (nh->netif == 0)
@@ -56,13 +74,14 @@ configurable(uint8_t type)
 {
 	return type == ROUTE_UNICAST || type == ROUTE_BLACKHOLE ||
 	       type == ROUTE_UNREACHABLE || type == ROUTE_PROHIBIT ||
-	       type == ROUTE_THROW;
+	       type == ROUTE_THROW || type == ROUTE_LOOKUP;
 }
 
 /* Copy cfg with its next hops, resolved, in nh.  In a read section. */
 static int
-prepare(const struct ipv4 *ip, const struct route_config *cfg,
-    struct route_config *out, struct route_nexthop *nh)
+prepare(const struct ipv4 *ip, const struct route_table *t,
+    const struct route_config *cfg, struct route_config *out,
+    struct route_nexthop *nh)
 {
 	const struct route *src;
 	unsigned int i;
@@ -72,26 +91,31 @@ prepare(const struct ipv4 *ip, const struct route_config *cfg,
 		return -EINVAL;
 	if (cfg->protocol == ROUTE_PROTO_KERNEL)
 		return -EPERM;
+	if (cfg->type == ROUTE_LOOKUP &&
+	    (cfg->table == route_table_number(t) ||
+		route_tables_find(ip->tables, cfg->table) == NULL))
+		return -EINVAL;
 	*out = *cfg;
 	out->nexthops = nh;
 	for (i = 0; i < cfg->nnexthops; i++) {
 		nh[i] = cfg->nexthops[i];
-		error = resolve(ip, &nh[i]);
+		error = resolve(ip, t, &nh[i]);
 		if (error != 0)
 			return error;
 	}
 	if (cfg->has_prefsrc) {
-		src = ipv4_lookup(ip, ipv4_get(cfg->prefsrc));
+		src = ipv4_lookup(ip, cfg->nnexthops > 0 ? nh[0].netif : 0,
+		    ipv4_get(cfg->prefsrc));
 		if (src == NULL || src->type != ROUTE_LOCAL)
 			return -EINVAL;
 	}
 	return 0;
 }
 
-/* Add one route to x. */
+/* Add one route to x, a transaction of t. */
 static int
-edit(const struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
-    enum route_mode mode)
+edit(const struct ipv4 *ip, const struct route_table *t, struct route_txn *x,
+    const struct route_config *cfg, enum route_mode mode)
 {
 	struct route_nexthop nh[ROUTE_NEXTHOPS_MAX];
 	struct route_config full;
@@ -99,7 +123,7 @@ edit(const struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
 	int error;
 
 	s = pserialize_read_enter();
-	error = prepare(ip, cfg, &full, nh);
+	error = prepare(ip, t, cfg, &full, nh);
 	pserialize_read_exit(s);
 	return error != 0 ? error : route_txn_add(x, &full, mode);
 }
@@ -198,20 +222,36 @@ flush_links(const struct ipv4 *ip, const struct links *l, const uint8_t *prefix,
 			    ip, l->id[i], ntohl(ipv4_get(prefix)), plen);
 }
 
+/* The table that cfg is for, and the one that it leads to, made if need be. */
+static int
+tables_of(
+    struct ipv4 *ip, const struct route_config *cfg, struct route_table **out)
+{
+	struct route_table *other;
+	int error = 0;
+
+	if (cfg->type == ROUTE_LOOKUP)
+		error = route_tables_get(ip->tables, cfg->table, &other);
+	return error != 0 ? error : route_tables_get(ip->tables, cfg->in, out);
+}
+
 /* The routes that are in use stay while the control mutex is held. */
 static int
 add_one(struct ipv4 *ip, const struct route_config *cfg, enum route_mode mode)
 {
 	const struct route *now;
+	struct route_table *t;
 	struct links links;
 	struct route_txn *x;
 	int error;
 
-	error = route_txn_begin(ip->routes, &x);
+	error = tables_of(ip, cfg, &t);
+	if (error == 0)
+		error = route_txn_begin(t, &x);
 	if (error != 0)
 		return error;
 	remember_links(route_txn_exact(x, cfg->prefix, cfg->plen), &links);
-	error = edit(ip, x, cfg, mode);
+	error = edit(ip, t, x, cfg, mode);
 	if (error != 0) {
 		route_txn_abort(x);
 		return error;
@@ -240,6 +280,7 @@ ipv4_route_add(
 
 /* Which candidate of a prefix is to go: the best that agrees() likes. */
 struct which {
+	uint32_t table;
 	const uint8_t *prefix;
 	unsigned int plen;
 	bool (*agrees)(void *arg, const struct route *r);
@@ -270,13 +311,16 @@ choose(struct route_txn *x, const struct which *w, struct route_key *out)
 static int
 remove_one(struct ipv4 *ip, const struct which *w)
 {
+	struct route_table *t = route_tables_find(ip->tables, w->table);
 	const struct route *now;
 	struct route_key key;
 	struct route_txn *x;
 	struct links links;
 	int error;
 
-	error = route_txn_begin(ip->routes, &x);
+	if (t == NULL)
+		return -ENOENT;
+	error = route_txn_begin(t, &x);
 	if (error != 0)
 		return error;
 	remember_links(route_txn_exact(x, w->prefix, w->plen), &links);
@@ -294,10 +338,11 @@ remove_one(struct ipv4 *ip, const struct which *w)
 }
 
 int
-ipv4_route_remove_if(struct stack *st, const uint8_t *prefix, unsigned int plen,
-    bool (*agrees)(void *arg, const struct route *r), void *arg)
+ipv4_route_remove_if(struct stack *st, uint32_t table, const uint8_t *prefix,
+    unsigned int plen, bool (*agrees)(void *arg, const struct route *r),
+    void *arg)
 {
-	const struct which w = {prefix, plen, agrees, arg};
+	const struct which w = {table, prefix, plen, agrees, arg};
 	struct ipv4 *ip = ipv4_of(st);
 	int error;
 
@@ -320,10 +365,19 @@ any(void *arg, const struct route *r)
 int
 ipv4_route_remove(struct stack *st, const uint8_t *prefix, unsigned int plen)
 {
-	return ipv4_route_remove_if(st, prefix, plen, any, NULL);
+	return ipv4_route_remove_if(st, 0, prefix, plen, any, NULL);
 }
 
-/* By prefix, so that neighbours in the tree are edited while it is cached. */
+static uint32_t
+number_of(const struct route_config *cfg)
+{
+	return cfg->in != 0 ? cfg->in : ROUTE_TABLES_MAIN;
+}
+
+/*
+ * By table, then by prefix, so that neighbours in the tree are edited while it
+ * is cached.
+ */
 static int
 compare_order(const void *left, const void *right)
 {
@@ -331,8 +385,11 @@ compare_order(const void *left, const void *right)
 	    *(const struct route_config *const *)left;
 	const struct route_config *b =
 	    *(const struct route_config *const *)right;
-	int order = memcmp(a->prefix, b->prefix, 4);
+	int order =
+	    (number_of(a) > number_of(b)) - (number_of(a) < number_of(b));
 
+	if (order == 0)
+		order = memcmp(a->prefix, b->prefix, 4);
 	if (order == 0)
 		order = (a->plen > b->plen) - (a->plen < b->plen);
 	if (order == 0) /* the same prefix twice: as they came */
@@ -340,40 +397,50 @@ compare_order(const void *left, const void *right)
 	return order;
 }
 
+/* A load that goes through the tables one after the other. */
+struct load {
+	struct ipv4 *ip;
+	struct ipv4_txns txns;
+	struct route_table *table; /* that the newest of them is of */
+	enum route_mode mode;
+};
+
 static int
-load_one(struct ipv4 *ip, struct route_txn *x, const struct route_config *cfg,
-    enum route_mode mode)
+load_one(struct load *l, const struct route_config *cfg)
 {
-	ip->prefsrc_used |= cfg->has_prefsrc;
-	return edit(ip, x, cfg, mode);
+	struct route_txn *x;
+	struct route_table *t;
+	int error;
+
+	error = tables_of(l->ip, cfg, &t);
+	if (error == 0 && t != l->table)
+		error = ipv4_txns_begin(&l->txns, t, &x);
+	if (error != 0)
+		return error;
+	l->table = t;
+	l->ip->prefsrc_used |= cfg->has_prefsrc;
+	return edit(l->ip, t, l->txns.txn[l->txns.n - 1], cfg, l->mode);
 }
 
 /* Under the control mutex; order has n entries. */
 static int
-load_sorted(struct ipv4 *ip, const struct route_config *const *order, size_t n,
-    enum route_mode mode, void (*progress)(void *arg, size_t done),
-    void *progress_arg, size_t *failed)
+load_sorted(struct load *l, const struct route_config *const *order, size_t n,
+    void (*progress)(void *arg, size_t done), void *progress_arg,
+    size_t *failed)
 {
-	struct route_txn *x;
-	int error;
+	int error = 0;
 
-	error = route_txn_begin(ip->routes, &x);
-	if (error != 0)
-		return error;
-	for (size_t i = 0; i < n; i++) {
-		error = load_one(ip, x, order[i], mode);
-		if (error != 0) {
-			*failed = i;
-			route_txn_abort(x);
-			return error;
-		}
-		if (progress != NULL && (i + 1) % PROGRESS_EVERY == 0)
+	for (size_t i = 0; i < n && error == 0; i++) {
+		*failed = i;
+		error = load_one(l, order[i]);
+		if (progress != NULL && error == 0 &&
+		    (i + 1) % PROGRESS_EVERY == 0)
 			progress(progress_arg, i + 1);
 	}
-	route_txn_commit(x);
-	if (progress != NULL)
+	ipv4_txns_end(&l->txns, error == 0);
+	if (progress != NULL && error == 0)
 		progress(progress_arg, n);
-	return 0;
+	return error;
 }
 
 int
@@ -381,12 +448,12 @@ ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
     enum route_mode mode, void (*progress)(void *arg, size_t done),
     void *progress_arg, size_t *failed)
 {
-	struct ipv4 *ip = ipv4_of(st);
+	struct load l = {.ip = ipv4_of(st), .mode = mode};
 	const struct route_config **order;
 	size_t at = 0;
 	int error;
 
-	if (ip == NULL)
+	if (l.ip == NULL)
 		return -EAFNOSUPPORT;
 	if (n == 0)
 		return 0;
@@ -397,10 +464,51 @@ ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
 		order[i] = &cfg[i];
 	qsort(order, n, sizeof(*order), compare_order);
 	stack_control_enter(st);
-	error = load_sorted(ip, order, n, mode, progress, progress_arg, &at);
+	error = load_sorted(&l, order, n, progress, progress_arg, &at);
 	stack_control_exit(st);
 	if (error != 0 && failed != NULL)
 		*failed = (size_t)(order[at] - cfg);
 	free(order);
+	return error;
+}
+
+/* The interface that a rule names stays while the control mutex is held. */
+static bool
+iif_there(const struct ipv4 *ip, const struct route_rule *rule)
+{
+	const uint64_t s = pserialize_read_enter();
+	const bool there =
+	    rule->iif == 0 || netif_lookup(ip->stack, rule->iif) != NULL;
+
+	pserialize_read_exit(s);
+	return there;
+}
+
+int
+ipv4_rule_add(struct stack *st, const struct route_rule *rule)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	int error = -ENODEV;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	stack_control_enter(st);
+	if (iif_there(ip, rule))
+		error = route_rule_add(ip->tables, rule);
+	stack_control_exit(st);
+	return error;
+}
+
+int
+ipv4_rule_remove(struct stack *st, const struct route_rule *like)
+{
+	struct ipv4 *ip = ipv4_of(st);
+	int error;
+
+	if (ip == NULL)
+		return -EAFNOSUPPORT;
+	stack_control_enter(st);
+	error = route_rule_remove(ip->tables, like);
+	stack_control_exit(st);
 	return error;
 }

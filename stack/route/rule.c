@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Rules are kept in the tables' policy (tables.c), by preference, those with
+ * the same in the order in which they came.
+ */
+
+#include "stack/route/rule.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libsync/base/assert.h"
+#include "stack/core/stack.h"
+#include "stack/route/tables_impl.h"
+
+/* --- Looking up --------------------------------------------------------- */
+
+static bool
+within(const uint8_t *addr, const uint8_t *net, unsigned int plen)
+{
+	const unsigned int whole = plen / 8, rest = plen % 8;
+
+	if (memcmp(addr, net, whole) != 0)
+		return false;
+	return rest == 0 ||
+	       ((addr[whole] ^ net[whole]) & (0xff00U >> rest & 0xff)) == 0;
+}
+
+static bool
+matches(const struct route_rule *r, const struct route_flow *f)
+{
+	return (r->iif == 0 || r->iif == f->iif) &&
+	       (!r->local || f->iif == 0) && (f->mark & r->mask) == r->mark &&
+	       (r->src_plen == 0 || within(f->src, r->src, r->src_plen));
+}
+
+/* The route of t, or of where it leads; NULL also for a throw. */
+static const struct route *
+follow(const struct route_policy *p, const struct route_table *t,
+    const uint8_t *dst, struct route_found *out)
+{
+	const struct route *r;
+	unsigned int depth;
+
+	for (depth = 0; t != NULL && depth <= ROUTE_RULE_DEPTH; depth++) {
+		r = route_table_match(t, dst, &out->plen);
+		out->table = t->number;
+		if (r == NULL || r->type == ROUTE_THROW)
+			return NULL;
+		if (r->type != ROUTE_LOOKUP)
+			return r;
+		t = route_tables_in(p, r->table);
+	}
+	return NULL;
+}
+
+/* The rules of p, the table at their main place being own. */
+static const struct route *
+by_rules(const struct route_policy *p, struct route_table *own, bool bound,
+    const struct route_flow *f, struct route_found *out)
+{
+	const struct route *r;
+	bool done = false;
+	size_t i;
+
+	for (i = 0; i < p->nrules; i++) {
+		if (!done && p->rule[i].pref > ROUTE_RULE_MAIN) {
+			done = true;
+			r = follow(p, own, f->dst, out);
+			if (r != NULL)
+				return r;
+		}
+		if (!matches(&p->rule[i], f))
+			continue;
+		r = follow(
+		    p, route_tables_in(p, p->rule[i].table), f->dst, out);
+		if (r != NULL)
+			return r;
+	}
+	r = done ? NULL : follow(p, own, f->dst, out);
+	if (r != NULL || bound)
+		return r;
+	return follow(p, route_tables_in(p, ROUTE_TABLES_DEFAULT), f->dst, out);
+}
+
+const struct route *
+route_rule_lookup(const struct route_tables *ts, const struct route_flow *flow,
+    struct route_found *found)
+{
+	const struct route_policy *p = route_tables_current(ts);
+	struct route_found here, *out = found != NULL ? found : &here;
+	struct route_table *own;
+	const struct route *r;
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	if (p->plain)
+		return follow(p, ts->main, flow->dst, out);
+	own = route_tables_bound(p, flow->member, ts->main);
+	r = route_table_match(own, flow->dst, &out->plen);
+	if (r != NULL &&
+	    (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST)) {
+		out->table = own->number;
+		return r;
+	}
+	return by_rules(p, own, own != ts->main, flow, out);
+}
+
+const struct route *
+route_rule_lookup_in(const struct route_tables *ts, const struct route_table *t,
+    const uint8_t *dst, struct route_found *found)
+{
+	struct route_found here;
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	return follow(
+	    route_tables_current(ts), t, dst, found != NULL ? found : &here);
+}
+
+/* --- Changing ----------------------------------------------------------- */
+
+static bool
+same(const struct route_rule *a, const struct route_rule *b)
+{
+	return a->pref == b->pref && a->table == b->table &&
+	       a->mark == b->mark && a->mask == b->mask && a->iif == b->iif &&
+	       a->local == b->local && a->src_plen == b->src_plen &&
+	       memcmp(a->src, b->src, sizeof(a->src)) == 0;
+}
+
+static bool
+valid(const struct route_tables *ts, const struct route_rule *r)
+{
+	static const uint8_t zero[16];
+	uint8_t host[16];
+	unsigned int i;
+
+	if (r->src_plen > ts->store->bits || (r->mark & ~r->mask) != 0 ||
+	    (r->iif != 0 && r->local))
+		return false;
+	memcpy(host, r->src, sizeof(host));
+	for (i = 0; i < r->src_plen; i++)
+		host[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	return memcmp(host, zero, sizeof(zero)) == 0;
+}
+
+/* Before all that have a preference, as Linux does.  Returns: 0: none left. */
+static uint32_t
+choose_pref(const struct route_policy *p)
+{
+	return p->nrules == 0 || p->rule[0].pref > ROUTE_RULE_NEW
+		   ? ROUTE_RULE_NEW
+		   : p->rule[0].pref - 1;
+}
+
+/* Put r into p.  Returns: 0, -EINVAL or -EEXIST. */
+static int
+insert(struct route_policy *p, struct route_rule r)
+{
+	size_t at = 0, i;
+
+	if (r.pref == 0)
+		r.pref = choose_pref(p);
+	if (r.pref == 0)
+		return -EINVAL;
+	for (i = 0; i < p->nrules; i++) {
+		if (same(&p->rule[i], &r))
+			return -EEXIST;
+		if (p->rule[i].pref <= r.pref)
+			at = i + 1;
+	}
+	memmove(&p->rule[at + 1], &p->rule[at],
+	    (p->nrules++ - at) * sizeof(p->rule[0]));
+	p->rule[at] = r;
+	return 0;
+}
+
+int
+route_rule_add(struct route_tables *ts, const struct route_rule *rule)
+{
+	struct route_rule r = *rule;
+	struct route_policy *p;
+	struct route_table *t;
+	int error;
+
+	if (!valid(ts, rule))
+		return -EINVAL;
+	error = route_tables_get(ts, rule->table, &t);
+	if (error != 0)
+		return error;
+	r.table = t->number;
+	p = route_tables_policy(route_tables_current(ts));
+	if (p == NULL)
+		return -ENOMEM;
+	error = insert(p, r);
+	if (error != 0)
+		free(p);
+	else
+		route_tables_publish(ts, p);
+	return error;
+}
+
+static bool
+is_like(const struct route_rule *r, const struct route_rule *like)
+{
+	return (like->pref == 0 || like->pref == r->pref) &&
+	       (like->table == 0 || like->table == r->table) &&
+	       (like->mask == 0 ||
+		   (like->mark == r->mark && like->mask == r->mask)) &&
+	       (like->iif == 0 || like->iif == r->iif) &&
+	       (!like->local || r->local) &&
+	       (like->src_plen == 0 ||
+		   (like->src_plen == r->src_plen &&
+		       memcmp(like->src, r->src, sizeof(r->src)) == 0));
+}
+
+int
+route_rule_remove(struct route_tables *ts, const struct route_rule *like)
+{
+	const struct route_policy *now = route_tables_current(ts);
+	struct route_policy *p;
+	size_t at = 0;
+
+	SYNC_REQUIRE(stack_control_held(ts->store->stack));
+	while (at < now->nrules && !is_like(&now->rule[at], like))
+		at++;
+	if (at == now->nrules)
+		return -ENOENT;
+	p = route_tables_policy(now);
+	if (p == NULL)
+		return -ENOMEM;
+	memmove(&p->rule[at], &p->rule[at + 1],
+	    (--p->nrules - at) * sizeof(p->rule[0]));
+	route_tables_publish(ts, p);
+	return 0;
+}
+
+int
+route_rule_walk(const struct route_tables *ts,
+    int (*fn)(void *arg, const struct route_rule *rule), void *arg)
+{
+	const struct route_policy *p = route_tables_current(ts);
+	int error = 0;
+	size_t i;
+
+	SYNC_REQUIRE(stack_control_held(ts->store->stack));
+	for (i = 0; i < p->nrules && error == 0; i++)
+		error = fn(arg, &p->rule[i]);
+	return error;
+}
