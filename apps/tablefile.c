@@ -260,7 +260,8 @@ tablefile_step(
 	if (rc == 0 && f->format == UNKNOWN && !f->text) {
 		rc = want(f, MRT_HEADER);
 		f->text =
-		    rc == 0 && !mrt_is(f->buf + f->begin, f->end - f->begin);
+		    rc == 0 && (f->end - f->begin < MRT_HEADER ||
+				   !mrt_is(f->buf + f->begin, MRT_HEADER));
 		f->format = rc == 0 && !f->text ? MRT : UNKNOWN;
 	}
 	if (rc == 0)

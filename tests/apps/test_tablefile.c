@@ -166,22 +166,29 @@ Test(tablefile, errors_name_the_line_the_word_and_the_reason)
 
 Test(tablefile, a_long_line_and_a_nul_are_refused)
 {
-	char text[TABLEFILE_LINE_MAX + 8], shown[512];
+	/* A short line, and one as long as may be. */
+	char text[11 + TABLEFILE_LINE_MAX], shown[512];
+	struct tablefile *f;
 
-	memset(text, ' ', sizeof(text));
-	memcpy(text, "10.0.0.0/8\n", 11);
-	text[11 + TABLEFILE_LINE_MAX - 1 - 8] = '\0';
-	memcpy(text + 11, "10.1.0.0/16", 11);
+	memset(text, '#', sizeof(text));
+	memcpy(text, "10.0.0.0/8\n10.1.0.0/16 ", 23);
+	text[sizeof(text) - 1] = '\n';
+	f = filetest_open(text, sizeof(text));
+	filetest_next(f);
+	filetest_next(f);
+	filetest_end(f);
+	text[sizeof(text) - 1] = '#';
+	cr_assert_eq(filetest_fails(filetest_open(text, sizeof(text)), shown,
+			 sizeof(shown)),
+	    -EINVAL);
+	cr_assert_not_null(strstr(shown, "F:2: the line exceeds"), "%s", shown);
+	text[30] = '\0';
+	text[40] = '\n';
 	cr_assert_eq(filetest_fails(filetest_open(text, sizeof(text)), shown,
 			 sizeof(shown)),
 	    -EINVAL);
 	cr_assert_not_null(
 	    strstr(shown, "F:2: the line has a NUL"), "%s", shown);
-	memset(text + 11, '#', sizeof(text) - 11);
-	cr_assert_eq(filetest_fails(filetest_open(text, sizeof(text) - 8 + 11),
-			 shown, sizeof(shown)),
-	    -EINVAL);
-	cr_assert_not_null(strstr(shown, "F:2: the line exceeds"), "%s", shown);
 }
 
 Test(tablefile, every_packer_is_known_by_content)
