@@ -222,8 +222,8 @@ def candidates(bar, found):
     for one in found:
         if (any(re.fullmatch(p, one["name"]) for p in bar.get("peers", []))
                 and not (bar.get("scalar") and one["vector"])
-                and (one["refused"] == 0 or
-                     "right" in one and "field" not in bar)):
+                and (one["refused"] == 0 or "right" in one
+                     and not bar.get("whole") and "field" not in bar)):
             yield one
 
 
