@@ -173,25 +173,6 @@ writer_alloc(struct route_arena *a)
 	return w;
 }
 
-/* The leaf that stands in for a line where a batch has none to look at. */
-static int
-make_idle(struct fib6 *f)
-{
-	struct fib6_leaf *leaf;
-	uint32_t at;
-	int error = route_arena_alloc(
-	    f->writer->arena, SYNC_CACHELINE, SYNC_CACHELINE, &at);
-
-	if (error != 0)
-		return error;
-	leaf = route_arena_at(f->writer->arena, at);
-	*leaf = (struct fib6_leaf){0};
-	for (size_t i = 0; i < FIB6_LEAF_KEYS; i++)
-		leaf->key[i] = INT32_MAX;
-	f->idle = at / FIB6_LINE_GRANULES;
-	return 0;
-}
-
 int
 fib6_create(struct route_arena *a, struct fib6 **out)
 {
@@ -212,14 +193,10 @@ fib6_create(struct route_arena *a, struct fib6 **out)
 	f->stages = f->dir + DIR_WORDS;
 	f->groups = f->stages + FIB6_STAGES_MAX;
 	f->lines = route_arena_at(a, 0);
-	if (make_idle(f) != 0)
-		goto unmap;
 	fib6_batch_choose(f, getenv("PSNET_FIB"));
 	*out = f;
 	return 0;
 
-unmap:
-	(void)munmap(words, MAPPED_WORDS * sizeof(struct fib6_word));
 free_writer:
 	writer_free(f->writer);
 free_table:
@@ -238,8 +215,6 @@ fib6_destroy(struct fib6 *f)
 		/* relaxed: only the writer stores to it. */
 		fib6_build_drop_root(f, sync_load_relaxed(&f->dir[i].w));
 	SYNC_REQUIRE(w->lines == 0 && w->blocks == 0);
-	route_arena_retire(
-	    w->arena, f->idle * FIB6_LINE_GRANULES, SYNC_CACHELINE);
 	(void)munmap(f->dir, MAPPED_WORDS * sizeof(struct fib6_word));
 	writer_free(w);
 	free(f);

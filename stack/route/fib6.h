@@ -96,7 +96,6 @@ struct fib6 {
 	struct fib6_word *dir;          /* [c] by the first bits */
 	struct fib6_word *stages;       /* [c] by number, from 1 */
 	struct fib6_word *groups;       /* [c] group ids */
-	uint32_t idle;                  /* [c] a leaf without keys */
 	fib6_batch_fn batch;            /* [c] */
 	const char *body;               /* [c] name of batch */
 	struct fib6_writer *writer;     /* [w] */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Lookups of many addresses, sixteen at a time, one level after the other: all
+ * Lookups of many addresses, up to 32 at a time, one level after the other: all
  * their words are loaded, then all first lines, and so on, so that the cache
- * misses of one pass overlap.  An address whose tree has fewer levels waits at
- * its leaf.  The bodies differ in how they count the keys of a line.
+ * misses of one pass overlap.  Those that are still above their leaf are kept
+ * in a list, made without a branch, which a mixture of depths would mispredict.
+ * The bodies differ in how they count the keys of a line.
  *
  * The vector bodies load whole lines.  Lane 0 of an inner line is its base,
  * which may be stored to meanwhile: the load is masked there, and base is
  * loaded on its own.
  */
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "stack/route/fib6_impl.h"
@@ -20,14 +20,18 @@
 #include <immintrin.h>
 #endif
 
-#define DEPTH 16u
+#define DEPTH 32u
 
-/* Addresses on their way. */
+/* Addresses on their way, by number; lists of numbers. */
 struct pass {
+	const struct fib6_inner *line[DEPTH];
 	int32_t key[DEPTH];
-	uint32_t word[DEPTH], line[DEPTH];
-	unsigned int levels[DEPTH], most; /* levels above the leaf */
-	bool wide;                        /* some leaf is */
+	uint32_t word[DEPTH];
+	uint32_t left[DEPTH]; /* levels below line */
+	uint32_t flat[DEPTH]; /* those whose word is the group */
+	uint32_t tree[DEPTH]; /* the others */
+	uint32_t high[DEPTH]; /* those of them that are not at their leaf */
+	unsigned int flats, trees, highs;
 };
 
 typedef uint32_t rank_inner_fn(const struct fib6_inner *n, int32_t k);
@@ -36,43 +40,63 @@ typedef uint32_t rank_leaf_fn(const struct fib6_leaf *n, int32_t k);
 #define BODY static inline __attribute__((always_inline))
 
 BODY void
-load_words(const struct fib6 *f, const uint64_t (*dst)[2], struct pass *p)
+load_words(const struct fib6 *f, const uint64_t (*dst)[2], unsigned int n,
+    struct pass *p)
 {
-	for (unsigned int i = 0; i < DEPTH; i++) {
+	const struct fib6_inner *lines = f->lines;
+	const struct fib6_word *dir = f->dir;
+	unsigned int flats = 0, trees = 0, highs = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
 		const uint64_t hi = dst[i][0];
 
 		/* LINE acquire: pairs with the release in fib6_commit(). */
 		p->word[i] =
-		    sync_load_acquire(&f->dir[hi >> (64 - FIB6_DIR_BITS)].w);
+		    sync_load_acquire(&dir[hi >> (64 - FIB6_DIR_BITS)].w);
 		p->key[i] = fib6_key(hi, 0, FIB6_DIR_BITS);
 	}
-	p->most = 0;
-	p->wide = false;
-	for (unsigned int i = 0; i < DEPTH; i++) {
-		const unsigned int levels = FIB6_LEVELS(p->word[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		const uint32_t w = p->word[i], levels = FIB6_LEVELS(w);
+		/* Line 0, which nobody has, where the word is the group. */
+		const uint32_t line =
+		    FIB6_NUMBER(w) & (0 - (uint32_t)(levels != 0));
 
-		p->line[i] = levels != 0 ? FIB6_NUMBER(p->word[i]) : f->idle;
-		p->levels[i] = levels != 0 ? levels - 1 : 0;
-		p->most = p->levels[i] > p->most ? p->levels[i] : p->most;
-		p->wide |= (p->word[i] & FIB6_WIDE) != 0;
-		__builtin_prefetch(&f->lines[p->line[i]]);
+		p->line[i] = &lines[line];
+		__builtin_prefetch(p->line[i]);
+		p->left[i] = levels - 1;
+		p->flat[flats] = i;
+		p->tree[trees] = i;
+		p->high[highs] = i;
+		flats += levels == 0;
+		trees += levels != 0;
+		highs += levels > 1;
 	}
+	p->flats = flats;
+	p->trees = trees;
+	p->highs = highs;
 }
 
 /* One level down for those that are not at their leaf. */
 BODY void
-descend(const struct fib6 *f, struct pass *p, unsigned int level,
-    rank_inner_fn *rank)
+descend(const struct fib6 *f, struct pass *p, rank_inner_fn *rank)
 {
-	for (unsigned int i = 0; i < DEPTH; i++) {
-		const struct fib6_inner *n = &f->lines[p->line[i]];
+	const struct fib6_inner *lines = f->lines;
+	unsigned int highs = 0;
+
+	for (unsigned int k = 0; k < p->highs; k++) {
+		const uint32_t i = p->high[k], left = p->left[i] - 1;
+		const struct fib6_inner *n = p->line[i];
 		uint32_t next;
 
 		/* LINE acquire: pairs with the release in fib6_commit(). */
 		next = sync_load_acquire(&n->base.w) + rank(n, p->key[i]);
-		p->line[i] = p->levels[i] > level ? next : p->line[i];
-		__builtin_prefetch(&f->lines[p->line[i]]);
+		p->line[i] = &lines[next];
+		__builtin_prefetch(p->line[i]);
+		p->left[i] = left;
+		p->high[highs] = i;
+		highs += left > 0;
 	}
+	p->highs = highs;
 }
 
 /* The rest of a lookup that is not of the usual kind. */
@@ -92,82 +116,79 @@ finish(const struct fib6 *f, const uint64_t dst[2], uint32_t v)
 	return v;
 }
 
-/* The value of an address whose leaf is wide. */
+/* An address that is at a wide leaf, or one that leads to a stage. */
 static uint32_t
-wide_value(
-    const struct fib6 *f, const struct pass *p, unsigned int i, uint64_t hi)
+unusual(const struct fib6 *f, const struct pass *p, unsigned int i,
+    const uint64_t dst[2], uint32_t value)
 {
-	const struct fib6_wide *n = (const void *)&f->lines[p->line[i]];
-	const uint32_t v = n->value[fib6_rank_wide(n, p->key[i])];
+	const struct fib6_wide *n = (const void *)p->line[i];
 
-	return v != 0 ? v & ~FIB6_NOTHING : fib6_short(f, hi);
+	if ((p->word[i] & FIB6_WIDE) == 0)
+		return finish(
+		    f, dst, FIB6_WIDE_STAGE | (value & ~FIB6_LEAF_STAGE));
+	value = n->value[fib6_rank_wide(n, p->key[i])];
+	if (value == 0)
+		return fib6_short(f, dst[0]);
+	return finish(f, dst, value & ~FIB6_NOTHING);
+}
+
+BODY void
+read_words(const struct fib6 *f, const uint64_t (*dst)[2], const struct pass *p,
+    uint32_t *group)
+{
+	for (unsigned int k = 0; k < p->flats; k++) {
+		const uint32_t i = p->flat[k], g = FIB6_NUMBER(p->word[i]);
+		const uint32_t brief = fib6_short(f, dst[i][0]);
+
+		group[i] = g != 0 ? g & ~FIB6_NOTHING : brief;
+	}
 }
 
 BODY void
 read_leaves(const struct fib6 *f, const uint64_t (*dst)[2],
     const struct pass *p, uint32_t *group, rank_leaf_fn *rank)
 {
-	uint32_t value[DEPTH], stages = 0;
+	const struct fib6_word *groups = f->groups;
+	uint32_t value[DEPTH], odd = 0;
 
-	for (unsigned int i = 0; i < DEPTH; i++) {
-		const struct fib6_leaf *n = (const void *)&f->lines[p->line[i]];
+	for (unsigned int k = 0; k < p->trees; k++) {
+		const uint32_t i = p->tree[k];
+		const struct fib6_leaf *n = (const void *)p->line[i];
+		const uint32_t v = n->value[rank(n, p->key[i])];
+		const uint32_t brief =
+		    FIB6_LOCAL_MAX +
+		    (uint32_t)(dst[i][0] >> (64 - FIB6_SHORT_BITS));
+		const uint32_t at = v % FIB6_LOCAL_MAX;
 
-		value[i] = n->value[rank(n, p->key[i])];
-		stages |= value[i] & FIB6_LEAF_STAGE;
-	}
-	for (unsigned int i = 0; i < DEPTH; i++) {
-		const uint32_t direct =
-		    FIB6_LEVELS(p->word[i]) == 0 ? p->word[i] >> 4 : 0;
-		const uint32_t v = value[i] % FIB6_LOCAL_MAX;
-		const uint32_t at =
-		    v != 0
-			? v
-			: FIB6_LOCAL_MAX +
-			      (uint32_t)(dst[i][0] >> (64 - FIB6_SHORT_BITS));
+		value[i] = v;
+		odd |= (v & FIB6_LEAF_STAGE) | (p->word[i] & FIB6_WIDE);
 		/* relaxed: as in fib6_step(). */
-		const uint32_t g = sync_load_relaxed(&f->groups[at].w);
-
-		group[i] = direct != 0 ? direct & ~FIB6_NOTHING : g;
+		group[i] = sync_load_relaxed(&groups[at != 0 ? at : brief].w);
 	}
-	if (__builtin_expect(stages == 0 && !p->wide, 1))
-		return;
-	for (unsigned int i = 0; i < DEPTH; i++) {
-		if ((p->word[i] & FIB6_WIDE) != 0)
-			group[i] =
-			    finish(f, dst[i], wide_value(f, p, i, dst[i][0]));
-		else if ((value[i] & FIB6_LEAF_STAGE) != 0)
-			group[i] = finish(f, dst[i],
-			    FIB6_WIDE_STAGE | (value[i] & ~FIB6_LEAF_STAGE));
+	for (unsigned int k = 0; odd != 0 && k < p->trees; k++) {
+		const uint32_t i = p->tree[k];
+
+		if ((value[i] & FIB6_LEAF_STAGE) != 0 ||
+		    (p->word[i] & FIB6_WIDE) != 0)
+			group[i] = unusual(f, p, i, dst[i], value[i]);
 	}
-}
-
-BODY void
-one_pass(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
-    rank_inner_fn *inner, rank_leaf_fn *leaf)
-{
-	struct pass p;
-
-	load_words(f, dst, &p);
-	for (unsigned int i = 0; i < p.most; i++)
-		descend(f, &p, i, inner);
-	read_leaves(f, dst, &p, group, leaf);
 }
 
 BODY void
 batch(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
     unsigned int n, rank_inner_fn *inner, rank_leaf_fn *leaf)
 {
-	uint64_t rest[DEPTH][2];
-	uint32_t found[DEPTH];
+	struct pass p;
+	unsigned int m;
 
-	for (; n >= DEPTH; n -= DEPTH, dst += DEPTH, group += DEPTH)
-		one_pass(f, dst, group, inner, leaf);
-	if (n == 0)
-		return;
-	for (unsigned int i = 0; i < DEPTH; i++)
-		memcpy(rest[i], dst[i < n ? i : n - 1], sizeof(rest[i]));
-	one_pass(f, (const uint64_t(*)[2])rest, found, inner, leaf);
-	memcpy(group, found, n * sizeof(*group));
+	for (; n > 0; n -= m, dst += m, group += m) {
+		m = n < DEPTH ? n : DEPTH;
+		load_words(f, dst, m, &p);
+		read_words(f, dst, &p, group);
+		while (p.highs > 0)
+			descend(f, &p, inner);
+		read_leaves(f, dst, &p, group, leaf);
+	}
 }
 
 static void

@@ -232,6 +232,30 @@ Test(fib6_nomem, what_was_staged_can_be_prepared_later)
 	scene_fini(&s);
 }
 
+Test(fib6_nomem, short_prefix_that_failed_is_not_below_others_later)
+{
+	struct scene s;
+
+	scene_init(&s, 23);
+	s.edits = 2;
+	s.edit[0] = (struct edit){model_hi(0), 0, 9};
+	s.edit[1] = (struct edit){model_hi(0), 48, 10};
+	for (unsigned int i = 0; i < 2; i++)
+		model_set(&s.new, s.edit[i].a, s.edit[i].plen, s.edit[i].group);
+	for (unsigned long n = 1; !attempt(&s, n); n++) {
+		fib6_abort(s.f);
+		model_stage(&s.old, s.f, model_hi(0), 3, 11);
+		model_commit(&s.old, s.f);
+		check(&s, &s.old);
+		model_stage(&s.old, s.f, model_hi(0), 3, FIB_NONE);
+		model_commit(&s.old, s.f);
+		check(&s, &s.old);
+	}
+	fib6_commit(s.f);
+	check(&s, &s.new);
+	scene_fini(&s);
+}
+
 Test(fib6_nomem, table_that_cannot_be_made_leaves_nothing)
 {
 	struct route_arena_stats st;
