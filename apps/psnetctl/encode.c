@@ -358,15 +358,15 @@ psnetctl_route_load(struct psnetctl *ctl, struct words *w,
 	if (out->file == NULL)
 		return words_fail(e, NULL, "a file must follow, or -");
 	while (rc == 0 && (key = words_next(w)) != NULL) {
-		if (strcmp(key, "replace") == 0) {
+		if (strcmp(key, "replace") == 0 || strcmp(key, "whole") == 0) {
 			json_object_set_new(out->args, key, json_true());
 			continue;
 		}
 		argument = load_argument(key);
 		if (argument == NULL)
 			return words_fail(e, key,
-			    "neither via, dev, protocol, family, peer nor "
-			    "replace");
+			    "neither via, dev, protocol, family, peer, replace "
+			    "nor whole");
 		s = words_value(w, key, e);
 		if (s == NULL)
 			return -EINVAL;

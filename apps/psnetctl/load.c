@@ -100,6 +100,9 @@ print_loaded(const struct psnetctl *ctl, json_t *result)
 		       "%.2f s)\n",
 		    (long long)psnetctl_number(result, "routes"),
 		    parse + commit, parse, commit);
+	if (!ctl->json && psnetctl_number(result, "removed") > 0)
+		printf("removed %lld\n",
+		    (long long)psnetctl_number(result, "removed"));
 	if (!ctl->json && psnetctl_number(result, "skipped") > 0)
 		printf("left out %lld of other families or peers\n",
 		    (long long)psnetctl_number(result, "skipped"));

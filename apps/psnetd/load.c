@@ -28,6 +28,8 @@ struct psnetd_load {
 	struct tablefile *file;
 	uint64_t size;
 	enum route_mode mode;
+	bool whole;     /* all there is of the protocol */
+	size_t removed; /* if whole */
 	uint8_t protocol;
 	struct prefixlist list;
 	struct tablefile_error e;
@@ -88,8 +90,9 @@ finish(struct psnetd_load *l, int rc)
 			psnetd_client_fail(c, c->long_id, rc, &l->e.what, line);
 		else
 			psnetd_client_reply(c, c->long_id,
-			    json_pack("{s:I, s:I, s:s, s:I, s:I}", "routes",
-				(json_int_t)l->list.n, "skipped",
+			    json_pack("{s:I, s:I, s:I, s:s, s:I, s:I}",
+				"routes", (json_int_t)l->list.n, "removed",
+				(json_int_t)l->removed, "skipped",
 				(json_int_t)l->list.skipped, "format",
 				tablefile_format(l->file), "parse_ms",
 				(json_int_t)(l->parsed - l->started),
@@ -148,12 +151,16 @@ static int
 commit(struct psnetd_load *l, const struct route_config *cfg)
 {
 	const struct prefixlist *pl = &l->list;
-	size_t failed = 0;
+	size_t failed = pl->n;
 	int rc;
 
 	l->d->busy = true;
-	rc = ipv4_route_load(
-	    l->d->st, cfg, pl->n, l->mode, commit_progress, l, &failed);
+	if (l->whole)
+		rc = ipv4_route_load_whole(l->d->st, l->protocol, cfg, pl->n,
+		    commit_progress, l, &failed, &l->removed);
+	else
+		rc = ipv4_route_load(
+		    l->d->st, cfg, pl->n, l->mode, commit_progress, l, &failed);
 	l->d->busy = false;
 	if (rc != 0 && failed < pl->n) {
 		const struct prefixlist_entry *p = &pl->entries[failed];
@@ -181,7 +188,7 @@ apply(struct psnetd_load *l)
 	l->percent = UINT32_MAX;
 	if (cfg != NULL && hops != NULL)
 		rc = resolve(l, cfg, hops);
-	if (rc == 0 && l->list.n > 0)
+	if (rc == 0)
 		rc = commit(l, cfg);
 	free(cfg);
 	free(hops);
@@ -231,7 +238,7 @@ psnetd_load_cancel(struct psnetd *d)
 struct options {
 	struct spec_nexthop hop;
 	struct prefixlist_config list;
-	bool replace;
+	bool replace, whole;
 	uint8_t protocol;
 };
 
@@ -261,8 +268,8 @@ parse_peer(const char *s, struct prefixlist_config *out, struct words_error *e)
 static int
 parse_args(struct psnetd_request *r, struct options *o)
 {
-	static const char *const keys[] = {
-	    "gateway", "dev", "replace", "protocol", "family", "peer", NULL};
+	static const char *const keys[] = {"gateway", "dev", "replace", "whole",
+	    "protocol", "family", "peer", NULL};
 	const char *via = NULL, *proto = NULL, *family = NULL, *peer = NULL;
 	struct words_error *e = &r->e;
 
@@ -270,6 +277,7 @@ parse_args(struct psnetd_request *r, struct options *o)
 	    psnetd_args_string(r->args, "gateway", false, &via, e) != 0 ||
 	    psnetd_args_name(r->args, "dev", false, o->hop.dev, e) != 0 ||
 	    psnetd_args_bool(r->args, "replace", &o->replace, e) != 0 ||
+	    psnetd_args_bool(r->args, "whole", &o->whole, e) != 0 ||
 	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0 ||
 	    psnetd_args_string(r->args, "family", false, &family, e) != 0 ||
 	    psnetd_args_string(r->args, "peer", false, &peer, e) != 0)
@@ -349,6 +357,7 @@ psnetd_cmd_route_load(struct psnetd_request *r)
 	l->client = r->c;
 	l->size = size;
 	l->mode = o.replace ? ROUTE_REPLACE : ROUTE_ADD;
+	l->whole = o.whole;
 	l->protocol = o.protocol;
 	l->started = now_ms();
 	l->percent = UINT32_MAX;

@@ -124,6 +124,29 @@ def a_dump_is_loaded_by_family_and_peer(d):
     assert d.routes() == before
 
 
+def a_table_is_exchanged_for_another_as_a_whole(d):
+    before = d.routes()
+    d.ctl("route", "add", "20.200.0.0/16", "via", "10.9.0.2", "proto", "77")
+    old, new = d.dir / "old", d.dir / "new"
+    old.write_text("".join("20.%d.0.0/16\n" % n for n in range(100)))
+    new.write_text("".join("20.%d.0.0/16\n" % n for n in range(60, 180)))
+    d.ctl("route", "load", old, "via", "10.9.0.2")
+    out = d.ctl_json("route", "load", new, "via", "10.9.0.3", "whole")
+    assert (out["routes"], out["removed"]) == (120, 60), out
+    assert d.routes() == before + 121
+    assert d.ctl("route", "show", "20.59.0.0/16") == ""
+    assert "via 10.9.0.3" in d.ctl("route", "show", "20.60.0.0/16")
+    assert "via 10.9.0.2" in d.ctl("route", "show", "20.200.0.0/16"), "another's"
+    new.write_text("20.1.0.0/16\n20.2.0.0/16 1.1.1.1\n")
+    assert "new:2: \"1.1.1.1\": no connected" in d.ctl(
+        "route", "load", new, "via", "10.9.0.2", "whole", status=2)
+    assert d.routes() == before + 121, "all or nothing"
+    new.write_text("")
+    assert d.ctl_json("route", "load", new, "whole")["removed"] == 120
+    d.ctl("route", "del", "20.200.0.0/16", "proto", "77")
+    assert d.routes() == before
+
+
 def others_are_served_while_a_list_is_loaded(d):
     path = make_list(d, 300000)
     loader, c = d.client(), d.client()
@@ -175,6 +198,7 @@ if __name__ == "__main__":
         a_list_may_come_packed_or_by_a_pipe,
         a_file_is_what_its_content_says,
         a_dump_is_loaded_by_family_and_peer,
+        a_table_is_exchanged_for_another_as_a_whole,
         others_are_served_while_a_list_is_loaded,
         a_client_killed_in_the_middle_of_a_load_harms_nobody,
     ]))

@@ -153,6 +153,19 @@ int ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
     void *progress_arg, size_t *failed);
 
 /*
+ * Make the n routes all that the main table has of a protocol, in one commit:
+ * add or replace them, and take its others away, *removed in number.  No
+ * address that is covered before and after is without a route between.
+ * Context: as ipv4_route_add().
+ * Returns: also -EINVAL (a route of another protocol or table), -EPERM
+ *          (protocol kernel).
+ */
+int ipv4_route_load_whole(struct stack *st, uint8_t protocol,
+    const struct route_config *cfg, size_t n,
+    void (*progress)(void *arg, size_t done), void *progress_arg,
+    size_t *failed, size_t *removed);
+
+/*
  * Send a datagram of this stack.  data points at the payload; the header is
  * prepended here, its length, id and checksum filled in, the datagram cut into
  * fragments when it exceeds the MTU.  src 0: chosen (RFC 1122 3.3.4.3).

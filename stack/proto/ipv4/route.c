@@ -403,7 +403,30 @@ struct load {
 	struct ipv4_txns txns;
 	struct route_table *table; /* that the newest of them is of */
 	enum route_mode mode;
+	const struct route_config **order;
+	size_t n;
+	void (*progress)(void *arg, size_t done);
+	void *progress_arg;
+	bool whole;       /* the routes are all of protocol */
+	uint8_t protocol; /* if whole */
+	size_t at;        /* in order, where the walk is */
+	size_t removed;
 };
+
+/* The open transaction of t, which the others were before. */
+static int
+load_txn(struct load *l, struct route_table *t, struct route_txn **out)
+{
+	int error = 0;
+
+	if (t != l->table)
+		error = ipv4_txns_begin(&l->txns, t, out);
+	if (error != 0)
+		return error;
+	l->table = t;
+	*out = l->txns.txn[l->txns.n - 1];
+	return 0;
+}
 
 static int
 load_one(struct load *l, const struct route_config *cfg)
@@ -413,33 +436,99 @@ load_one(struct load *l, const struct route_config *cfg)
 	int error;
 
 	error = tables_of(l->ip, cfg, &t);
-	if (error == 0 && t != l->table)
-		error = ipv4_txns_begin(&l->txns, t, &x);
+	if (error == 0)
+		error = load_txn(l, t, &x);
 	if (error != 0)
 		return error;
-	l->table = t;
 	l->ip->prefsrc_used |= cfg->has_prefsrc;
-	return edit(l->ip, t, l->txns.txn[l->txns.n - 1], cfg, l->mode);
+	return edit(l->ip, t, x, cfg, l->mode);
 }
 
-/* Under the control mutex; order has n entries. */
+/* Both are sorted alike: by prefix, then by length. */
 static int
-load_sorted(struct load *l, const struct route_config *const *order, size_t n,
-    void (*progress)(void *arg, size_t done), void *progress_arg,
-    size_t *failed)
+compare_entry(const struct route_config *cfg, const struct route_entry *e)
+{
+	const int order = memcmp(cfg->prefix, e->key, 4);
+
+	return order != 0 ? order
+			  : (cfg->plen > e->plen) - (cfg->plen < e->plen);
+}
+
+/* A candidate of before the load goes if it is not in the load. */
+static int
+drop_other(void *arg, const struct route_entry *e)
+{
+	const struct route_key key = route_key(e->route);
+	struct load *l = arg;
+	size_t i;
+
+	if (key.protocol != l->protocol)
+		return 0;
+	while (l->at < l->n && compare_entry(l->order[l->at], e) < 0)
+		l->at++;
+	for (i = l->at; i < l->n && compare_entry(l->order[i], e) == 0; i++)
+		if (route_key_equal(route_config_key(l->order[i]), key))
+			return 0;
+	l->removed++;
+	return route_txn_remove(
+	    l->txns.txn[l->txns.n - 1], e->key, e->plen, &key);
+}
+
+static int
+drop_others(struct load *l)
+{
+	struct route_table *t;
+	struct route_txn *x;
+	int error = route_tables_get(l->ip->tables, ROUTE_TABLES_MAIN, &t);
+
+	if (error == 0)
+		error = load_txn(l, t, &x);
+	return error != 0 ? error : route_table_walk(t, drop_other, l);
+}
+
+/* Under the control mutex. */
+static int
+load_sorted(struct load *l, size_t *failed)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < n && error == 0; i++) {
+	for (size_t i = 0; i < l->n && error == 0; i++) {
 		*failed = i;
-		error = load_one(l, order[i]);
-		if (progress != NULL && error == 0 &&
+		error = load_one(l, l->order[i]);
+		if (l->progress != NULL && error == 0 &&
 		    (i + 1) % PROGRESS_EVERY == 0)
-			progress(progress_arg, i + 1);
+			l->progress(l->progress_arg, i + 1);
+	}
+	if (error == 0 && l->whole) {
+		*failed = l->n;
+		error = drop_others(l);
 	}
 	ipv4_txns_end(&l->txns, error == 0);
-	if (progress != NULL && error == 0)
-		progress(progress_arg, n);
+	if (l->progress != NULL && error == 0)
+		l->progress(l->progress_arg, l->n);
+	return error;
+}
+
+/* Sort, load and say which one failed; n if it was none of them. */
+static int
+load(struct load *l, struct stack *st, const struct route_config *cfg,
+    size_t *failed)
+{
+	size_t at = 0;
+	int error;
+
+	l->order = malloc((l->n + 1) * sizeof(*l->order));
+	if (l->order == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n; i++)
+		l->order[i] = &cfg[i];
+	qsort(l->order, l->n, sizeof(*l->order), compare_order);
+	stack_control_enter(st);
+	error = load_sorted(l, &at);
+	stack_control_exit(st);
+	if (error != 0 && failed != NULL)
+		*failed = at < l->n ? (size_t)(l->order[at] - cfg) : l->n;
+	free(l->order);
 	return error;
 }
 
@@ -448,27 +537,47 @@ ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
     enum route_mode mode, void (*progress)(void *arg, size_t done),
     void *progress_arg, size_t *failed)
 {
-	struct load l = {.ip = ipv4_of(st), .mode = mode};
-	const struct route_config **order;
-	size_t at = 0;
+	struct load l = {.ip = ipv4_of(st),
+	    .mode = mode,
+	    .n = n,
+	    .progress = progress,
+	    .progress_arg = progress_arg};
+
+	if (l.ip == NULL)
+		return -EAFNOSUPPORT;
+	return n == 0 ? 0 : load(&l, st, cfg, failed);
+}
+
+int
+ipv4_route_load_whole(struct stack *st, uint8_t protocol,
+    const struct route_config *cfg, size_t n,
+    void (*progress)(void *arg, size_t done), void *progress_arg,
+    size_t *failed, size_t *removed)
+{
+	struct load l = {.ip = ipv4_of(st),
+	    .mode = ROUTE_REPLACE,
+	    .n = n,
+	    .progress = progress,
+	    .progress_arg = progress_arg,
+	    .whole = true,
+	    .protocol = protocol};
 	int error;
 
 	if (l.ip == NULL)
 		return -EAFNOSUPPORT;
-	if (n == 0)
-		return 0;
-	order = malloc(n * sizeof(*order));
-	if (order == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		order[i] = &cfg[i];
-	qsort(order, n, sizeof(*order), compare_order);
-	stack_control_enter(st);
-	error = load_sorted(&l, order, n, progress, progress_arg, &at);
-	stack_control_exit(st);
-	if (error != 0 && failed != NULL)
-		*failed = (size_t)(order[at] - cfg);
-	free(order);
+	if (protocol == ROUTE_PROTO_KERNEL)
+		return -EPERM;
+	for (size_t i = 0; i < n; i++) {
+		if (cfg[i].protocol == protocol &&
+		    number_of(&cfg[i]) == ROUTE_TABLES_MAIN)
+			continue;
+		if (failed != NULL)
+			*failed = i;
+		return -EINVAL;
+	}
+	error = load(&l, st, cfg, failed);
+	if (error == 0)
+		*removed = l.removed;
 	return error;
 }
 
