@@ -431,7 +431,7 @@ compile_hull(struct fib6 *f, const struct fib6_hull *part, unsigned int at,
 {
 	struct fib6_writer *w = f->writer;
 	struct fib6_hull h = *part;
-	uint32_t span[2], value;
+	uint32_t span[2], value = 0;
 	int error = fib6_vec_more(&w->ranges, 1, sizeof(struct fib6_range));
 
 	if (error != 0)
@@ -440,9 +440,11 @@ compile_hull(struct fib6 *f, const struct fib6_hull *part, unsigned int at,
 		h = hull_of(h.hi, h.lo, at + FIB6_STAGE_BITS);
 	fib6_paint_span(&h, at, span);
 	w->tight = h.plen == FIB6_DIR_BITS;
-	/* relaxed: only the writer stores to it. */
-	value = fib6_build_value(f, sync_load_relaxed(&word->w), span[0]);
-	if (h.plen == part->plen || (value & FIB6_STAGE) == 0) {
+	if (h.plen != part->plen)
+		/* relaxed: only the writer stores to it. */
+		value =
+		    fib6_build_value(f, sync_load_relaxed(&word->w), span[0]);
+	if ((value & FIB6_STAGE) == 0) {
 		error = fib6_paint(f, &h, at, false);
 	} else {
 		error = compile_hull(f, part, at + FIB6_STAGE_BITS,

@@ -378,15 +378,13 @@ step_down(const struct fib6 *f, const struct place *p, const uint32_t span[2],
     struct place *out)
 {
 	const struct fib6_inner *n = fib6_line(f, p->line);
-	const unsigned int c = keys_in(n->key, FIB6_INNER_KEYS);
-	unsigned int i = 0;
+	const uint32_t i = fib6_rank_inner(n, (int32_t)(span[0] ^ 0x80000000u));
+	const bool end = i == FIB6_INNER_KEYS || n->key[i] == INT32_MAX;
 
-	while (i < c && start_after(n->key[i]) <= span[0])
-		i++;
 	*out = (struct place){
 	    .line = base_of(n) + i,
 	    .first = i > 0 ? start_after(n->key[i - 1]) : p->first,
-	    .last = i < c ? start_after(n->key[i]) - 1 : p->last,
+	    .last = end ? p->last : start_after(n->key[i]) - 1,
 	    .levels = p->levels - 1,
 	    .child = i,
 	};
