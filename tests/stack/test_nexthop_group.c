@@ -321,6 +321,25 @@ Test(group_limits, ids_wait_for_their_readers)
 	cr_assert_eq(goes(g, id, 0), 3);
 }
 
+Test(group_limits, an_id_that_may_be_read_is_no_new_group)
+{
+	struct nexthop_hop a = via(1, 1, 1), b = via(2, 2, 1);
+	uint32_t first;
+	uint64_t s;
+
+	begin(10, 10, 0);
+	first = group(g, &a, 1, 0);
+	s = pserialize_read_enter();
+	nexthop_group_release(g, first);
+	(void)nexthop_group_upkeep(g, 1);
+	cr_assert_neq(group(g, &b, 1, 0), first);
+	cr_assert_eq(gateway_of(nexthop_resolve(g, NULL, first, 0)), 1);
+	pserialize_read_exit(s);
+	while (stats(g).waiting != 0)
+		(void)nexthop_group_upkeep(g, 2);
+	cr_assert_eq(group(g, &a, 1, 0), first);
+}
+
 Test(group_limits, buckets_come_back)
 {
 	struct nexthop_hop hops[] = {via(1, 1, 1), via(2, 1, 1), via(3, 1, 1)};

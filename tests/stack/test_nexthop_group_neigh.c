@@ -163,6 +163,21 @@ Test(group_neigh, a_neighbour_that_moves_is_one_word)
 	cr_assert_eq(header(one(via(7, id, 1))), 0x37);
 }
 
+Test(group_neigh, who_stops_watching_may_watch_again)
+{
+	for (unsigned int i = 1; i < 10; i++) {
+		const uint32_t grp = one(via(7, id, 1));
+
+		cr_assert_eq(header(grp), i == 1 ? -1 : (int)(9 * i));
+		configure(7, (uint8_t)(9 * i + 1));
+		cr_assert_eq(header(grp), (int)(9 * i + 1));
+		nexthop_group_release(g, grp);
+		configure(7, (uint8_t)(9 * i + 9));
+		while (stats(g).waiting != 0)
+			(void)nexthop_group_upkeep(g, now);
+	}
+}
+
 struct said {
 	struct nexthop_said said;
 	uint8_t addr[4], hwaddr[6];

@@ -167,6 +167,11 @@ Test(group_via, what_was_prepared_can_be_forgotten)
 	cr_assert_eq(port_of(id, 0), 2u);
 	cr_assert_eq(port_of(deep, 0), 2u);
 	nexthop_group_release(g, old);
+	nexthop_group_release(g, deep);
+	route_set(2, 0);
+	nexthop_group_release(g, id);
+	nexthop_group_release(g, route[1]);
+	cr_assert_eq(stats(g).groups, 0u, "no reference is lost");
 }
 
 Test(group_via, a_loop_leads_nowhere_until_it_ends)
@@ -190,6 +195,30 @@ Test(group_via, a_loop_leads_nowhere_until_it_ends)
 	cr_assert_eq(port_of(self, 0), 8u);
 	route_set(1, 0);
 	cr_assert_eq(port_of(a, 0), 0u);
+}
+
+Test(group_via, a_loop_may_end_where_nothing_else_changes)
+{
+	struct nexthop_hop hops[] = {far(2, 1, 1), via(50, 9, 1)};
+	const uint32_t a = one(far(1, 1, 1)), b = group(g, hops, 2, 0);
+
+	nexthop_group_hold(g, a);
+	nexthop_group_hold(g, b);
+	route_set(1, b);
+	cr_assert_eq(port_of(a, 0), 9u);
+	route_set(2, a);
+	cr_assert_eq(port_of(b, 0), 9u);
+	/* Looked up again, a would go by itself. */
+	(void)stage(1);
+	cr_assert_eq(nexthop_resolve_via_prepare(g), 0);
+	nexthop_resolve_via_commit(g);
+	route_set(1, 0);
+	cr_assert_eq(port_of(a, 0), 0u);
+	route_set(1, b);
+	cr_assert_eq(port_of(a, 0), 0u, "by itself");
+	route_set(2, 0);
+	cr_assert_eq(port_of(b, 0), 9u);
+	cr_assert_eq(port_of(a, 0), 9u);
 }
 
 Test(group_via, objects_carry_gateways_along)
