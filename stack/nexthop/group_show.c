@@ -42,7 +42,7 @@ nexthop_group_show(struct nexthop_groups *g, uint32_t id,
 	    .buckets = run == NULL ? 0 : 1u << run->order,
 	    .resilient = grp->res != NULL,
 	};
-	for (unsigned int i = 0; i < out->members && i < n; i++) {
+	for (unsigned int i = 0; c != NULL && i < c->n && i < n; i++) {
 		const struct nexthop_adjacency *a = c->member[i].adj;
 
 		member[i] = (struct nexthop_group_member_info){
