@@ -33,7 +33,7 @@ static void
 update(struct writer *w, uint64_t *rnd, size_t *which)
 {
 	const struct route_set *s = &w->job->set;
-	struct route_entry e;
+	struct route_prefix e;
 
 	if (w->done % 3 == 0)
 		*which = route_random(rnd, s->n);

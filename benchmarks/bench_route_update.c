@@ -69,8 +69,8 @@ clock_cost(void)
 
 static void
 timed(struct samples *s, const struct route_lane *l,
-    int (*op)(void *table, const struct route_entry *e),
-    const struct route_entry *e, double cost)
+    int (*op)(void *table, const struct route_prefix *e),
+    const struct route_prefix *e, double cost)
 {
 	const double start = route_lanes_wall();
 	const int error = op(l->table[0], e);
@@ -87,9 +87,9 @@ timed(struct samples *s, const struct route_lane *l,
 /* Out, in again with another next hop, replaced by the one it had. */
 static void
 toggle(struct samples *s, const struct route_lane *l,
-    const struct route_entry *e, uint32_t most, double cost)
+    const struct route_prefix *e, uint32_t most, double cost)
 {
-	struct route_entry other = *e;
+	struct route_prefix other = *e;
 
 	other.nexthop = e->nexthop % most + 1;
 	timed(s, l, l->kind->remove, e, cost);
@@ -98,7 +98,7 @@ toggle(struct samples *s, const struct route_lane *l,
 }
 
 static size_t
-class_of(const struct route_set *s, const struct route_entry *e)
+class_of(const struct route_set *s, const struct route_prefix *e)
 {
 	size_t c = 0;
 
@@ -130,7 +130,7 @@ measure_class(const struct route_job *job, const struct route_lane *l,
 		abort();
 	while (s.n + 3 <= s.room && tries++ < 64 * s.room) {
 		const size_t i = route_random(&rnd, job->set.n);
-		const struct route_entry *e = &job->set.entry[i];
+		const struct route_prefix *e = &job->set.entry[i];
 
 		if (l->refuse[i] == 0 &&
 		    (class == ANY || class_of(&job->set, e) == class))
@@ -146,8 +146,8 @@ measure_class(const struct route_job *job, const struct route_lane *l,
 }
 
 /* The prefix of the table itself where it has it, else one made for this. */
-static struct route_entry
-find(const struct route_set *set, const struct route_entry *like, bool *there)
+static struct route_prefix
+find(const struct route_set *set, const struct route_prefix *like, bool *there)
 {
 	for (size_t i = 0; i < set->n; i++)
 		if (set->entry[i].plen == like->plen &&
@@ -161,12 +161,12 @@ find(const struct route_set *set, const struct route_entry *like, bool *there)
 
 static double
 median_of(const struct route_job *job, const struct route_lane *l,
-    const struct route_entry *like, double cost)
+    const struct route_prefix *like, double cost)
 {
 	double ns[3 * TOGGLES];
 	struct samples s = {ns, 0, 3 * TOGGLES};
 	bool there;
-	const struct route_entry e = find(&job->set, like, &there);
+	const struct route_prefix e = find(&job->set, like, &there);
 
 	if (!there && l->kind->add(l->table[0], &e) != 0)
 		return -1; /* rte_lpm has no default route */
@@ -185,7 +185,7 @@ measure_eights(
 	double most = 0;
 
 	for (unsigned int i = 1; i < 224; i++) {
-		const struct route_entry like = {
+		const struct route_prefix like = {
 		    .key = {(uint8_t)i}, .plen = 8, .nexthop = 1};
 		const double ns = median_of(job, l, &like, cost);
 
@@ -204,7 +204,7 @@ is_quick(const struct route_lane *l)
 int
 bench_route_update(const struct route_job *job)
 {
-	const struct route_entry all_of_it = {.plen = 0, .nexthop = 1};
+	const struct route_prefix all_of_it = {.plen = 0, .nexthop = 1};
 	const double cost = clock_cost();
 	struct route_lanes all;
 	double ns;
@@ -271,7 +271,7 @@ bench_route_load(const struct route_job *job)
 struct update {
 	double second;
 	bool withdraw;
-	struct route_entry entry;
+	struct route_prefix entry;
 };
 
 static struct update *

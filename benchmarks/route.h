@@ -19,7 +19,7 @@
 #define ROUTE_KEYS     (1U << 20) /* of a stream */
 #define ROUTE_NEXTHOPS 512U       /* of a table whose file names none */
 
-struct route_entry {
+struct route_prefix {
 	uint8_t key[16]; /* network order, host bits clear */
 	uint8_t plen;
 	uint32_t nexthop;
@@ -27,11 +27,11 @@ struct route_entry {
 
 /* [c] constant once it is loaded */
 struct route_set {
-	unsigned int family;       /* 4 or 6 */
-	unsigned int bits;         /* of an address */
-	size_t n, room;            /* [c] there, and expected */
-	struct route_entry *entry; /* [c] in the order of the file */
-	uint32_t nexthop_max;      /* [c] */
+	unsigned int family;        /* 4 or 6 */
+	unsigned int bits;          /* of an address */
+	size_t n, room;             /* [c] there, and expected */
+	struct route_prefix *entry; /* [c] in the order of the file */
+	uint32_t nexthop_max;       /* [c] */
 };
 
 /* Keys as structures of both sides take them: IPv4 in host order. */
@@ -54,7 +54,7 @@ enum route_stream {
 	ROUTE_STREAMS,
 };
 
-struct route_mode {
+struct route_way {
 	const char *name; /* NULL ends a list */
 	bool vector;      /* of a processor's vector unit */
 	int how;          /* the kind's own */
@@ -65,7 +65,7 @@ struct route_kind {
 	unsigned int family;
 	unsigned int width; /* bytes of a next hop; 0: all fit */
 	bool ours;
-	const struct route_mode *modes;
+	const struct route_way *modes;
 
 	/* Sets refused[i] for each entry that it cannot hold; NULL: none. */
 	void *(*create)(const struct route_kind *k, const struct route_set *s,
@@ -77,9 +77,12 @@ struct route_kind {
 	    const void *table, union route_keys keys, union route_out *out);
 	uint32_t (*decode)(const union route_out *out, unsigned int i);
 	uint32_t (*single)(const void *table, union route_keys key);
+	/* What an answer stands for, for the checks; NULL: itself. */
+	uint32_t (*nexthop)(
+	    const void *table, const struct route_set *s, uint32_t answer);
 	/* 0 or negative; each is visible when it returns.  NULL: none. */
-	int (*add)(void *table, const struct route_entry *e);
-	int (*remove)(void *table, const struct route_entry *e);
+	int (*add)(void *table, const struct route_prefix *e);
+	int (*remove)(void *table, const struct route_prefix *e);
 	size_t (*bytes)(const void *table); /* what lookups may touch */
 	size_t (*rib_bytes)(const void *table);
 };
@@ -93,8 +96,8 @@ extern const struct route_kind route_ours6_best, route_ours6_portable;
 void route_set_load(struct route_set *s, unsigned int family, const char *path);
 void route_set_fini(struct route_set *s);
 void route_set_cut(struct route_set *s, size_t n, uint64_t seed);
-bool route_set_parse(unsigned int family, char *line, struct route_entry *e);
-uint32_t route_set_index(const struct route_entry *e); /* of IPv4 */
+bool route_set_parse(unsigned int family, char *line, struct route_prefix *e);
+uint32_t route_set_index(const struct route_prefix *e); /* of IPv4 */
 
 /* route_keys.c */
 void *route_keys_make(

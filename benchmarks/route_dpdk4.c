@@ -64,7 +64,7 @@ lpm_make(const struct route_set *s, uint32_t rules)
 }
 
 static void
-lpm_fill(struct rte_lpm *l, const struct route_entry *e, uint32_t *groups)
+lpm_fill(struct rte_lpm *l, const struct route_prefix *e, uint32_t *groups)
 {
 	const uint32_t first = route_set_index(e);
 	struct rte_lpm_tbl_entry new = {
@@ -109,14 +109,14 @@ lpm_create(
 }
 
 static int
-lpm_add(void *table, const struct route_entry *e)
+lpm_add(void *table, const struct route_prefix *e)
 {
 	return rte_lpm_add(((struct lpm *)table)->lpm, route_set_index(e),
 	    e->plen, e->nexthop);
 }
 
 static int
-lpm_remove(void *table, const struct route_entry *e)
+lpm_remove(void *table, const struct route_prefix *e)
 {
 	return rte_lpm_delete(
 	    ((struct lpm *)table)->lpm, route_set_index(e), e->plen);
@@ -258,14 +258,14 @@ fib_single(const void *table, union route_keys key)
 }
 
 static int
-fib_add(void *table, const struct route_entry *e)
+fib_add(void *table, const struct route_prefix *e)
 {
 	return rte_fib_add(((struct fib *)table)->fib, route_set_index(e),
 	    e->plen, e->nexthop);
 }
 
 static int
-fib_remove(void *table, const struct route_entry *e)
+fib_remove(void *table, const struct route_prefix *e)
 {
 	return rte_fib_delete(
 	    ((struct fib *)table)->fib, route_set_index(e), e->plen);
@@ -277,12 +277,12 @@ fib_bytes(const void *table)
 	return ((const struct fib *)table)->bytes;
 }
 
-static const struct route_mode lpm_modes[] = {
+static const struct route_way lpm_modes[] = {
     {.name = "bulk"},
     {.name = NULL},
 };
 
-static const struct route_mode fib_modes[] = {
+static const struct route_way fib_modes[] = {
     {.name = "macro", .how = RTE_FIB_LOOKUP_DIR24_8_SCALAR_MACRO},
     {.name = "inline", .how = RTE_FIB_LOOKUP_DIR24_8_SCALAR_INLINE},
     {.name = "uni", .how = RTE_FIB_LOOKUP_DIR24_8_SCALAR_UNI},

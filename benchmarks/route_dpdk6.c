@@ -26,14 +26,14 @@ struct fib {
 };
 
 static int
-lpm_add(void *table, const struct route_entry *e)
+lpm_add(void *table, const struct route_prefix *e)
 {
 	return rte_lpm6_add(
 	    ((struct lpm *)table)->lpm, e->key, e->plen, e->nexthop);
 }
 
 static int
-lpm_remove(void *table, const struct route_entry *e)
+lpm_remove(void *table, const struct route_prefix *e)
 {
 	return rte_lpm6_delete(((struct lpm *)table)->lpm, e->key, e->plen);
 }
@@ -190,14 +190,14 @@ fib_single(const void *table, union route_keys key)
 }
 
 static int
-fib_add(void *table, const struct route_entry *e)
+fib_add(void *table, const struct route_prefix *e)
 {
 	return rte_fib6_add(
 	    ((struct fib *)table)->fib, e->key, e->plen, e->nexthop);
 }
 
 static int
-fib_remove(void *table, const struct route_entry *e)
+fib_remove(void *table, const struct route_prefix *e)
 {
 	return rte_fib6_delete(((struct fib *)table)->fib, e->key, e->plen);
 }
@@ -208,12 +208,12 @@ fib_bytes(const void *table)
 	return ((const struct fib *)table)->bytes;
 }
 
-static const struct route_mode lpm_modes[] = {
+static const struct route_way lpm_modes[] = {
     {.name = "bulk"},
     {.name = NULL},
 };
 
-static const struct route_mode fib_modes[] = {
+static const struct route_way fib_modes[] = {
     {.name = "scalar", .how = RTE_FIB6_LOOKUP_TRIE_SCALAR},
     {.name = "avx512",
 	.vector = true,

@@ -35,7 +35,7 @@ any(const struct route_set *s, uint64_t *rnd)
 static struct key
 inside(const struct route_set *s, uint64_t *rnd)
 {
-	const struct route_entry *e = &s->entry[route_random(rnd, s->n)];
+	const struct route_prefix *e = &s->entry[route_random(rnd, s->n)];
 	struct key k = any(s, rnd);
 	const unsigned int whole = e->plen / 8, left = e->plen % 8;
 

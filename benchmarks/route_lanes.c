@@ -105,8 +105,8 @@ route_lanes_end(const double *ns, unsigned int n)
 
 /* An address of e, or next to it: the first, the last, before, behind. */
 static void
-edge(const struct route_set *s, const struct route_entry *e, unsigned int which,
-    uint8_t key[16])
+edge(const struct route_set *s, const struct route_prefix *e,
+    unsigned int which, uint8_t key[16])
 {
 	unsigned int i = s->bits / 8;
 	const unsigned int step = which == 2 ? 0xff : which == 3 ? 1 : 0;
@@ -137,10 +137,10 @@ edges(const struct route_set *s)
 	if (keys == NULL)
 		abort();
 	for (size_t i = 0; i < CHECKED; i++) {
-		const struct route_entry *e =
+		const struct route_prefix *e =
 		    &s->entry[route_random(&rnd, s->n)];
 		uint8_t key[16];
-		struct route_entry copy = *e;
+		struct route_prefix copy = *e;
 
 		edge(s, e, i % 4, key);
 		memcpy(copy.key, key, 16);
@@ -153,7 +153,7 @@ edges(const struct route_set *s)
 }
 
 static bool
-covers(const struct route_set *s, const struct route_entry *e,
+covers(const struct route_set *s, const struct route_prefix *e,
     union route_keys key)
 {
 	const unsigned int whole = e->plen / 8, left = e->plen % 8;
@@ -170,7 +170,7 @@ covers(const struct route_set *s, const struct route_entry *e,
 static uint32_t
 brute(const struct route_set *s, union route_keys key)
 {
-	const struct route_entry *best = NULL;
+	const struct route_prefix *best = NULL;
 
 	for (size_t i = 0; i < s->n; i++)
 		if (covers(s, &s->entry[i], key) &&
@@ -183,6 +183,14 @@ static const struct route_kind *
 reference(const struct route_set *s)
 {
 	return s->family == 4 ? &route_trie4 : &route_trie6;
+}
+
+static uint32_t
+meant(const struct route_set *s, const struct route_lane *l, uint32_t answer)
+{
+	return l->kind->nexthop == NULL
+		   ? answer
+		   : l->kind->nexthop(l->table[0], s, answer);
 }
 
 /* How many of the keys the lane answers otherwise than the trie does. */
@@ -200,8 +208,10 @@ wrong_answers(const struct route_set *s, const struct route_lane *l,
 			    route_keys_at(s, keys, i + j);
 			const uint32_t right = reference(s)->single(trie, key);
 
-			wrong += l->kind->decode(&out, j) != right ||
-				 l->kind->single(l->table[0], key) != right;
+			wrong +=
+			    meant(s, l, l->kind->decode(&out, j)) != right ||
+			    meant(s, l, l->kind->single(l->table[0], key)) !=
+				right;
 		}
 	}
 	return wrong;
@@ -300,7 +310,7 @@ add_kind(struct route_lanes *all, const struct route_job *job,
 	free(s.entry);
 	for (size_t i = 0; i < s.n; i++)
 		refused += refuse[i];
-	for (const struct route_mode *m = k->modes; m->name != NULL; m++)
+	for (const struct route_way *m = k->modes; m->name != NULL; m++)
 		if (k->select(table[0], m->how) && all->n < ROUTE_LANES_MAX)
 			all->lane[all->n++] = (struct route_lane){.kind = k,
 			    .mode = m,

@@ -27,7 +27,7 @@ struct route_job {
 
 struct route_lane {
 	const struct route_kind *kind;
-	const struct route_mode *mode;
+	const struct route_way *mode;
 	void **table;    /* shared by the modes of a kind */
 	uint8_t *refuse; /* [set.n] */
 	size_t refused;

@@ -42,6 +42,12 @@ commit(void *fib)
 }
 
 static void
+abandon(void *fib)
+{
+	fib4_abort(fib);
+}
+
+static void
 stats(const void *fib, struct fib_stats *out)
 {
 	fib4_stats(fib, out);
@@ -53,6 +59,7 @@ static const struct route_ours_ops ops = {
     .stage = stage,
     .prepare = prepare,
     .commit = commit,
+    .abort = abandon,
     .stats = stats,
 };
 

@@ -45,6 +45,12 @@ commit(void *fib)
 }
 
 static void
+abandon(void *fib)
+{
+	fib6_abort(fib);
+}
+
+static void
 stats(const void *fib, struct fib_stats *out)
 {
 	fib6_stats(fib, out);
@@ -56,6 +62,7 @@ static const struct route_ours_ops ops = {
     .stage = stage,
     .prepare = prepare,
     .commit = commit,
+    .abort = abandon,
     .stats = stats,
 };
 

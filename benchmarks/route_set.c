@@ -48,14 +48,14 @@ number_of(struct names *all, const char *name)
 }
 
 static void
-clear_host_bits(struct route_entry *e)
+clear_host_bits(struct route_prefix *e)
 {
 	for (unsigned int i = e->plen; i < 128; i++)
 		e->key[i / 8] &= (uint8_t) ~(1U << (7 - i % 8));
 }
 
 bool
-route_set_parse(unsigned int family, char *word, struct route_entry *e)
+route_set_parse(unsigned int family, char *word, struct route_prefix *e)
 {
 	const unsigned int bits = family == 4 ? 32 : 128;
 	char *slash = strchr(word, '/'), *end;
@@ -79,7 +79,7 @@ route_set_parse(unsigned int family, char *word, struct route_entry *e)
 }
 
 uint32_t
-route_set_index(const struct route_entry *e)
+route_set_index(const struct route_prefix *e)
 {
 	uint32_t address;
 
@@ -90,7 +90,7 @@ route_set_index(const struct route_entry *e)
 static int
 by_prefix(const void *a, const void *b)
 {
-	const struct route_entry *x = a, *y = b;
+	const struct route_prefix *x = a, *y = b;
 	const int d = memcmp(x->key, y->key, sizeof(x->key));
 
 	return d != 0 ? d : x->plen - y->plen;
@@ -115,7 +115,7 @@ read_lines(struct route_set *s, FILE *f, const char *path, struct names *all)
 	size_t room = 0, size = 0;
 
 	for (size_t n = 1; getline(&line, &size, f) > 0; n++) {
-		struct route_entry e;
+		struct route_prefix e;
 
 		word = strtok_r(line, " \t\r\n", &rest);
 		if (word == NULL || word[0] == '#')

@@ -37,7 +37,7 @@ node_make(struct trie *t)
 }
 
 static uint32_t *
-nexthop_of(struct trie *t, const struct route_entry *e)
+nexthop_of(struct trie *t, const struct route_prefix *e)
 {
 	uint32_t at = 0;
 
@@ -55,14 +55,14 @@ nexthop_of(struct trie *t, const struct route_entry *e)
 }
 
 static int
-trie_add(void *table, const struct route_entry *e)
+trie_add(void *table, const struct route_prefix *e)
 {
 	*nexthop_of(table, e) = e->nexthop;
 	return 0;
 }
 
 static int
-trie_remove(void *table, const struct route_entry *e)
+trie_remove(void *table, const struct route_prefix *e)
 {
 	*nexthop_of(table, e) = 0;
 	return 0;
@@ -164,7 +164,7 @@ trie_bytes(const void *table)
 	return ((const struct trie *)table)->used * sizeof(struct node);
 }
 
-static const struct route_mode modes[] = {{.name = ""}, {.name = NULL}};
+static const struct route_way modes[] = {{.name = ""}, {.name = NULL}};
 
 const struct route_kind route_trie4 = {
     .name = "binary trie",
