@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIB_NONE       0u                  /* the group of no route */
+#define FIB_NONE 0u /* the group of no route */
+#ifndef FIB_GROUPS_MAX
 #define FIB_GROUPS_MAX (UINT32_C(1) << 20) /* ids are below this */
+#endif
 
 /*
  * Called for a prefix with its group.

@@ -42,6 +42,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libsync/base/point.h"
 #include "stack/route/fib4_impl.h"
 
 static void
@@ -237,6 +238,7 @@ publish(struct fib4 *f, uint32_t word, uint32_t at, uint32_t next)
 
 	/* BLOCK release: pairs with the acquire of lookups. */
 	sync_store_release(&v->direct[word], at);
+	SYNC_POINT("fib4_publish");
 	fib4_block_free_exts(f, v, old, at, next, route_arena_retire);
 	fib4_block_free(f, v, old, route_arena_retire);
 	f->writer->unfenced = true;
@@ -260,6 +262,7 @@ rebind(struct fib4 *f)
 			continue;
 		/* ALIAS release: pairs with the acquire of lookups. */
 		sync_store_release(&v->group[now->id], now->group);
+		SYNC_POINT("fib4_rebind");
 	}
 }
 

@@ -35,13 +35,15 @@
 /* A test may make addresses shorter: their bits after these are not used. */
 #ifndef FIB4_DIRECT_BITS
 #define FIB4_DIRECT_BITS 18u
-#endif
 #define FIB4_SLOT_BITS   6u
 #define FIB4_EXT_BITS    8u
+#define FIB4_VECTORS     1 /* there are bodies for these */
+#endif
 #define FIB4_SLOT_PLEN   (FIB4_DIRECT_BITS + FIB4_SLOT_BITS)
 #define FIB4_PLEN_MAX    (FIB4_SLOT_PLEN + FIB4_EXT_BITS)
 #define FIB4_SLOTS       (1u << FIB4_SLOT_BITS)
 #define FIB4_EXTS        (1u << FIB4_EXT_BITS)
+#define FIB4_EXT_WORDS   ((FIB4_EXTS + 63) / 64)
 #define FIB4_WORD(dst)   ((dst) >> (32 - FIB4_DIRECT_BITS))
 #define FIB4_SLOT(dst)   ((dst) >> (32 - FIB4_SLOT_PLEN) & (FIB4_SLOTS - 1))
 #define FIB4_OFFSET(dst) ((dst) >> (32 - FIB4_PLEN_MAX) & (FIB4_EXTS - 1))
@@ -69,11 +71,11 @@ struct fib4_view {
 
 /* Private to fib4: slots with longer prefixes; leaves of the view's width. */
 struct fib4_ext {
-	uint64_t heads[FIB4_EXTS / 64];
-	uint8_t rank[FIB4_EXTS / 64]; /* heads in the words before */
+	uint64_t heads[FIB4_EXT_WORDS];
+	uint8_t rank[FIB4_EXT_WORDS]; /* heads in the words before */
 				      /* leaves follow */
 };
-#define FIB4_EXT_LEAVES 36u
+#define FIB4_EXT_LEAVES ((FIB4_EXT_WORDS * 9 + 3) / 4 * 4)
 
 struct fib4_body;
 struct fib4_writer;

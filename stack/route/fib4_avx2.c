@@ -8,7 +8,7 @@
 
 #include "stack/route/fib4_impl.h"
 
-#if defined(__x86_64__) && FIB4_DIRECT_BITS == 18
+#if defined(__x86_64__) && defined(FIB4_VECTORS)
 
 #include <immintrin.h>
 

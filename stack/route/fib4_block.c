@@ -187,7 +187,7 @@ ext_runs(const struct fib4_ext *x)
 {
 	unsigned int runs = 0;
 
-	for (unsigned int i = 0; i < FIB4_EXTS / 64; i++)
+	for (unsigned int i = 0; i < FIB4_EXT_WORDS; i++)
 		runs += fib4_count(x->heads[i]);
 	return runs;
 }

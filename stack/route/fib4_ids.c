@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libsync/base/point.h"
 #include "stack/route/fib4_impl.h"
 
 #define DIRECT_BYTES (FIB4_WORDS * sizeof(uint32_t))
@@ -50,7 +51,7 @@ fib4_view_create(struct route_arena *a, bool wide, struct fib4_view **out)
 		if (v->ext == NULL)
 			goto fail_ext;
 	}
-	if (route_arena_alloc(a, DIRECT_BYTES, 4096, &v->at) != 0)
+	if (route_arena_alloc(a, DIRECT_BYTES, 64, &v->at) != 0)
 		goto fail_direct;
 	v->blocks = route_arena_at(a, 0);
 	v->direct = route_arena_at(a, v->at);
@@ -358,6 +359,7 @@ widen_publish(struct widen *x)
 		    sync_load_relaxed(&x->old->group[id]));
 	/* VIEW release: pairs with the acquire of lookups. */
 	sync_store_release(&x->f->view, x->fresh);
+	SYNC_POINT("fib4_widen");
 
 	view_drop(x->f, x->old, w->uniform, route_arena_retire);
 	route_arena_retire(w->arena, x->old->at, DIRECT_BYTES);

@@ -20,6 +20,7 @@
 #define FIB4_NARROW_IDS 0x8000u
 #endif
 #define FIB4_WIDE_IDS (2u * FIB_GROUPS_MAX)
+_Static_assert(FIB4_WIDE_IDS >= FIB4_NARROW_IDS, "a wide view has more");
 
 /* The bit of FIB4_WIDE_EXT, too, while the writer works on narrow leaves. */
 #define FIB4_EXT FIB4_WIDE_EXT

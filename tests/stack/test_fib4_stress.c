@@ -29,6 +29,8 @@ struct scene {
 	uint32_t (*answer)[PROBES]; /* [w] of a state, before it is begun */
 	uint32_t probe[PROBES];     /* [c] */
 	bool batch;                 /* [c] */
+	bool ordered;   /* [c] the sanitizer sees the lookups' order */
+	uint32_t *note; /* [w] of a group, before its first commit */
 	SYNC_ATOMIC(unsigned long) begun, done;
 	SYNC_ATOMIC(unsigned long) lookups;
 	SYNC_ATOMIC(bool) end;
@@ -46,6 +48,14 @@ check(const struct scene *s, unsigned int probe, uint32_t group,
 			return;
 	cr_assert_fail("%#x has %u, in none of the states %lu to %lu",
 	    s->probe[probe], group, from, to);
+}
+
+/* What the writer did about groups before it used them. */
+static void
+read_notes(const struct scene *s, const uint32_t *group, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		cr_assert_eq(s->note[group[i]], group[i]);
 }
 
 static void *
@@ -67,6 +77,9 @@ reader(void *arg)
 				    s->f, s->probe, group, PROBES);
 			else
 				group[i] = fib4_lookup(s->f, s->probe[i]);
+			if (s->ordered)
+				read_notes(s, s->batch ? group : &group[i],
+				    s->batch ? PROBES : 1);
 			/* STATE acquire: as above. */
 			to = sync_load_acquire(&s->begun);
 			for (unsigned int k = 0; s->batch && k < PROBES; k++)
@@ -106,12 +119,14 @@ step(struct scene *s, unsigned long state)
 		const uint32_t key =
 		    places[routes4_random(&s->r) % 10] & routes4_mask(plen);
 
-		if (routes4_random(&s->r) % 2 == 0)
+		if (routes4_random(&s->r) % 2 == 0) {
 			(void)routes4_remove(&s->r, key, plen);
-		else
-			routes4_add(&s->r, key, plen,
-			    (uint32_t)(state * 8 + i) % (FIB_GROUPS_MAX - 1) +
-				1);
+		} else {
+			const uint32_t group = (uint32_t)(state * 8 + i);
+
+			s->note[group] = group;
+			routes4_add(&s->r, key, plen, group);
+		}
 		cr_assert_eq(routes4_stage(s->f, key, plen), 0);
 	}
 	foresee(s, state);
@@ -123,36 +138,67 @@ step(struct scene *s, unsigned long state)
 	sync_store_release(&s->done, state);
 }
 
-static void
-run(bool batch, unsigned long states)
+static struct scene *
+scene_new(bool batch, unsigned long states)
 {
 	struct scene *s = calloc(1, sizeof(*s));
-	pthread_t t[READERS];
 
 	cr_assert_not_null(s);
+	cr_assert_lt(states * 8 + 8, FIB_GROUPS_MAX, "groups are used once");
 	s->batch = batch;
 	s->states = states;
 	s->answer = calloc(states + 1, sizeof(*s->answer));
 	cr_assert_not_null(s->answer);
-	cr_assert_eq(route_arena_create((size_t)16 << 20, &s->a), 0);
+	s->note = calloc(FIB_GROUPS_MAX, sizeof(*s->note));
+	cr_assert_not_null(s->note);
+	cr_assert_eq(route_arena_create((size_t)32 << 20, &s->a), 0);
 	cr_assert_eq(fib4_create(s->a, &s->f), 0);
+	s->ordered = !batch || strcmp(fib4_body_name(s->f), "portable") == 0;
 	for (unsigned int i = 0; i < PROBES; i++)
 		s->probe[i] = places[i % 10] ^ (i < 10 ? 0 : 1u << i);
-	for (unsigned int i = 0; i < READERS; i++)
-		cr_assert_eq(pthread_create(&t[i], NULL, reader, s), 0);
-	for (unsigned long i = 1; i <= states; i++)
-		step(s, i);
-	/* relaxed: a flag. */
-	sync_store_relaxed(&s->end, true);
-	for (unsigned int i = 0; i < READERS; i++)
-		cr_assert_eq(pthread_join(t[i], NULL), 0);
+	return s;
+}
+
+static void
+scene_end(struct scene *s)
+{
 	/* relaxed: the readers have ended. */
 	cr_assert_gt(sync_load_relaxed(&s->lookups), 0);
 	fib4_destroy(s->f);
 	route_arena_destroy(s->a);
 	free(s->r.route);
 	free(s->answer);
+	free(s->note);
 	free(s);
+}
+
+static void
+readers_start(struct scene *s, pthread_t t[READERS])
+{
+	for (unsigned int i = 0; i < READERS; i++)
+		cr_assert_eq(pthread_create(&t[i], NULL, reader, s), 0);
+}
+
+static void
+readers_end(struct scene *s, pthread_t t[READERS])
+{
+	/* relaxed: a flag. */
+	sync_store_relaxed(&s->end, true);
+	for (unsigned int i = 0; i < READERS; i++)
+		cr_assert_eq(pthread_join(t[i], NULL), 0);
+}
+
+static void
+run(bool batch, unsigned long states)
+{
+	struct scene *s = scene_new(batch, states);
+	pthread_t t[READERS];
+
+	readers_start(s, t);
+	for (unsigned long i = 1; i <= states; i++)
+		step(s, i);
+	readers_end(s, t);
+	scene_end(s);
 }
 
 Test(fib4_stress, stress_each_lookup_is_of_a_state_that_was)
@@ -169,4 +215,26 @@ Test(fib4_stress, stress_portable_body)
 {
 	cr_assert_eq(setenv("PSNET_FIB", "portable", 1), 0);
 	run(true, stress_n(400));
+}
+
+/* More groups than narrow leaves can tell apart, while there are readers. */
+Test(fib4_stress, stress_widening_is_not_seen)
+{
+	struct scene *s = scene_new(false, 60);
+	struct fib_stats st;
+	pthread_t t[READERS];
+
+	readers_start(s, t);
+	for (unsigned long i = 1; i <= 20; i++)
+		step(s, i);
+	for (uint32_t i = 0; i < 33000; i++) {
+		routes4_add(&s->r, 0x80000000 + (i << 8), 24, 1000 + i);
+		cr_assert_eq(routes4_stage(s->f, 0x80000000 + (i << 8), 24), 0);
+	}
+	for (unsigned long i = 21; i <= 60; i++)
+		step(s, i);
+	readers_end(s, t);
+	fib4_stats(s->f, &st);
+	cr_assert_eq(st.leaf_bits, 32);
+	scene_end(s);
 }
