@@ -129,8 +129,7 @@ bytes(const void *table)
 	struct fib_stats st;
 
 	t->ops->stats(t->fib, &st);
-	/* Lookups stay in one eighth of it, that of 2000::/3. */
-	return st.direct_bytes / 8 + st.block_bytes + st.id_bytes;
+	return st.direct_bytes + st.block_bytes + st.id_bytes;
 }
 
 ROUTE_OURS(route_ours6_best, "psnet6 best", 6, create_best);

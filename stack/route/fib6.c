@@ -65,12 +65,13 @@
 #include "libsync/pserialize/pserialize.h"
 #include "stack/route/fib6_impl.h"
 
-#define DIR_WORDS    ((size_t)1 << FIB6_DIR_BITS)
-#define SHORT_WORDS  ((size_t)1 << FIB6_SHORT_BITS)
-#define BRIEFS       (2 * SHORT_WORDS) /* numbers of the heap */
-#define HASH_MIN     ((size_t)64)
-#define VEC_KEEP     ((size_t)4096) /* elements kept for the next change */
-#define MAPPED_WORDS (DIR_WORDS + FIB6_STAGES_MAX + FIB6_GROUPS)
+#define DIR_WORDS   ((size_t)1 << FIB6_DIR_BITS)
+#define SHORT_WORDS ((size_t)1 << FIB6_SHORT_BITS)
+#define BRIEFS      (2 * SHORT_WORDS) /* numbers of the heap */
+#define HASH_MIN    ((size_t)64)
+#define VEC_KEEP    ((size_t)4096) /* elements kept for the next change */
+#define MAPPED_WORDS \
+	(DIR_WORDS + FIB6_STAGES_MAX + FIB6_GROUPS + BRIEFS + BRIEFS / 4)
 
 static uint64_t
 load64(const uint8_t *p)
@@ -145,8 +146,6 @@ writer_free(struct fib6_writer *w)
 	free(w->stage.id);
 	free(w->group_local);
 	free(w->hash);
-	free(w->brief);
-	free(w->brief_staged);
 	free(w);
 }
 
@@ -164,9 +163,7 @@ writer_alloc(struct route_arena *a)
 	w->stage.split = FIB6_LEAF_STAGE;
 	w->hash_room = HASH_MIN;
 	w->hash = calloc(w->hash_room, sizeof(*w->hash));
-	w->brief = calloc(BRIEFS, sizeof(*w->brief));
-	w->brief_staged = calloc(BRIEFS, 1);
-	if (w->hash == NULL || w->brief == NULL || w->brief_staged == NULL) {
+	if (w->hash == NULL) {
 		writer_free(w);
 		return NULL;
 	}
@@ -192,6 +189,8 @@ fib6_create(struct route_arena *a, struct fib6 **out)
 	f->dir = words;
 	f->stages = f->dir + DIR_WORDS;
 	f->groups = f->stages + FIB6_STAGES_MAX;
+	f->writer->brief = (void *)(f->groups + FIB6_GROUPS);
+	f->writer->brief_staged = (void *)(f->writer->brief + BRIEFS);
 	f->lines = route_arena_at(a, 0);
 	fib6_batch_choose(f, getenv("PSNET_FIB"));
 	*out = f;
@@ -204,6 +203,14 @@ free_table:
 	return -ENOMEM;
 }
 
+static bool
+page_used(const struct fib6_writer *w, size_t word)
+{
+	const size_t page = word / FIB6_PAGE_WORDS;
+
+	return (w->dir_used[page / 64] >> page % 64 & 1) != 0;
+}
+
 void
 fib6_destroy(struct fib6 *f)
 {
@@ -211,9 +218,14 @@ fib6_destroy(struct fib6 *f)
 
 	fib6_abort(f);
 	w->commits++;
-	for (size_t i = 0; i < DIR_WORDS; i++)
-		/* relaxed: only the writer stores to it. */
-		fib6_build_drop_root(f, sync_load_relaxed(&f->dir[i].w));
+	for (size_t i = 0; i < DIR_WORDS; i++) {
+		if (!page_used(w, i))
+			i += FIB6_PAGE_WORDS - 1;
+		else
+			/* relaxed: only the writer stores to it. */
+			fib6_build_drop_root(
+			    f, sync_load_relaxed(&f->dir[i].w));
+	}
 	SYNC_REQUIRE(w->lines == 0 && w->blocks == 0);
 	(void)munmap(f->dir, MAPPED_WORDS * sizeof(struct fib6_word));
 	writer_free(w);
@@ -572,6 +584,16 @@ publish_briefs(struct fib6 *f)
 		store_briefs(f, b[i].node, brief_group(w, b[i].node));
 }
 
+static void
+note_page(struct fib6 *f, const struct fib6_word *word)
+{
+	const size_t i = ((uintptr_t)word - (uintptr_t)f->dir) / sizeof(*word);
+
+	if (i < DIR_WORDS)
+		f->writer->dir_used[i / FIB6_PAGE_WORDS / 64] |=
+		    UINT64_C(1) << i / FIB6_PAGE_WORDS % 64;
+}
+
 void
 fib6_commit(struct fib6 *f)
 {
@@ -583,6 +605,7 @@ fib6_commit(struct fib6 *f)
 	for (size_t i = 0; i < w->jobs.n; i++) {
 		/* LINE release: pairs with the acquire in fib6_lookup(). */
 		sync_store_release(&job[i].word->w, job[i].first);
+		note_page(f, job[i].word);
 		w->published = true;
 	}
 	if (w->briefs.n != 0)
@@ -596,53 +619,72 @@ fib6_commit(struct fib6 *f)
 	forget(w);
 }
 
-/* Bytes of the directory that are more than zeros. */
 static size_t
-dir_bytes(const struct fib6 *f)
+dir_bytes(const struct fib6_writer *w)
 {
-	const size_t page = 4096 / sizeof(*f->dir);
-	size_t bytes = 0;
+	size_t pages = 0;
 
-	for (size_t i = 0; i < DIR_WORDS; i += page) {
-		for (size_t k = i; k < i + page; k++) {
-			/* relaxed: only the writer stores to it. */
-			if (sync_load_relaxed(&f->dir[k].w) != 0) {
-				bytes += page * sizeof(*f->dir);
-				break;
-			}
-		}
-	}
-	return bytes;
+	for (size_t i = 0; i < FIB6_DIR_PAGES / 64; i++)
+		pages += (size_t)__builtin_popcountll(w->dir_used[i]);
+	return pages * FIB6_PAGE_WORDS * sizeof(struct fib6_word);
 }
 
 static bool
-any_wide(const struct fib6_word *word, size_t n)
+is_wide(uint32_t word)
 {
-	for (size_t i = 0; i < n; i++) {
-		/* relaxed: only the writer stores to it. */
-		if ((sync_load_relaxed(&word[i].w) & (FIB6_WIDE | 7)) >
-		    FIB6_WIDE)
-			return true;
+	return FIB6_LEVELS(word) != 0 && (word & FIB6_WIDE) != 0;
+}
+
+static bool
+any_wide(const struct fib6 *f)
+{
+	const size_t stages = f->writer->stage.made;
+	size_t n = 0;
+
+	for (size_t i = 0; i < DIR_WORDS; i++) {
+		if (!page_used(f->writer, i))
+			i += FIB6_PAGE_WORDS - 1;
+		else
+			/* relaxed: only the writer stores to it. */
+			n += is_wide(sync_load_relaxed(&f->dir[i].w));
 	}
-	return false;
+	for (size_t i = 1; i <= stages; i++)
+		/* relaxed: as above. */
+		n += is_wide(sync_load_relaxed(&f->stages[i].w));
+	return n != 0;
+}
+
+static size_t
+writer_bytes(const struct fib6_writer *w)
+{
+	return sizeof(*w) + w->hash_room * sizeof(*w->hash) +
+	       w->groups * sizeof(*w->group_local) +
+	       (w->local.room + w->stage.room) * sizeof(*w->local.id) +
+	       w->hulls.room * sizeof(struct fib6_hull) +
+	       w->briefs.room * sizeof(struct fib6_brief) +
+	       w->jobs.room * sizeof(struct fib6_job) +
+	       w->fresh.room * sizeof(struct fib6_block) +
+	       (w->taken.room + w->new_stages.room) * sizeof(uint32_t) +
+	       w->routes.room * sizeof(struct fib6_route) +
+	       (w->ranges.room + w->old.room + w->mix.room) *
+		   sizeof(struct fib6_range);
 }
 
 void
 fib6_stats(const struct fib6 *f, struct fib_stats *out)
 {
 	const struct fib6_writer *w = f->writer;
-	const bool wide = any_wide(f->dir, DIR_WORDS) ||
-			  any_wide(f->stages, w->stage.made + 1);
 
 	*out = (struct fib_stats){
-	    .direct_bytes = dir_bytes(f),
+	    .direct_bytes = dir_bytes(w),
 	    .block_bytes = w->lines * SYNC_CACHELINE,
 	    .id_bytes = (w->local.made + w->stage.made + SHORT_WORDS) *
 			sizeof(struct fib6_word),
+	    .other_bytes = writer_bytes(w),
 	    .blocks = w->blocks,
 	    .ext_blocks = w->stage.made,
 	    .ids = w->local.made,
 	    .aliases = (uint32_t)SHORT_WORDS,
-	    .leaf_bits = wide ? 32 : 16,
+	    .leaf_bits = any_wide(f) ? 32 : 16,
 	};
 }

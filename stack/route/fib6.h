@@ -151,7 +151,11 @@ void fib6_commit(struct fib6 *f);
  */
 void fib6_abort(struct fib6 *f);
 
-/* Context: writer (control mutex); never sleeps. */
+/*
+ * direct_bytes are those of pages that were stored to; the rest of the
+ * directory is the system's page of zeros.
+ * Context: writer (control mutex); never sleeps.
+ */
 void fib6_stats(const struct fib6 *f, struct fib_stats *out);
 
 /*

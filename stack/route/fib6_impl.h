@@ -20,6 +20,10 @@
 #define FIB6_LINES_MAX  ((uint32_t)1 << 28)
 #define FIB6_STAGES_MAX ((uint32_t)1 << 22)
 
+/* Pages of the directory: those that are never stored to take no memory. */
+#define FIB6_PAGE_WORDS 1024u
+#define FIB6_DIR_PAGES  ((1u << FIB6_DIR_BITS) / FIB6_PAGE_WORDS)
+
 #define FIB6_LINE_GRANULES ((uint32_t)(SYNC_CACHELINE / ROUTE_ARENA_GRANULE))
 
 /*
@@ -129,6 +133,7 @@ struct fib6_writer {
 
 	size_t lines; /* in use */
 	size_t blocks;
+	uint64_t dir_used[FIB6_DIR_PAGES / 64]; /* bit i: page i */
 };
 
 /* A word for a root, or for a line below one. */
