@@ -142,6 +142,8 @@ compare_routes(const void *a, const void *b)
 		return p < q ? -1 : 1;
 	if (x->plen != y->plen)
 		return x->plen < y->plen ? -1 : 1;
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
 	if (x->metric != y->metric)
 		return x->metric < y->metric ? -1 : 1;
 	if (x->protocol != y->protocol)
@@ -155,9 +157,9 @@ compare_routes(const void *a, const void *b)
 static bool
 same_route(const struct spec_route *a, const struct spec_route *b)
 {
-	return a->prefix == b->prefix && a->plen == b->plen &&
-	       a->metric == b->metric && a->protocol == b->protocol &&
-	       a->distance == b->distance;
+	return a->table == b->table && a->prefix == b->prefix &&
+	       a->plen == b->plen && a->metric == b->metric &&
+	       a->protocol == b->protocol && a->distance == b->distance;
 }
 
 static int

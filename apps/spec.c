@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "stack/core/netif.h"
+#include "stack/route/rule.h"
 #include "stack/route/table.h"
 
 _Static_assert(WORDS_NAME_MAX == NETIF_NAME_MAX, "names fit");
@@ -26,6 +27,7 @@ static const struct {
     {"unreachable", ROUTE_UNREACHABLE, true},
     {"prohibit", ROUTE_PROHIBIT, true},
     {"throw", ROUTE_THROW, true},
+    {"lookup", ROUTE_LOOKUP, false},
 };
 
 /* rtnetlink(7)'s numbers, with the names of /etc/iproute2/rt_protos. */
@@ -97,6 +99,54 @@ spec_protocol_name(uint8_t p, char out[WORDS_TEXT_MAX])
 	return out;
 }
 
+int
+spec_table_parse(const char *s, uint32_t *out, struct words_error *e)
+{
+	uint32_t n;
+
+	if (strcmp(s, "main") == 0) {
+		*out = 0;
+		return 0;
+	}
+	if (strcmp(s, "default") == 0) {
+		*out = ROUTE_TABLES_DEFAULT;
+		return 0;
+	}
+	if (strcmp(s, "local") == 0)
+		return words_fail(
+		    e, s, "the local table follows from addresses");
+	if (words_u32(s, 1, UINT32_MAX, &n, e) != 0)
+		return words_fail(e, s, "neither main, default nor a number");
+	if (n == ROUTE_TABLES_LOCAL)
+		return words_fail(
+		    e, s, "the local table follows from addresses");
+	*out = n == ROUTE_TABLES_MAIN ? 0 : n;
+	return 0;
+}
+
+const char *
+spec_table_name(uint32_t table, char out[WORDS_TEXT_MAX])
+{
+	if (table == 0 || table == ROUTE_TABLES_MAIN)
+		return "main";
+	if (table == ROUTE_TABLES_DEFAULT)
+		return "default";
+	if (table == ROUTE_TABLES_LOCAL)
+		return "local";
+	snprintf(out, WORDS_TEXT_MAX, "%u", (unsigned int)table);
+	return out;
+}
+
+/* A table behind the word key. */
+static int
+parse_table(
+    struct words *w, const char *key, uint32_t *out, struct words_error *e)
+{
+	const char *s = words_value(w, key, e);
+
+	return s == NULL ? -EINVAL : spec_table_parse(s, out, e);
+}
+
 static int
 parse_switch(struct words *w, const char *keyword, enum spec_switch *out,
     struct words_error *e)
@@ -134,6 +184,10 @@ link_keyword(struct words *w, struct spec_link *l, struct words_error *e)
 		return parse_switch(w, "promisc", &l->promisc, e);
 	if (words_accept(w, "arp"))
 		return parse_switch(w, "arp", &l->arp, e);
+	if (words_accept(w, "table")) {
+		l->has_table = true;
+		return parse_table(w, "table", &l->table, e);
+	}
 	return 1;
 }
 
@@ -189,8 +243,8 @@ spec_link_parse(struct words *w, enum spec_link_form form,
 	while ((s = words_peek(w)) != NULL) {
 		rc = link_keyword(w, &l, e);
 		if (rc > 0 && form == SPEC_LINK_CHANGE)
-			return words_fail(
-			    e, s, "neither up, down, mtu, promisc nor arp");
+			return words_fail(e, s,
+			    "neither up, down, mtu, promisc, arp nor table");
 		if (rc > 0)
 			rc = link_argument(w, &l, e);
 		if (rc != 0)
@@ -310,6 +364,16 @@ route_keyword(struct words *w, struct spec_route *r, struct words_error *e)
 		r->has_distance = true;
 		return 0;
 	}
+	if (words_accept(w, "table"))
+		return parse_table(w, key, &r->table, e);
+	if (words_accept(w, "lookup")) {
+		r->type = ROUTE_LOOKUP;
+		if (parse_table(w, key, &r->lookup, e) != 0)
+			return -EINVAL;
+		if (r->lookup == 0)
+			r->lookup = ROUTE_TABLES_MAIN;
+		return 0;
+	}
 	if (words_accept(w, "src")) {
 		s = words_value(w, key, e);
 		return s == NULL ? -EINVAL : words_ipv4(s, &r->src, e);
@@ -426,7 +490,8 @@ spec_route_copy(const struct spec_route *r, struct spec_route *out)
 bool
 spec_route_equal(const struct spec_route *a, const struct spec_route *b)
 {
-	if (a->prefix != b->prefix || a->plen != b->plen ||
+	if (a->table != b->table || a->lookup != b->lookup ||
+	    a->prefix != b->prefix || a->plen != b->plen ||
 	    a->type != b->type || a->protocol != b->protocol ||
 	    a->metric != b->metric || a->src != b->src ||
 	    a->has_distance != b->has_distance || a->distance != b->distance ||
@@ -441,6 +506,66 @@ spec_route_equal(const struct spec_route *a, const struct spec_route *b)
 			return false;
 	}
 	return true;
+}
+
+/* "MARK[/MASK]", as strtoul(3) reads numbers. */
+static int
+parse_mark(const char *s, struct spec_rule *r, struct words_error *e)
+{
+	unsigned long mark, mask = UINT32_MAX;
+	char *end;
+
+	errno = 0;
+	mark = strtoul(s, &end, 0);
+	if (end != s && *end == '/' && end[1] != '\0')
+		mask = strtoul(end + 1, &end, 0);
+	if (end == s || *end != '\0' || errno != 0 || mark > UINT32_MAX ||
+	    mask == 0 || mask > UINT32_MAX || (mark & ~mask) != 0)
+		return words_fail(e, s, "not a mark, or MARK/MASK");
+	r->mark = (uint32_t)mark;
+	r->mask = (uint32_t)mask;
+	return 0;
+}
+
+static int
+rule_value(
+    struct spec_rule *r, const char *key, const char *s, struct words_error *e)
+{
+	if (strcmp(key, "from") == 0) {
+		if (strcmp(s, "all") == 0)
+			return 0;
+		return words_prefix(s, &r->src, &r->src_plen, e);
+	}
+	if (strcmp(key, "iif") == 0)
+		return words_name(s, r->iif, e);
+	if (strcmp(key, "fwmark") == 0)
+		return parse_mark(s, r, e);
+	if (strcmp(key, "lookup") == 0 || strcmp(key, "table") == 0) {
+		r->has_table = true;
+		return spec_table_parse(s, &r->table, e);
+	}
+	if (strcmp(key, "pref") == 0 || strcmp(key, "preference") == 0 ||
+	    strcmp(key, "priority") == 0 || strcmp(key, "order") == 0)
+		return words_u32(s, 1, UINT32_MAX, &r->pref, e);
+	return words_fail(e, key, "neither from, iif, fwmark, pref nor lookup");
+}
+
+int
+spec_rule_parse(struct words *w, bool need_table, struct spec_rule *out,
+    struct words_error *e)
+{
+	struct spec_rule r = {.line = 0};
+	const char *key, *s;
+
+	while ((key = words_next(w)) != NULL) {
+		s = words_value(w, key, e);
+		if (s == NULL || rule_value(&r, key, s, e) != 0)
+			return -EINVAL;
+	}
+	if (need_table && !r.has_table)
+		return words_fail(e, NULL, "\"lookup TABLE\" must follow");
+	*out = r;
+	return 0;
 }
 
 int

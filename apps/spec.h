@@ -34,6 +34,8 @@ struct spec_link {
 	char args[SPEC_ARGS_MAX];     /* the driver's words, one blank apart */
 	uint32_t mtu;                 /* 0: unsaid */
 	enum spec_switch up, promisc, arp;
+	bool has_table;
+	uint32_t table; /* of routes, if has_table; 0: the main one */
 };
 
 struct spec_addr {
@@ -66,6 +68,17 @@ struct spec_route {
 	struct spec_nexthop *nexthops; /* heap */
 };
 
+/* A policy rule; what is zero is unsaid. */
+struct spec_rule {
+	unsigned int line;
+	uint32_t pref, table; /* table 0: main */
+	bool has_table;
+	uint32_t src;
+	unsigned int src_plen;
+	char iif[WORDS_NAME_MAX]; /* "lo": made here */
+	uint32_t mark, mask;
+};
+
 struct spec_neigh {
 	unsigned int line;
 	uint32_t addr;
@@ -74,7 +87,8 @@ struct spec_neigh {
 };
 
 /*
- * "NAME DRIVER [KEY=VALUE]... [mtu N] [up|down] [promisc on|off] [arp on|off]";
+ * "NAME DRIVER [KEY=VALUE]... [mtu N] [up|down] [promisc on|off] [arp on|off]
+ * [table T]";
  * with type "NAME type DRIVER ..."; without driver "NAME [mtu N] ...".
  * Context: any thread; never sleeps.
  * Returns: 0, or -EINVAL after filling *e.
@@ -93,7 +107,7 @@ int spec_addr_parse(
 
 /*
  * "[TYPE] PREFIX [via ADDRESS] [dev NAME] [metric N] [distance N]
- * [src ADDRESS] [protocol P] [nexthop via ADDRESS [dev NAME] [weight N]]...".
+ * [src ADDRESS] [table T] [lookup T] [protocol P] [nexthop via ADDRESS [dev NAME] [weight N]]...".
  * With need_target, a unicast route must say via, dev or nexthop.
  * Owner:   the caller owns out->nexthops until spec_route_fini().
  * Returns: as above, also -ENOMEM.
@@ -101,6 +115,19 @@ int spec_addr_parse(
 int spec_route_parse(struct words *w, bool need_target, struct spec_route *out,
     struct words_error *e);
 void spec_route_fini(struct spec_route *r);
+
+/*
+ * "[from PREFIX] [iif NAME] [fwmark MARK[/MASK]] [pref N] lookup TABLE", in any
+ * order; without need_table the table is optional.
+ */
+int spec_rule_parse(struct words *w, bool need_table, struct spec_rule *out,
+    struct words_error *e);
+
+/*
+ * "main", "default" or a number.  main is 0.  Returns: 0 or -EINVAL.
+ */
+int spec_table_parse(const char *s, uint32_t *out, struct words_error *e);
+const char *spec_table_name(uint32_t table, char out[WORDS_TEXT_MAX]);
 
 /* A copy with its own next hops.  Returns: 0 or -ENOMEM. */
 int spec_route_copy(const struct spec_route *r, struct spec_route *out);

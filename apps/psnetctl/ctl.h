@@ -59,7 +59,8 @@ psnetctl_parse_fn psnetctl_link_show, psnetctl_link_set, psnetctl_link_add,
     psnetctl_link_del, psnetctl_addr_show, psnetctl_addr_add, psnetctl_addr_del,
     psnetctl_route_show, psnetctl_route_add, psnetctl_route_replace,
     psnetctl_route_change, psnetctl_route_del, psnetctl_route_get,
-    psnetctl_route_flush, psnetctl_route_load, psnetctl_neigh_show,
+    psnetctl_route_flush, psnetctl_route_load, psnetctl_rule_show,
+    psnetctl_rule_add, psnetctl_rule_del, psnetctl_neigh_show,
     psnetctl_neigh_add, psnetctl_neigh_replace, psnetctl_neigh_del,
     psnetctl_neigh_flush, psnetctl_stats, psnetctl_drops, psnetctl_set,
     psnetctl_monitor;
@@ -92,8 +93,9 @@ void psnetctl_dump(const struct psnetctl *ctl, const json_t *value);
 
 /* The printers of text. */
 psnetctl_print_fn psnetctl_print_links, psnetctl_print_addrs,
-    psnetctl_print_routes, psnetctl_print_neighs, psnetctl_print_drops,
-    psnetctl_print_options, psnetctl_print_removed, psnetctl_print_event;
+    psnetctl_print_routes, psnetctl_print_rules, psnetctl_print_neighs,
+    psnetctl_print_drops, psnetctl_print_options, psnetctl_print_removed,
+    psnetctl_print_event;
 
 /* The string in a field, or dflt; a number in a field, or 0. */
 const char *psnetctl_text(const json_t *o, const char *key, const char *dflt);

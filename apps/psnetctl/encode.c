@@ -80,6 +80,7 @@ psnetctl_addr_show(struct psnetctl *ctl, struct words *w,
 static json_t *
 encode_link(const struct spec_link *l)
 {
+	char text[WORDS_TEXT_MAX];
 	json_t *o = json_object();
 
 	set_string(o, "dev", l->name);
@@ -90,6 +91,8 @@ encode_link(const struct spec_link *l)
 	set_switch(o, "up", l->up);
 	set_switch(o, "promisc", l->promisc);
 	set_switch(o, "arp", l->arp);
+	if (l->has_table)
+		set_string(o, "table", spec_table_name(l->table, text));
 	return o;
 }
 
@@ -115,9 +118,9 @@ psnetctl_link_set(struct psnetctl *ctl, struct words *w,
 	if (spec_link_parse(w, SPEC_LINK_CHANGE, &l, e) != 0)
 		return -EINVAL;
 	if (l.mtu == 0 && l.up == SPEC_UNSAID && l.promisc == SPEC_UNSAID &&
-	    l.arp == SPEC_UNSAID)
-		return words_fail(
-		    e, l.name, "up, down, mtu, promisc or arp must follow");
+	    l.arp == SPEC_UNSAID && !l.has_table)
+		return words_fail(e, l.name,
+		    "up, down, mtu, promisc, arp or table must follow");
 	return request(out, "link.set", encode_link(&l), NULL);
 }
 
@@ -181,8 +184,12 @@ encode_route(const struct spec_route *r)
 	json_t *o = json_object(), *list, *h;
 
 	set_string(o, "dst", words_show_prefix(r->prefix, r->plen, text));
-	if (r->type != ROUTE_UNICAST)
+	if (r->type == ROUTE_LOOKUP)
+		set_string(o, "lookup", spec_table_name(r->lookup, text));
+	else if (r->type != ROUTE_UNICAST)
 		set_string(o, "type", spec_type_name(r->type));
+	if (r->table != 0)
+		set_string(o, "table", spec_table_name(r->table, text));
 	if (r->protocol != 0)
 		set_string(
 		    o, "protocol", spec_protocol_name(r->protocol, text));
@@ -251,22 +258,41 @@ psnetctl_route_del(struct psnetctl *ctl, struct words *w,
 	return route_edit(w, "route.del", false, out, e);
 }
 
+/* "[to] ADDRESS [from ADDRESS] [iif NAME] [mark N]" */
 int
 psnetctl_route_get(struct psnetctl *ctl, struct words *w,
     struct psnetctl_request *out, struct words_error *e)
 {
-	const char *s;
-	uint32_t addr;
+	int rc =
+	    request(out, "route.get", json_object(), psnetctl_print_routes);
+	const char *s, *key;
+	uint32_t n;
 
 	(void)ctl;
 	words_accept(w, "to");
 	s = words_next(w);
 	if (s == NULL)
 		return words_fail(e, NULL, "an address must follow");
-	if (words_ipv4(s, &addr, e) != 0 || words_end(w, e) != 0)
+	if (rc != 0 || words_ipv4(s, &n, e) != 0)
 		return -EINVAL;
-	return request(out, "route.get", json_pack("{s:s}", "dst", s),
-	    psnetctl_print_routes);
+	set_string(out->args, "dst", s);
+	while ((key = words_next(w)) != NULL) {
+		s = words_value(w, key, e);
+		if (s == NULL)
+			return -EINVAL;
+		if (strcmp(key, "from") == 0)
+			set_string(out->args, "src", s);
+		else if (strcmp(key, "iif") == 0)
+			set_string(out->args, "iif", s);
+		else if (strcmp(key, "mark") != 0)
+			return words_fail(e, key, "neither from, iif nor mark");
+		else if (words_u32(s, 0, UINT32_MAX, &n, e) != 0)
+			return -EINVAL;
+		else
+			json_object_set_new(
+			    out->args, "fwmark", json_integer(n));
+	}
+	return 0;
 }
 
 /* The selector of ip-route(8). */

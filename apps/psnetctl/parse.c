@@ -46,6 +46,15 @@ static const struct verb route_verbs[] = {
     {NULL, NULL},
 };
 
+static const struct verb rule_verbs[] = {
+    {"show", psnetctl_rule_show},
+    {"list", psnetctl_rule_show},
+    {"ls", psnetctl_rule_show},
+    {"add", psnetctl_rule_add},
+    {"delete", psnetctl_rule_del},
+    {NULL, NULL},
+};
+
 static const struct verb neigh_verbs[] = {
     {"show", psnetctl_neigh_show},
     {"list", psnetctl_neigh_show},
@@ -66,6 +75,7 @@ static const struct {
     {"address", addr_verbs, NULL},
     {"link", link_verbs, NULL},
     {"route", route_verbs, NULL},
+    {"rule", rule_verbs, NULL},
     {"neighbour", neigh_verbs, NULL},
     {"neighbor", neigh_verbs, NULL},
     {"stats", NULL, psnetctl_stats},

@@ -40,11 +40,14 @@ print_link(const json_t *o)
 	printf("%lld: %s: ", (long long)psnetctl_number(o, "ifindex"),
 	    psnetctl_text(o, "ifname", "?"));
 	print_flags(json_object_get(o, "flags"));
-	printf(" mtu %lld driver %s queues %lld state %s\n",
+	printf(" mtu %lld driver %s queues %lld state %s",
 	    (long long)psnetctl_number(o, "mtu"),
 	    psnetctl_text(o, "driver", "?"),
 	    (long long)psnetctl_number(o, "queues"),
 	    psnetctl_text(o, "operstate", "?"));
+	if (json_object_get(o, "table") != NULL)
+		printf(" table %s", psnetctl_text(o, "table", "?"));
+	putchar('\n');
 	printf("    link/%s", psnetctl_text(o, "link_type", "?"));
 	if (json_object_get(o, "address") != NULL)
 		printf(" %s brd %s", psnetctl_text(o, "address", "?"),
@@ -126,6 +129,10 @@ print_route(const json_t *o)
 		printf("%s ", psnetctl_text(o, "type", "?"));
 	fputs(psnetctl_text(o, "dst", "?"), stdout);
 	print_hop(o);
+	if (json_object_get(o, "lookup") != NULL)
+		printf(" lookup %s", psnetctl_text(o, "lookup", "?"));
+	if (json_object_get(o, "table") != NULL)
+		printf(" table %s", psnetctl_text(o, "table", "?"));
 	if (!lookup && strcmp(proto, "boot") != 0)
 		printf(" proto %s", proto);
 	if (json_object_get(o, "scope") != NULL)
@@ -156,6 +163,28 @@ psnetctl_print_routes(struct psnetctl *ctl, json_t *list)
 	(void)ctl;
 	for (size_t i = 0; i < json_array_size(list); i++)
 		print_route(json_array_get(list, i));
+}
+
+void
+psnetctl_print_rules(struct psnetctl *ctl, json_t *list)
+{
+	(void)ctl;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+
+		printf("%lld:\tfrom %s",
+		    (long long)psnetctl_number(o, "priority"),
+		    psnetctl_text(o, "src", "?"));
+		if (json_object_get(o, "fwmark") != NULL)
+			printf(" fwmark 0x%llx",
+			    (long long)psnetctl_number(o, "fwmark"));
+		if (json_object_get(o, "fwmask") != NULL)
+			printf(
+			    "/0x%llx", (long long)psnetctl_number(o, "fwmask"));
+		if (json_object_get(o, "iif") != NULL)
+			printf(" iif %s", psnetctl_text(o, "iif", "?"));
+		printf(" lookup %s\n", psnetctl_text(o, "table", "?"));
+	}
 }
 
 static void

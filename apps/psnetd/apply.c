@@ -287,6 +287,7 @@ is_removed(void *arg, const struct route_entry *e)
 {
 	const struct psnetd_diff *d = arg;
 	struct psnetd_diff_route key = {.plen = e->plen,
+	    .in = e->table == ROUTE_TABLES_MAIN ? 0 : e->table,
 	    .metric = e->route->metric,
 	    .distance = e->route->distance,
 	    .protocol = e->route->protocol};

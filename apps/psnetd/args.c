@@ -9,6 +9,7 @@
 
 #include "stack/core/netif.h"
 #include "stack/route/table.h"
+#include "stack/route/tables.h"
 
 int
 psnetd_args_known(json_t *args, const char *const *keys, struct words_error *e)
@@ -115,14 +116,26 @@ link_driver(const json_t *args, struct spec_link *l, struct words_error *e)
 	return 0;
 }
 
+/* A table, by name or number as a string. */
+static int
+args_table(
+    const json_t *args, const char *key, uint32_t *out, struct words_error *e)
+{
+	const char *s = NULL;
+
+	if (psnetd_args_string(args, key, false, &s, e) != 0)
+		return -EINVAL;
+	return s == NULL ? 0 : spec_table_parse(s, out, e);
+}
+
 int
 psnetd_args_link(
     json_t *args, bool add, struct spec_link *out, struct words_error *e)
 {
-	static const char *const keys_add[] = {
-	    "dev", "driver", "args", "mtu", "up", "promisc", "arp", NULL};
+	static const char *const keys_add[] = {"dev", "driver", "args", "mtu",
+	    "up", "promisc", "arp", "table", NULL};
 	static const char *const keys_set[] = {
-	    "dev", "mtu", "up", "promisc", "arp", NULL};
+	    "dev", "mtu", "up", "promisc", "arp", "table", NULL};
 	struct spec_link l = {.line = 0};
 
 	if (psnetd_args_known(args, add ? keys_add : keys_set, e) != 0 ||
@@ -131,8 +144,10 @@ psnetd_args_link(
 		args, "mtu", NETIF_MTU_MIN, NETIF_MTU_MAX, &l.mtu, e) != 0 ||
 	    psnetd_args_switch(args, "up", &l.up, e) != 0 ||
 	    psnetd_args_switch(args, "promisc", &l.promisc, e) != 0 ||
-	    psnetd_args_switch(args, "arp", &l.arp, e) != 0)
+	    psnetd_args_switch(args, "arp", &l.arp, e) != 0 ||
+	    args_table(args, "table", &l.table, e) != 0)
 		return -EINVAL;
+	l.has_table = json_object_get(args, "table") != NULL;
 	if (add && link_driver(args, &l, e) != 0)
 		return -EINVAL;
 	*out = l;
@@ -246,8 +261,15 @@ route_fields(json_t *args, struct spec_route *r, struct words_error *e)
 	    psnetd_args_string(args, "prefsrc", false, &src, e) != 0 ||
 	    psnetd_args_u32(args, "metric", 0, UINT32_MAX, &r->metric, e) !=
 		0 ||
-	    psnetd_args_u32(args, "distance", 0, 255, &distance, e) != 0)
+	    psnetd_args_u32(args, "distance", 0, 255, &distance, e) != 0 ||
+	    args_table(args, "table", &r->table, e) != 0 ||
+	    args_table(args, "lookup", &r->lookup, e) != 0)
 		return -EINVAL;
+	if (json_object_get(args, "lookup") != NULL) {
+		r->type = ROUTE_LOOKUP;
+		if (r->lookup == 0)
+			r->lookup = ROUTE_TABLES_MAIN;
+	}
 	r->distance = (uint8_t)distance;
 	r->has_distance = json_object_get(args, "distance") != NULL;
 	if (type != NULL && !spec_type_parse(type, &r->type))
@@ -262,7 +284,8 @@ psnetd_args_route(json_t *args, bool need_target, struct spec_route *out,
     struct words_error *e)
 {
 	static const char *const keys[] = {"dst", "type", "protocol", "prefsrc",
-	    "metric", "distance", "gateway", "dev", "nexthops", NULL};
+	    "metric", "distance", "gateway", "dev", "nexthops", "table",
+	    "lookup", NULL};
 	struct spec_route r = {.type = ROUTE_UNICAST};
 	int rc;
 
@@ -300,5 +323,34 @@ psnetd_args_neigh(json_t *args, bool need_lladdr, struct spec_neigh *out,
 	if (lladdr != NULL && words_lladdr(lladdr, n.lladdr, e) != 0)
 		return -EINVAL;
 	*out = n;
+	return 0;
+}
+
+int
+psnetd_args_rule(
+    json_t *args, bool need_table, struct spec_rule *out, struct words_error *e)
+{
+	static const char *const keys[] = {
+	    "src", "iif", "fwmark", "fwmask", "priority", "table", NULL};
+	struct spec_rule r = {.line = 0};
+	const char *src = NULL;
+
+	if (psnetd_args_known(args, keys, e) != 0 ||
+	    psnetd_args_string(args, "src", false, &src, e) != 0 ||
+	    psnetd_args_name(args, "iif", false, r.iif, e) != 0 ||
+	    psnetd_args_u32(args, "fwmark", 0, UINT32_MAX, &r.mark, e) != 0 ||
+	    psnetd_args_u32(args, "priority", 1, UINT32_MAX, &r.pref, e) != 0 ||
+	    args_table(args, "table", &r.table, e) != 0)
+		return -EINVAL;
+	if (json_object_get(args, "fwmark") != NULL)
+		r.mask = UINT32_MAX;
+	if (psnetd_args_u32(args, "fwmask", 1, UINT32_MAX, &r.mask, e) != 0)
+		return -EINVAL;
+	r.has_table = json_object_get(args, "table") != NULL;
+	if (need_table && !r.has_table)
+		return words_fail(e, "table", "is missing");
+	if (src != NULL && words_prefix(src, &r.src, &r.src_plen, e) != 0)
+		return -EINVAL;
+	*out = r;
 	return 0;
 }

@@ -43,6 +43,8 @@ int psnetd_args_addr(
     json_t *args, struct spec_addr *out, struct words_error *e);
 int psnetd_args_route(json_t *args, bool need_target, struct spec_route *out,
     struct words_error *e);
+int psnetd_args_rule(json_t *args, bool need_table, struct spec_rule *out,
+    struct words_error *e);
 int psnetd_args_neigh(json_t *args, bool need_lladdr, struct spec_neigh *out,
     struct words_error *e);
 

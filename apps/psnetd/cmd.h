@@ -36,6 +36,10 @@ int psnetd_cmd_route_get(struct psnetd_request *r);
 int psnetd_cmd_route_flush(struct psnetd_request *r);
 int psnetd_cmd_route_load(struct psnetd_request *r);
 
+int psnetd_cmd_rule_show(struct psnetd_request *r);
+int psnetd_cmd_rule_add(struct psnetd_request *r);
+int psnetd_cmd_rule_del(struct psnetd_request *r);
+
 int psnetd_cmd_neigh_show(struct psnetd_request *r);
 int psnetd_cmd_neigh_add(struct psnetd_request *r);
 int psnetd_cmd_neigh_replace(struct psnetd_request *r);

@@ -51,12 +51,12 @@ filter_table(
 	if (psnetd_args_string(args, "table", false, &table, e) != 0)
 		return -EINVAL;
 	f->main_only = strcmp(table, "main") == 0 && f->type == 0;
+	f->every = strcmp(table, "all") == 0;
 	if (strcmp(table, "local") == 0 && f->type == 0)
 		f->type = ROUTE_LOCAL;
-	else if (strcmp(table, "main") != 0 && strcmp(table, "all") != 0 &&
-		 strcmp(table, "local") != 0)
-		return words_fail(e, table, "neither main, local nor all");
-	return 0;
+	if (f->every || strcmp(table, "local") == 0)
+		return 0;
+	return spec_table_parse(table, &f->table, e);
 }
 
 static int
@@ -175,8 +175,8 @@ psnetd_cmd_route_del(struct psnetd_request *r)
 
 /* The answer of a lookup: the hop that flow 0 takes. */
 static json_t *
-show_lookup(struct stack *st, const struct route *route, unsigned int plen,
-    uint32_t addr)
+show_lookup(struct stack *st, const struct route *route,
+    const struct route_found *at, uint32_t addr, netif_id iif)
 {
 	const struct route_nexthop *nh = route_select(st, route, 0);
 	struct spec_nexthop hop = {.weight = 1};
@@ -187,7 +187,8 @@ show_lookup(struct stack *st, const struct route *route, unsigned int plen,
 	    .distance = route->distance,
 	    .has_distance = true,
 	    .metric = route->metric,
-	    .src = ipv4_source(st, addr),
+	    .src = ipv4_source_on(st, iif, addr),
+	    .table = at->table == ROUTE_TABLES_MAIN ? 0 : at->table,
 	    .nexthops = &hop};
 	char text[WORDS_TEXT_MAX];
 	json_t *o;
@@ -201,37 +202,68 @@ show_lookup(struct stack *st, const struct route *route, unsigned int plen,
 	o = psnetd_show_route(&r);
 	json_object_del(o, "scope");
 	json_object_set_new(o, "prefix",
-	    json_string(
-		words_show_prefix(addr & words_mask(plen), plen, text)));
+	    json_string(words_show_prefix(
+		addr & words_mask(at->plen), at->plen, text)));
 	return o;
+}
+
+/* What a packet is said to be, as ip-route(8)'s get does. */
+struct question {
+	uint32_t dst, src, mark;
+	netif_id iif;
+};
+
+static int
+parse_question(struct psnetd_request *r, struct question *q)
+{
+	static const char *const keys[] = {"dst", "src", "iif", "fwmark", NULL};
+	const char *dst = NULL, *src = NULL;
+	char iif[WORDS_NAME_MAX] = "";
+
+	*q = (struct question){.dst = 0};
+	if (psnetd_args_known(r->args, keys, &r->e) != 0 ||
+	    psnetd_args_string(r->args, "dst", true, &dst, &r->e) != 0 ||
+	    words_ipv4(dst, &q->dst, &r->e) != 0 ||
+	    psnetd_args_string(r->args, "src", false, &src, &r->e) != 0 ||
+	    psnetd_args_name(r->args, "iif", false, iif, &r->e) != 0 ||
+	    psnetd_args_u32(
+		r->args, "fwmark", 0, UINT32_MAX, &q->mark, &r->e) != 0)
+		return -EINVAL;
+	if (src != NULL && words_ipv4(src, &q->src, &r->e) != 0)
+		return -EINVAL;
+	if (iif[0] == '\0')
+		return 0;
+	return psnetd_ops_dev(r->d->st, iif, &q->iif, &r->e);
 }
 
 int
 psnetd_cmd_route_get(struct psnetd_request *r)
 {
-	static const char *const keys[] = {"dst", NULL};
+	struct stack *st = r->d->st;
+	char text[WORDS_TEXT_MAX];
 	const struct route *route;
-	const char *dst;
-	uint8_t key[16] = {0};
-	unsigned int plen;
-	uint32_t addr;
+	struct route_found found;
+	struct question q;
 	uint64_t s;
+	int rc = parse_question(r, &q);
 
-	if (psnetd_args_known(r->args, keys, &r->e) != 0 ||
-	    psnetd_args_string(r->args, "dst", true, &dst, &r->e) != 0 ||
-	    words_ipv4(dst, &addr, &r->e) != 0)
-		return -EINVAL;
-	memcpy(key, &addr, sizeof(addr));
+	if (rc != 0)
+		return rc;
 	s = pserialize_read_enter();
-	route = route_table_match(ipv4_routes(r->d->st), key, &plen);
-	if (route != NULL && route->type == ROUTE_THROW)
-		route = NULL;
+	route = route_rule_lookup(ipv4_tables(st),
+	    &(struct route_flow){.dst = (const uint8_t *)&q.dst,
+		.src = (const uint8_t *)&q.src,
+		.iif = q.iif,
+		.member = q.iif,
+		.mark = q.mark},
+	    &found);
 	if (route != NULL)
-		r->result =
-		    json_pack("[o]", show_lookup(r->d->st, route, plen, addr));
+		r->result = json_pack(
+		    "[o]", show_lookup(st, route, &found, q.dst, q.iif));
 	pserialize_read_exit(s);
 	if (route == NULL) {
-		words_fail(&r->e, dst, "no route leads there");
+		words_fail(&r->e, words_show_ipv4(q.dst, text),
+		    "no route leads there");
 		return -ENETUNREACH;
 	}
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * An interface whose driver or driver's words changed is detached and attached
+ * An interface whose driver, driver's words or table changed is detached and attached
  * anew; one that takes over the words of an interface that goes (they name the
  * same device) waits for that.  All other new interfaces come first, because
  * they may fail and disturb nothing.  An address is added before another is
@@ -32,7 +32,7 @@ static bool
 same_device(const struct spec_link *a, const struct spec_link *b)
 {
 	return strcmp(a->driver, b->driver) == 0 &&
-	       strcmp(a->args, b->args) == 0;
+	       strcmp(a->args, b->args) == 0 && a->table == b->table;
 }
 
 /* Does old's interface go before others come? */
@@ -278,6 +278,8 @@ int
 psnetd_diff_compare(
     const struct psnetd_diff_route *a, const struct psnetd_diff_route *b)
 {
+	if (a->in != b->in)
+		return a->in < b->in ? -1 : 1;
 	if (a->prefix != b->prefix)
 		return a->prefix < b->prefix ? -1 : 1;
 	if (a->plen != b->plen)
@@ -313,7 +315,7 @@ collect_routes(const struct config *c, struct psnetd_diff_route *all)
 	for (size_t i = 0; i < c->nroutes; i++) {
 		const struct spec_route *r = &c->routes[i];
 
-		all[n++] = (struct psnetd_diff_route){
+		all[n++] = (struct psnetd_diff_route){.in = r->table,
 		    .prefix = ntohl(r->prefix),
 		    .plen = (uint8_t)r->plen,
 		    .metric = r->metric,

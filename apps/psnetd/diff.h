@@ -36,6 +36,7 @@ struct psnetd_diff_op {
 
 /* One route of a configuration: of a route line, or of a table. */
 struct psnetd_diff_route {
+	uint32_t in;     /* number of the routing table; 0: main */
 	uint32_t prefix; /* host order */
 	uint32_t index;  /* in routes, or in the table's entries */
 	uint32_t table;  /* 0: routes; else 1 + index of the table */

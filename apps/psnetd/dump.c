@@ -20,7 +20,7 @@
 #include "stack/proto/ipv4/ipv4.h"
 #include "stack/route/table.h"
 
-#define HEAD_WORDS 5
+#define HEAD_WORDS 7
 #define HOP_WORDS  3
 #define PIECE      256 /* routes of one message */
 
@@ -72,6 +72,9 @@ psnetd_dump_match(
 {
 	const struct route *r = e->route;
 
+	if (!f->every &&
+	    e->table != (f->table != 0 ? f->table : ROUTE_TABLES_MAIN))
+		return false;
 	if (f->main_only &&
 	    (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
 		return false;
@@ -115,7 +118,9 @@ keep(void *arg, const struct route_entry *e)
 	    put(dump, r->metric) != 0 ||
 	    put(dump, r->has_prefsrc ? load(r->prefsrc) : 0) != 0 ||
 	    put(dump, (uint32_t)r->distance | (uint32_t)(e->rank > 0) << 8) !=
-		0)
+		0 ||
+	    put(dump, e->table == ROUTE_TABLES_MAIN ? 0 : e->table) != 0 ||
+	    put(dump, r->table) != 0)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
 		const struct route_nexthop *nh = &r->nexthops[i];
@@ -125,6 +130,18 @@ keep(void *arg, const struct route_entry *e)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static int
+keep_table(void *arg, struct route_table *t)
+{
+	const struct psnetd_dump *dump = arg;
+	const struct psnetd_dump_filter *f = dump->filter;
+	const uint32_t number = f->table != 0 ? f->table : ROUTE_TABLES_MAIN;
+
+	if (!f->every && route_table_number(t) != number)
+		return 0;
+	return route_table_walk(t, keep, arg);
 }
 
 int
@@ -137,7 +154,7 @@ psnetd_dump_create(struct stack *st, const struct psnetd_dump_filter *f,
 	if (dump == NULL)
 		return -ENOMEM;
 	dump->filter = f;
-	rc = route_table_walk(ipv4_routes(st), keep, dump);
+	rc = route_tables_walk(ipv4_tables(st), keep_table, dump);
 	dump->filter = NULL;
 	if (rc != 0)
 		psnetd_dump_destroy(dump);
@@ -170,6 +187,8 @@ take(struct psnetd_dump *dump, struct stack *st)
 	    .distance = w[4] & 0xff,
 	    .has_distance = true,
 	    .waiting = w[4] >> 8 != 0,
+	    .table = w[5],
+	    .lookup = w[6],
 	    .nexthops = hops};
 
 	w += HEAD_WORDS;

@@ -37,6 +37,8 @@ struct psnetd_dump_filter {
 	uint32_t via;
 	netif_id dev;
 	bool main_only; /* neither local nor broadcast */
+	bool every;     /* whatever table it is in */
+	uint32_t table; /* else in this one; 0: main */
 };
 
 bool psnetd_dump_match(

@@ -213,10 +213,16 @@ collect_via(void *arg, const struct route_entry *e)
 }
 
 static int
+collect_table(void *arg, struct route_table *t)
+{
+	return route_table_walk(t, collect_via, arg);
+}
+
+static int
 note_routes_via(struct psnetd_journal *j, netif_id id)
 {
 	struct via v = {.st = j->st, .id = id};
-	int rc = route_table_walk(ipv4_routes(j->st), collect_via, &v);
+	int rc = route_tables_walk(ipv4_tables(j->st), collect_table, &v);
 
 	if (rc == 0)
 		return psnetd_journal_routes(j, v.list, v.n);
@@ -271,6 +277,9 @@ present_state(struct stack *st, netif_id id, struct spec_link *l)
 	const uint64_t s = pserialize_read_enter();
 	const struct netif *nif = netif_lookup(st, id);
 	uint32_t f = 0;
+
+	l->table = route_table_number(route_tables_of(ipv4_tables(st), id));
+	l->has_table = l->table != ROUTE_TABLES_MAIN;
 
 	if (nif != NULL) {
 		/* relaxed: configuration changes on this thread only. */

@@ -85,6 +85,23 @@ set_flags(struct stack *st, netif_id id, const struct spec_link *l,
 	return rc == 0 ? 0 : fail(e, rc, l->name, NULL);
 }
 
+static int
+set_table(struct stack *st, netif_id id, const struct spec_link *l,
+    struct words_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+	int rc;
+
+	if (!l->has_table)
+		return 0;
+	rc = ipv4_netif_table_set(st, id, l->table);
+	if (rc == 0)
+		return 0;
+	return fail(e, rc, spec_table_name(l->table, text),
+	    rc == -EBUSY ? "the interface has addresses, remove them first"
+			 : NULL);
+}
+
 /* What the interface has, to go back to it. */
 static int
 get_state(struct stack *st, netif_id id, uint32_t *flags, uint32_t *mtu)
@@ -117,7 +134,9 @@ psnetd_ops_link_set(
 	rc = set_mtu(st, id, l, e);
 	if (rc != 0)
 		return rc;
-	rc = set_flags(st, id, l, e);
+	rc = set_table(st, id, l, e);
+	if (rc == 0)
+		rc = set_flags(st, id, l, e);
 	if (rc != 0 && l->mtu != 0)
 		netif_set_mtu(st, id, mtu);
 	return rc;
@@ -152,6 +171,8 @@ psnetd_ops_link_add(
 		return fail(e, rc, l->args[0] != '\0' ? l->args : l->name,
 		    why[0] != '\0' ? why : NULL);
 	rc = set_mtu(st, id, l, e);
+	if (rc == 0)
+		rc = set_table(st, id, l, e);
 	if (rc == 0)
 		rc = set_flags(st, id, l, e);
 	if (rc != 0)

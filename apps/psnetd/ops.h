@@ -52,6 +52,10 @@ int psnetd_ops_route_add(struct stack *st, const struct spec_route *r,
 int psnetd_ops_route_del(struct stack *st, const struct spec_route *want,
     bool exact, struct words_error *e);
 
+/* Add a rule, or remove the first one that has what r says. */
+int psnetd_ops_rule(struct stack *st, const struct spec_rule *r, bool add,
+    struct words_error *e);
+
 int psnetd_ops_neigh_add(struct stack *st, const struct spec_neigh *n,
     bool replace, struct words_error *e);
 int psnetd_ops_neigh_del(
@@ -85,8 +89,8 @@ int psnetd_ops_route_error(
     const struct spec_route *r, int rc, struct words_error *e);
 
 /*
- * Remove the routes that match returns true for, in one commit; those that
- * follow from addresses stay.  Returns: how many, or -ENOMEM.
+ * Remove the routes that match returns true for, in one commit of each table;
+ * those that follow from addresses stay.  Returns: how many, or -ENOMEM.
  */
 int psnetd_ops_routes_flush(struct stack *st,
     bool (*match)(void *arg, const struct route_entry *e), void *arg);

@@ -21,6 +21,8 @@ psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 	    .distance = r->distance,
 	    .has_distance = r->has_distance,
 	    .metric = r->metric,
+	    .in = r->table,
+	    .table = r->lookup,
 	    .has_prefsrc = r->src != 0,
 	    .nnexthops = r->nnexthops,
 	    .nexthops = hops};
@@ -59,11 +61,16 @@ psnetd_ops_route_find(
     struct stack *st, const struct spec_route *r, struct route_entry *out)
 {
 	const struct route_key key = psnetd_ops_route_key(r);
+	const struct route_table *t =
+	    route_tables_find(ipv4_tables(st), r->table);
 	struct route_entry e = {.plen = (uint8_t)r->plen};
 
+	if (t == NULL)
+		return false;
+	e.table = route_table_number(t);
 	memcpy(e.key, &r->prefix, 4);
-	while ((e.route = route_table_candidate(
-		    ipv4_routes(st), e.key, e.plen, e.rank)) != NULL) {
+	while ((e.route = route_table_candidate(t, e.key, e.plen, e.rank)) !=
+	       NULL) {
 		if (route_key_equal(route_key(e.route), key)) {
 			*out = e;
 			return true;
@@ -84,6 +91,8 @@ psnetd_ops_describe(
 	    .distance = r->distance,
 	    .has_distance = true,
 	    .waiting = entry->rank > 0,
+	    .table = entry->table == ROUTE_TABLES_MAIN ? 0 : entry->table,
+	    .lookup = r->table,
 	    .metric = r->metric,
 	    .nnexthops = r->nnexthops};
 
@@ -236,6 +245,7 @@ struct doomed {
 	struct {
 		uint8_t key[16];
 		uint8_t plen;
+		uint32_t table;
 		struct route_key which;
 	} * routes;
 	size_t n, room;
@@ -256,20 +266,31 @@ collect(void *arg, const struct route_entry *e)
 		return rc;
 	memcpy(d->routes[d->n].key, e->key, sizeof(e->key));
 	d->routes[d->n].plen = e->plen;
+	d->routes[d->n].table = e->table;
 	d->routes[d->n++].which = route_key(e->route);
 	return 0;
 }
 
-/* One transaction, under the control mutex. */
 static int
-remove_all(struct route_table *t, const struct doomed *d)
+collect_table(void *arg, struct route_table *t)
 {
+	return route_table_walk(t, collect, arg);
+}
+
+/* Those from *at on that are of one table; one transaction. */
+static int
+remove_some(struct stack *st, const struct doomed *d, size_t *at)
+{
+	const uint32_t table = d->routes[*at].table;
 	struct route_txn *x;
-	int rc = route_txn_begin(t, &x);
+	int rc = route_txn_begin(route_tables_find(ipv4_tables(st), table), &x);
+	size_t i = *at;
 
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; i < d->n && (rc == 0 || rc == -ENOENT); i++)
+	for (; i < d->n && d->routes[i].table == table &&
+	       (rc == 0 || rc == -ENOENT);
+	     i++)
 		rc = route_txn_remove(x, d->routes[i].key, d->routes[i].plen,
 		    &d->routes[i].which);
 	if (rc != 0 && rc != -ENOENT) {
@@ -277,6 +298,7 @@ remove_all(struct route_table *t, const struct doomed *d)
 		return rc;
 	}
 	route_txn_commit(x);
+	*at = i;
 	return 0;
 }
 
@@ -284,15 +306,53 @@ int
 psnetd_ops_routes_flush(struct stack *st,
     bool (*match)(void *arg, const struct route_entry *e), void *arg)
 {
-	struct route_table *t = ipv4_routes(st);
 	struct doomed d = {.match = match, .arg = arg};
-	int rc = route_table_walk(t, collect, &d);
+	int rc = route_tables_walk(ipv4_tables(st), collect_table, &d);
+	size_t at = 0;
 
-	if (rc == 0 && d.n > 0) {
-		stack_control_enter(st);
-		rc = remove_all(t, &d);
-		stack_control_exit(st);
-	}
+	stack_control_enter(st);
+	while (rc == 0 && at < d.n)
+		rc = remove_some(st, &d, &at);
+	stack_control_exit(st);
 	free(d.routes);
 	return rc == 0 ? (int)d.n : rc;
+}
+
+/* --- Rules ---------------------------------------------------------------- */
+
+static int
+resolve_rule(struct stack *st, const struct spec_rule *r,
+    struct route_rule *out, struct words_error *e)
+{
+	*out = (struct route_rule){.pref = r->pref,
+	    .table =
+		r->has_table && r->table == 0 ? ROUTE_TABLES_MAIN : r->table,
+	    .mark = r->mark,
+	    .mask = r->mask,
+	    .src_plen = (uint8_t)r->src_plen};
+	memcpy(out->src, &r->src, sizeof(r->src));
+	if (r->iif[0] == '\0')
+		return 0;
+	out->local = strcmp(r->iif, "lo") == 0;
+	return out->local ? 0 : psnetd_ops_dev(st, r->iif, &out->iif, e);
+}
+
+int
+psnetd_ops_rule(struct stack *st, const struct spec_rule *r, bool add,
+    struct words_error *e)
+{
+	struct route_rule rule;
+	const char *why;
+	int rc = resolve_rule(st, r, &rule, e);
+
+	if (rc != 0)
+		return rc;
+	rc = add ? ipv4_rule_add(st, &rule) : ipv4_rule_remove(st, &rule);
+	if (rc == 0)
+		return 0;
+	why = rc == -EEXIST   ? "there is this rule already"
+	      : rc == -ENOENT ? "there is no such rule"
+			      : words_strerror(-rc);
+	words_fail(e, "rule", "%s", why);
+	return rc;
 }

@@ -9,7 +9,9 @@
 #include "stack/core/event.h"
 #include "stack/core/netif.h"
 #include "stack/nexthop/neigh.h"
+#include "stack/proto/ipv4/ipv4.h"
 #include "stack/route/table.h"
+#include "stack/route/tables.h"
 
 /* iproute2's index is the slot; the generation tells reuse apart. */
 #define IFINDEX(id) ((json_int_t)((id)&0xffff))
@@ -75,7 +77,15 @@ psnetd_show_link(const struct netif *nif)
 	    : nif->link == NETIF_LINK_IP ? "none"
 					 : "ether",
 	    "driver", nif->driver, "queues", (int)nif->nqueues);
+	const struct route_tables *ts = ipv4_tables(nif->stack);
+	char text[WORDS_TEXT_MAX];
+	uint32_t table = 0;
 
+	if (ts != NULL)
+		table = route_table_number(route_tables_of(ts, nif->id));
+	if (table != 0 && table != ROUTE_TABLES_MAIN)
+		json_object_set_new(
+		    o, "table", json_string(spec_table_name(table, text)));
 	if (nif->link == NETIF_LINK_ETHER) {
 		json_object_set_new(o, "address", lladdr_string(nif->hwaddr));
 		json_object_set_new(
@@ -142,7 +152,7 @@ psnetd_show_route(const struct spec_route *r)
 	char text[WORDS_TEXT_MAX];
 	json_t *o = json_object(), *list, *h;
 
-	if (r->type != ROUTE_UNICAST)
+	if (r->type != ROUTE_UNICAST && r->type != ROUTE_LOOKUP)
 		json_object_set_new(
 		    o, "type", json_string(spec_type_name(r->type)));
 	json_object_set_new(
@@ -160,6 +170,12 @@ psnetd_show_route(const struct spec_route *r)
 	if (r->metric != 0)
 		json_object_set_new(
 		    o, "metric", json_integer((json_int_t)r->metric));
+	if (r->type == ROUTE_LOOKUP)
+		json_object_set_new(
+		    o, "lookup", json_string(spec_table_name(r->lookup, text)));
+	if (r->table != 0)
+		json_object_set_new(
+		    o, "table", json_string(spec_table_name(r->table, text)));
 	if (r->has_distance && r->distance != route_distance(r->protocol))
 		json_object_set_new(o, "distance", json_integer(r->distance));
 	if (r->nnexthops > 1) {
@@ -249,6 +265,8 @@ event_route(struct stack *st, const struct event *ev)
 	    .has_distance = true,
 	    .waiting = !ev->selected && ev->action != EVENT_DELETE,
 	    .metric = ev->metric,
+	    .table = ev->table == ROUTE_TABLES_MAIN ? 0 : ev->table,
+	    .lookup = ev->lookup,
 	    .nnexthops = ev->nhops,
 	    .nexthops = hops};
 

@@ -225,7 +225,8 @@ visit(struct route_table *t, const struct route_item *i,
     int (*fn)(void *arg, const struct route_entry *e), void *arg)
 {
 	const struct route_set *set = route_item_set(t->store, i);
-	struct route_entry e = {.plen = (uint8_t)route_item_plen(i)};
+	struct route_entry e = {
+	    .plen = (uint8_t)route_item_plen(i), .table = t->number};
 	int error = 0;
 	uint32_t k;
 

@@ -87,7 +87,8 @@ struct route_key {
 struct route_entry {
 	uint8_t key[16]; /* prefix, network order, host bits clear */
 	uint8_t plen;
-	uint8_t rank; /* 0: the one that lookups find */
+	uint8_t rank;   /* 0: the one that lookups find */
+	uint32_t table; /* route_table_number() */
 	const struct route *route;
 };
 

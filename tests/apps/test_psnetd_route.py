@@ -9,7 +9,7 @@ import sys
 import time
 
 import daemon
-from daemon import BUILD, select_now
+from daemon import BASE, BUILD, select_now
 
 
 def routes_are_edited_and_shown(d):
@@ -120,8 +120,104 @@ def events_are_told_to_a_monitor(d):
         p.wait()
 
 
+def a_table_has_routes_of_its_own(d):
+    add = ("route", "add", "10.4.0.0/16", "via")
+    d.ctl(*add, "10.9.0.3")
+    d.ctl(*add, "10.9.0.4", "table", "100")
+    assert "10.9.0.4" not in d.ctl("route")
+    assert d.ctl("route", "show", "table", "100") == \
+        "10.4.0.0/16 via 10.9.0.4 dev lo0 table 100\n"
+    both = d.ctl("route", "show", "10.4.0.0/16", "table", "all")
+    assert "10.9.0.3" in both and "10.9.0.4" in both, both
+    assert d.ctl("route", "show", "table", "77") == ""
+    d.ctl("route", "add", "10.5.0.0/16", "lookup", "100")
+    assert "10.5.0.0/16 lookup 100\n" in d.ctl("route")
+    d.ctl("route", "add", "10.5.1.0/24", "via", "10.9.0.5", "table", "100")
+    got = d.ctl_json("route", "get", "10.5.1.1")[0]
+    assert got["gateway"] == "10.9.0.5" and got["table"] == "100", got
+    d.ctl("route", "get", "10.5.2.1", status=2)
+    d.ctl("route", "del", "10.4.0.0/16", "table", "100")
+    d.ctl("route", "del", "10.4.0.0/16", "table", "100", status=2)
+    d.ctl("route", "add", "10.6.0.0/16", "via", "10.9.0.5", "table", "local",
+          status=1)
+    assert d.ctl("route", "flush", "table", "100") == "removed 1\n"
+    assert d.ctl("route", "flush", "table", "all", "proto", "boot") == \
+        "removed 2\n"
+
+
+BUILT_IN = ("0:\tfrom all lookup local\n%s32766:\tfrom all lookup main\n"
+            "32767:\tfrom all lookup default\n")
+
+
+def rules_choose_the_table(d):
+    def get(*more):
+        return d.ctl_json("route", "get", "10.4.1.1", *more)[0]["gateway"]
+
+    assert d.ctl("rule") == BUILT_IN % ""
+    d.ctl("route", "add", "10.4.0.0/16", "via", "10.9.0.3")
+    d.ctl("route", "add", "10.4.0.0/16", "via", "10.9.0.4", "table", "100")
+    d.ctl("rule", "add", "from", "192.0.2.0/24", "iif", "east", "fwmark",
+          "0x10/0xf0", "lookup", "100", "pref", "500")
+    assert d.ctl("rule") == BUILT_IN % (
+        "500:\tfrom 192.0.2.0/24 fwmark 0x10/0xf0 iif east lookup 100\n")
+    assert get() == "10.9.0.3"
+    assert get("from", "192.0.2.1", "iif", "east", "mark", "31") == "10.9.0.4"
+    assert get("from", "192.0.3.1", "iif", "east", "mark", "31") == "10.9.0.3"
+    assert get("from", "192.0.2.1", "iif", "west", "mark", "31") == "10.9.0.3"
+    assert get("from", "192.0.2.1", "iif", "east", "mark", "47") == "10.9.0.3"
+    d.ctl("rule", "del", "pref", "501", status=2)
+    d.ctl("rule", "add", "lookup", "100")
+    assert "499:\tfrom all lookup 100\n" in d.ctl("rule")
+    assert get() == "10.9.0.4"
+    d.ctl("rule", "del", "pref", "500")
+    d.ctl("rule", "del", "lookup", "100")
+    assert d.ctl("rule") == BUILT_IN % ""
+    assert get() == "10.9.0.3"
+    d.ctl("rule", "add", "from", "10.0.0.1/8", "lookup", "100", status=1)
+    d.ctl("rule", "add", "iif", "nope", "lookup", "100", status=2)
+    d.ctl("rule", "add", "from", "10.0.0.0/8", status=1)
+    d.ctl("route", "flush", "table", "all", "proto", "boot")
+
+
+def interfaces_with_other_tables_may_share_addresses(d):
+    d.ctl("link", "add", "blue", "type", "loop", "up")
+    d.ctl("link", "set", "blue", "table", "10")
+    assert d.ctl_json("link", "show", "blue")[0]["table"] == "10"
+    d.ctl("addr", "add", "10.9.0.1/24", "dev", "blue")
+    d.ctl("link", "set", "blue", "table", "main", status=2)
+    assert "10.9.0.0/24 dev lo0" in d.ctl("route")
+    assert "10.9.0.0/24 dev blue table 10" in d.ctl("route", "show", "table",
+                                                    "10")
+    d.ctl("route", "add", "default", "via", "10.9.0.7", "table", "10")
+    assert "via 10.9.0.7 dev blue table 10" in d.ctl(
+        "route", "get", "99.0.0.1", "iif", "blue")
+    d.ctl("route", "get", "99.0.0.1", status=2)
+    # A leak back to the main table.
+    d.ctl("route", "add", "10.2.0.0/16", "lookup", "main", "table", "10")
+    assert "10.2.0.1 via 10.9.0.2 dev lo0" in d.ctl(
+        "route", "get", "10.2.0.1", "iif", "blue")
+    d.ctl("link", "del", "blue")
+    assert "dev blue" not in d.ctl("route", "show", "table", "all")
+    d.ctl("route", "flush", "table", "10")
+    text = BASE + ("interface blue loop table 10 up\n"
+                   "address 10.7.0.1/24 dev blue\n"
+                   "route default via 10.7.0.9 table 10\n")
+    d.reload(text)
+    assert "default via 10.7.0.9 dev blue table 10 proto static" in d.ctl(
+        "route", "show", "table", "10")
+    d.reload(text.replace("loop table 10", "loop table 11")
+             .replace("9 table 10", "9 table 11"))
+    assert d.ctl("route", "show", "table", "10") == ""
+    assert "default via 10.7.0.9 dev blue table 11" in d.ctl(
+        "route", "show", "table", "11")
+    d.reload(BASE)
+    assert d.ctl("route", "show", "table", "11") == ""
+
+
 if __name__ == "__main__":
     sys.exit(daemon.run([
         routes_are_edited_and_shown, the_best_of_several_routes_is_used,
-        events_are_told_to_a_monitor,
+        events_are_told_to_a_monitor, a_table_has_routes_of_its_own,
+        rules_choose_the_table,
+        interfaces_with_other_tables_may_share_addresses,
     ]))

@@ -615,6 +615,9 @@ set_table(struct ipv4 *ip, netif_id id, uint32_t number)
 
 	if (nif == NULL)
 		return -ENODEV;
+	if (route_tables_of(ip->tables, id) ==
+	    route_tables_find(ip->tables, number))
+		return 0;
 	if (netif_addr_first(nif, NETIF_AF_INET) != NULL)
 		return -EBUSY;
 	return route_tables_bind(ip->tables, id, number);
