@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Packets between tables: interfaces with one of their own, rules, leaks. */
+
+#include <errno.h>
+
+#include "tests/net/ipv4_rig.h"
+
+#define BLUE 10
+
+static struct rig g;
+static int c; /* a probe on eth2, which has B's network in another table */
+
+static struct stack *
+st(void)
+{
+	return net_stack(g.n, g.r);
+}
+
+static netif_id
+eth(const char *name)
+{
+	return net_netif(g.n, g.r, name);
+}
+
+static void
+setup(void)
+{
+	rig_init(&g);
+	c = net_probe(g.n, g.r, NULL, NULL);
+	cr_assert_eq(ipv4_netif_table_set(st(), eth("eth2"), BLUE), 0);
+	cr_assert_eq(net_addr_add(g.n, g.r, "eth2", R_B "/24"), 0);
+	net_probe_arp(g.n, c, B_ADDR);
+	net_run(g.n, SEC(5));
+	net_probe_clear(g.n, c);
+}
+
+static void
+teardown(void)
+{
+	rig_fini(&g);
+}
+
+/* Begin g.f: from probe c. */
+static void
+from_c(const char *src, const char *dst)
+{
+	net_frame_ether(&g.f, net_hwaddr(g.n, g.r, "eth2"),
+	    net_probe_hwaddr(g.n, c), ETHER_TYPE_IPV4);
+	net_frame_ipv4(&g.f, src, dst, PROTO_UDP, 0);
+	net_frame_udp(&g.f, 4000, 9999, 8);
+	net_frame_end(&g.f);
+}
+
+static void
+echo_from_c(const char *dst)
+{
+	net_frame_ether(&g.f, net_hwaddr(g.n, g.r, "eth2"),
+	    net_probe_hwaddr(g.n, c), ETHER_TYPE_IPV4);
+	net_frame_ipv4(&g.f, B_ADDR, dst, PROTO_ICMP, 0);
+	net_frame_icmp(&g.f, ICMP_ECHO, 0, 1, 8);
+	net_frame_end(&g.f);
+}
+
+/* A blackhole or another route without a next hop, to 192.0.2.0/24. */
+static int
+add(uint32_t in, uint8_t type, uint32_t lookup, netif_id netif, const char *gw)
+{
+	struct route_nexthop nh = {.netif = netif, .weight = 1};
+	struct route_config cfg = {.prefix = {192, 0, 2, 0},
+	    .plen = 24,
+	    .type = type,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .in = in,
+	    .table = lookup,
+	    .nnexthops = gw != NULL,
+	    .nexthops = &nh};
+	uint32_t word;
+
+	if (gw != NULL) {
+		word = net_ip(gw);
+		nh.has_gateway = true;
+		memcpy(nh.gateway, &word, sizeof(word));
+	}
+	return ipv4_route_add(st(), &cfg, ROUTE_ADD);
+}
+
+RIG_TEST(route_vrf, the_same_network_twice)
+{
+	/* Each gets what is meant for it. */
+	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, B_ADDR));
+	cr_assert_eq(rig_count(&g, c), 0);
+	echo_from_c(R_B);
+	rig_send(&g, c);
+	cr_assert(rig_expect_icmp(&g, c, ICMP_ECHO_REPLY, 0));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	/* But not twice in one table. */
+	cr_assert_eq(net_addr_add(g.n, g.r, "eth0", R_B "/24"), -EADDRINUSE);
+	cr_assert_eq(ipv4_netif_table_set(st(), eth("eth2"), 11), -EBUSY);
+}
+
+RIG_TEST(route_vrf, the_other_tables_are_out_of_reach)
+{
+	from_c(B_ADDR, A_ADDR);
+	rig_send(&g, c);
+	cr_assert(rig_expect_icmp(&g, c, ICMP_UNREACHABLE, ICMP_UNREACH_NET));
+	cr_assert_eq(net_frame_get_ipv4(&g.got)->src, net_ip(R_B));
+	cr_assert_eq(rig_count(&g, g.a), 0);
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	/* Our address in the main table is none of ours here. */
+	echo_from_c(R_A);
+	rig_send(&g, c);
+	cr_assert(rig_expect_icmp(&g, c, ICMP_UNREACHABLE, ICMP_UNREACH_NET));
+	rig_dropped(&g, "ipv4-no-route", 2);
+}
+
+RIG_TEST(route_vrf, a_route_leads_to_the_main_table)
+{
+	cr_assert_eq(add(0, ROUTE_UNICAST, 0, 0, B_ADDR), 0);
+	from_c(B_ADDR, "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect_icmp(&g, c, ICMP_UNREACHABLE, ICMP_UNREACH_NET));
+	rig_dropped(&g, "ipv4-no-route", 1);
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	cr_assert_eq(add(BLUE, ROUTE_LOOKUP, ROUTE_TABLES_MAIN, 0, NULL), 0);
+	from_c(B_ADDR, "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+	cr_assert_eq(add(BLUE, ROUTE_LOOKUP, BLUE, 0, NULL), -EINVAL);
+}
+
+/* The gateway is looked for in the table of the route. */
+RIG_TEST(route_vrf, a_gateway_of_the_own_network)
+{
+	struct route_config r;
+	struct route_nexthop nh;
+
+	cr_assert_eq(add(BLUE, ROUTE_UNICAST, 0, 0, B_ADDR), 0);
+	cr_assert_not(net_route_get(g.n, g.r, "192.0.2.1", &r, &nh));
+	from_c(B_ADDR, "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect(&g, c, "192.0.2.1"));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	/* It goes with the network. */
+	cr_assert_eq(net_addr_del(g.n, g.r, "eth2", R_B "/24"), 0);
+	cr_assert_eq(
+	    route_table_count(route_tables_find(ipv4_tables(st()), BLUE)), 0);
+	(void)rig_udp(&g, A_ADDR, B_ADDR, 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, B_ADDR));
+}
+
+RIG_TEST(route_vrf, a_rule_sends_a_source_elsewhere)
+{
+	struct route_rule rule = {.table = BLUE, .src_plen = 32, .pref = 7};
+	const uint32_t a = net_ip("10.0.1.9");
+
+	memcpy(rule.src, &a, sizeof(a));
+	cr_assert_eq(add(0, ROUTE_UNICAST, 0, 0, B_ADDR), 0);
+	cr_assert_eq(add(BLUE, ROUTE_UNICAST, 0, eth("eth2"), B_ADDR), 0);
+	cr_assert_eq(ipv4_rule_add(st(), &rule), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+	(void)rig_udp(&g, "10.0.1.9", "192.0.2.1", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, c, "192.0.2.1"));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	cr_assert_eq(ipv4_rule_remove(st(), &rule), 0);
+	(void)rig_udp(&g, "10.0.1.9", "192.0.2.1", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+}
+
+RIG_TEST(route_vrf, a_rule_goes_by_interface)
+{
+	const struct route_rule rule = {
+	    .table = 20, .iif = eth("eth0"), .pref = 7};
+
+	cr_assert_eq(
+	    ipv4_rule_add(st(), &(struct route_rule){.iif = 0x70009}), -ENODEV);
+	cr_assert_eq(ipv4_rule_add(st(), &rule), 0);
+	cr_assert_eq(add(20, ROUTE_PROHIBIT, 0, 0, NULL), 0);
+	cr_assert_eq(add(0, ROUTE_UNICAST, 0, 0, B_ADDR), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_draws(&g, ICMP_UNREACHABLE, ICMP_UNREACH_PROHIBITED, 0);
+	rig_dropped(&g, "ipv4-reject", 1);
+	/* What is ours stays ours. */
+	(void)rig_ipv4(&g, g.a, A_ADDR, R_B, PROTO_ICMP, 0);
+	net_frame_icmp(&g.f, ICMP_ECHO, 0, 1, 8);
+	net_frame_end(&g.f);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect_icmp(&g, g.a, ICMP_ECHO_REPLY, 0));
+}
+
+/* Routes of several tables are one load: all or nothing. */
+RIG_TEST(route_vrf, a_load_fills_several_tables)
+{
+	struct route_config cfg[30];
+	size_t failed = 0;
+
+	for (unsigned int i = 0; i < 30; i++)
+		cfg[i] = (struct route_config){.prefix = {20, (uint8_t)(i / 3)},
+		    .plen = 16,
+		    .type = ROUTE_BLACKHOLE,
+		    .protocol = ROUTE_PROTO_STATIC,
+		    .in = i % 3 == 0   ? 0
+			  : i % 3 == 1 ? ROUTE_TABLES_MAIN
+				       : 30,
+		    .metric = i % 3};
+	cfg[29].prefix[3] = 1; /* host bits */
+	cr_assert_eq(
+	    ipv4_route_load(st(), cfg, 30, ROUTE_ADD, NULL, NULL, &failed),
+	    -EINVAL);
+	cr_assert_eq(failed, 29);
+	cr_assert_eq(
+	    route_table_count(route_tables_find(ipv4_tables(st()), 30)), 0);
+	cfg[29].prefix[3] = 0;
+	cr_assert_eq(
+	    ipv4_route_load(st(), cfg, 30, ROUTE_ADD, NULL, NULL, &failed), 0);
+	cr_assert_eq(
+	    route_table_count(route_tables_find(ipv4_tables(st()), 30)), 10);
+}
