@@ -551,6 +551,17 @@ nexthop_group_port(struct nexthop_groups *g, netif_id port, bool up)
 	while (!sync_cas_relaxed(&g->down[bit / 64], &old, new));
 }
 
+void
+nexthop_group_netif(
+    struct nexthop_groups *g, const struct netif *nif, enum netif_event event)
+{
+	if (event == NETIF_EVENT_UP)
+		nexthop_group_port(g, nif->id, true);
+	else if (event == NETIF_EVENT_ATTACH || event == NETIF_EVENT_DOWN ||
+		 event == NETIF_EVENT_DETACH)
+		nexthop_group_port(g, nif->id, false);
+}
+
 struct nexthop_group_marks *
 nexthop_group_marks(struct nexthop_groups *g, unsigned int w)
 {

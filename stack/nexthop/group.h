@@ -34,6 +34,7 @@
 #include "libsync/base/atomic.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
+#include "stack/core/proto.h"
 #include "stack/nexthop/neigh.h"
 
 struct nexthop_group_control;
@@ -180,6 +181,13 @@ void nexthop_group_release(struct nexthop_groups *g, uint32_t id);
  * Order:   none; a packet may see it a moment late.
  */
 void nexthop_group_port(struct nexthop_groups *g, netif_id port, bool up);
+
+/*
+ * nexthop_group_port() as an interface comes and goes: for the netif_event of
+ * the protocol that owns the table.  Context: as struct proto says.
+ */
+void nexthop_group_netif(
+    struct nexthop_groups *g, const struct netif *nif, enum netif_event event);
 
 /*
  * Where worker w (below limits.workers) marks the use of buckets.

@@ -46,6 +46,8 @@ netif_event(void *state, struct netif *nif, enum netif_event event)
 
 	(void)state;
 	nexthop_params_default(&params);
+	if (g != NULL)
+		nexthop_group_netif(g, nif, event);
 	if (event == NETIF_EVENT_ATTACH)
 		cr_assert_eq(nexthop_table_attach(
 				 nif, NETIF_AF_INET, &resolver, NULL, &params),
@@ -88,6 +90,7 @@ static void
 end(void)
 {
 	nexthop_group_destroy(g);
+	g = NULL;
 	ethdev_settle(st);
 	stack_destroy(st);
 	free(dev);
@@ -231,12 +234,33 @@ Test(group_neigh, adjacencies_outlive_their_interface)
 	grp = one(via(7, id, 1));
 	cr_assert_eq(header(grp), 0x17);
 	cr_assert_eq(netif_detach(st, id), 0);
+	nexthop_group_port(g, id, true);
 	cr_assert_eq(header(grp), -1);
 	later = one(via(6, id, 1));
 	cr_assert_eq(header(later), -1);
 	nexthop_group_release(g, grp);
 	nexthop_group_release(g, later);
 	cr_assert_eq(stats(g).adjacencies, 0u);
+}
+
+Test(group_neigh, an_interface_that_goes_down_is_a_port_that_does)
+{
+	const uint32_t backup = one(drop(NEXTHOP_UNREACHABLE));
+	const struct nexthop_hop hop = via(7, id, 1);
+	const uint32_t grp = group(g, &hop, 1, backup);
+	const uint32_t kinds[] = {NEXTHOP_VIA, NEXTHOP_UNREACHABLE};
+
+	cr_assert_eq(kind_of(g, grp), kinds[0]);
+	cr_assert_eq(netif_set_flags(st, id, 0, NETIF_UP), 0);
+	cr_assert_eq(kind_of(g, grp), kinds[1]);
+	cr_assert_eq(netif_set_flags(st, id, NETIF_UP, 0), 0);
+	cr_assert_eq(kind_of(g, grp), kinds[0]);
+	netif_set_running(st, id, false);
+	cr_assert_eq(kind_of(g, grp), kinds[1]);
+	netif_set_running(st, id, true);
+	cr_assert_eq(kind_of(g, grp), kinds[0]);
+	cr_assert_eq(netif_detach(st, id), 0);
+	cr_assert_eq(kind_of(g, grp), kinds[1]);
 }
 
 Test(group_neigh, many_watch_and_each_hears_its_own)

@@ -278,6 +278,56 @@ Test(object, a_walk_goes_by_number)
 }
 
 /*
+ * Random members and weights: no more flows go elsewhere than the new shares
+ * need, and rounding.
+ */
+Test(object, no_more_flows_move_than_shares_need)
+{
+	static int before[1u << 14], after[1u << 14];
+	unsigned int weight[6] = {1, 1, 1, 1, 1, 1}, total = 6;
+	struct nexthop_object_member m[6];
+	struct nexthop_object_config cfg = group_of(10, m, 0);
+	uint32_t rnd = 8, id = 0;
+
+	for (unsigned int i = 1; i <= 6; i++)
+		cr_assert_eq(single(i, i, i, NEXTHOP_OBJECT_ADD), 0);
+	for (unsigned int round = 0; round < 60; round++) {
+		unsigned int was[6], was_total = total, moved = 0;
+		double need = 0;
+
+		memcpy(was, weight, sizeof(was));
+		if (round != 0)
+			weight[random_next(&rnd) % 6] = random_next(&rnd) % 5;
+		weight[round % 6] |= 1;
+		cfg.nmembers = total = 0;
+		for (unsigned int i = 0; i < 6; i++) {
+			total += weight[i];
+			if (weight[i] != 0)
+				m[cfg.nmembers++] =
+				    (struct nexthop_object_member){
+					i + 1, (uint16_t)weight[i]};
+		}
+		cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_REPLACE), 0);
+		if (round == 0)
+			id = route_to(10);
+		for (uint32_t h = 0; h < 1u << 14; h++) {
+			after[h] = goes(g, id, h << 18);
+			moved += after[h] != before[h];
+		}
+		memcpy(before, after, sizeof(before));
+		for (unsigned int i = 0; i < 6; i++) {
+			const double less = (double)was[i] / was_total -
+					    (double)weight[i] / total;
+
+			need += less > 0 ? less : 0;
+		}
+		if (round != 0)
+			cr_assert_lt(moved, (need + 0.02) * (1u << 14));
+	}
+	nexthop_group_release(g, id);
+}
+
+/*
  * Resilient groups.
  */
 
