@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Resolving when something is down, and resolving many at once: each of the
- * three loads is done for all packets of a block before the next one, so that
- * the cache misses of a block overlap.  Ordering pairs: group.c.
+ * Resolving when something is down, and resolving many at once: words, then
+ * slots, then ports are loaded for all packets of a block, so that its cache
+ * misses overlap.  Ordering pairs: group.c.
  */
 
 #include "stack/nexthop/resolve.h"
@@ -73,7 +73,6 @@ block(const struct nexthop_groups *g, struct nexthop_group_marks *m,
     unsigned int n)
 {
 	uint64_t w[BLOCK];
-	uint32_t adj[BLOCK];
 
 	for (unsigned int i = 0; i < n; i++) {
 		w[i] = nexthop_word_get(g, id[i]);
@@ -84,16 +83,10 @@ block(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 			    &g->bucket[nexthop_word_bucket(g, w[i], hash[i])]);
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		adj[i] = 0;
 		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY)
 			continue;
-		adj[i] = nexthop_word_pick(g, m, w[i], hash[i]);
-		__builtin_prefetch(&g->slot[adj[i]]);
-	}
-	for (unsigned int i = 0; i < n; i++) {
-		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY)
-			continue;
-		out[i] = nexthop_slot_get(g, adj[i]);
+		out[i] =
+		    nexthop_slot_get(g, nexthop_word_pick(g, m, w[i], hash[i]));
 		__builtin_prefetch(out[i]);
 	}
 	for (unsigned int i = 0; i < n; i++)
