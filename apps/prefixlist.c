@@ -88,7 +88,7 @@ prefixlist_init(struct prefixlist *l, const struct prefixlist_config *cfg)
 {
 	*l = (struct prefixlist){.cfg = *cfg, .has_default = cfg->hop != NULL};
 	l->cfg.hop = NULL;
-	return l->has_default ? add_hop(l, cfg->hop) : 0;
+	return cfg->hop != NULL ? add_hop(l, cfg->hop) : 0;
 }
 
 void

@@ -121,7 +121,7 @@ compare(struct lpm_check *c, unsigned int i, uint32_t want, uint32_t tree,
 void
 lpm_check_flush(struct lpm_check *c)
 {
-	uint32_t batch[LPM_ENGINE_BATCH];
+	uint32_t batch[LPM_ENGINE_BATCH] = {0};
 	const uint64_t s = pserialize_read_enter();
 
 	if (c->engine != NULL && c->n > 0)

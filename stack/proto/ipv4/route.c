@@ -402,6 +402,7 @@ struct load {
 	struct ipv4 *ip;
 	struct ipv4_txns txns;
 	struct route_table *table; /* that the newest of them is of */
+	struct route_txn *txn;     /* the newest */
 	enum route_mode mode;
 	const struct route_config **order;
 	size_t n;
@@ -413,35 +414,32 @@ struct load {
 	size_t removed;
 };
 
-/* The open transaction of t, which the others were before. */
+/* Go on with t. */
 static int
-load_txn(struct load *l, struct route_table *t, struct route_txn **out)
+load_turn(struct load *l, struct route_table *t)
 {
 	int error = 0;
 
 	if (t != l->table)
-		error = ipv4_txns_begin(&l->txns, t, out);
-	if (error != 0)
-		return error;
-	l->table = t;
-	*out = l->txns.txn[l->txns.n - 1];
-	return 0;
+		error = ipv4_txns_begin(&l->txns, t, &l->txn);
+	if (error == 0)
+		l->table = t;
+	return error;
 }
 
 static int
 load_one(struct load *l, const struct route_config *cfg)
 {
-	struct route_txn *x;
 	struct route_table *t;
 	int error;
 
 	error = tables_of(l->ip, cfg, &t);
 	if (error == 0)
-		error = load_txn(l, t, &x);
+		error = load_turn(l, t);
 	if (error != 0)
 		return error;
 	l->ip->prefsrc_used |= cfg->has_prefsrc;
-	return edit(l->ip, t, x, cfg, l->mode);
+	return edit(l->ip, t, l->txn, cfg, l->mode);
 }
 
 /* Both are sorted alike: by prefix, then by length. */
@@ -470,19 +468,17 @@ drop_other(void *arg, const struct route_entry *e)
 		if (route_key_equal(route_config_key(l->order[i]), key))
 			return 0;
 	l->removed++;
-	return route_txn_remove(
-	    l->txns.txn[l->txns.n - 1], e->key, e->plen, &key);
+	return route_txn_remove(l->txn, e->key, e->plen, &key);
 }
 
 static int
 drop_others(struct load *l)
 {
 	struct route_table *t;
-	struct route_txn *x;
 	int error = route_tables_get(l->ip->tables, ROUTE_TABLES_MAIN, &t);
 
 	if (error == 0)
-		error = load_txn(l, t, &x);
+		error = load_turn(l, t);
 	return error != 0 ? error : route_table_walk(t, drop_other, l);
 }
 
