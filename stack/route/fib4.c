@@ -270,17 +270,17 @@ void
 fib4_commit(struct fib4 *f)
 {
 	struct fib4_writer *w = f->writer;
-	const struct fib4_change *c;
+	const struct fib4_change *c = w->change;
 
 	SYNC_REQUIRE(w->prepared);
-	for (c = w->change; c != w->change + w->nchange; c++)
-		publish(f, c->word, c->interim != 0 ? c->interim : c->final,
-		    c->final);
+	for (size_t i = 0; i < w->nchange; i++)
+		publish(f, c[i].word,
+		    c[i].interim != 0 ? c[i].interim : c[i].final, c[i].final);
 	if (w->nrebind > 0) {
 		rebind(f);
-		for (c = w->change; c != w->change + w->nchange; c++)
-			if (c->interim != 0)
-				publish(f, c->word, c->final, 0);
+		for (size_t i = 0; i < w->nchange; i++)
+			if (c[i].interim != 0)
+				publish(f, c[i].word, c[i].final, 0);
 	}
 	for (unsigned int i = 0; i < w->nstaged_alias; i++)
 		w->before[w->staged_alias[i]] = w->after[w->staged_alias[i]];
