@@ -94,12 +94,17 @@ const struct fib4_body *
 fib4_body_choose(void)
 {
 	const char *name = getenv("PSNET_FIB");
+	/*
+	 * Best first.  Processors of today load two or three words in a cycle,
+	 * but take one for each element of a gather; the vectors lost
+	 * by a quarter where both were measured.
+	 */
 	const struct fib4_body *list[] = {
-	    fib4_body_avx512(),
-	    fib4_body_avx2(),
 #ifdef __x86_64__
 	    __builtin_cpu_supports("popcnt") ? &popcnt : NULL,
 #endif
+	    fib4_body_avx512(),
+	    fib4_body_avx2(),
 	    &portable,
 	};
 	const size_t n = sizeof(list) / sizeof(list[0]);

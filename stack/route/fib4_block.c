@@ -140,6 +140,19 @@ fib4_block_free(
 		fn(f->writer->arena, at, block_size(v, heads));
 }
 
+/* Does a block name others? */
+static bool
+has_exts(const struct fib4_view *v, const struct block *b)
+{
+	const unsigned int runs = fib4_count(b->heads);
+	uint32_t any = 0;
+
+	for (unsigned int i = 0; i < runs; i++)
+		any |= v->wide ? ((const uint32_t *)(b + 1))[i]
+			       : ((const uint16_t *)(b + 1))[i];
+	return (any & (v->wide ? FIB4_WIDE_EXT : FIB4_NARROW_EXT)) != 0;
+}
+
 void
 fib4_block_free_exts(struct fib4 *f, const struct fib4_view *v, uint32_t at,
     uint32_t keep, uint32_t keep2, fib4_free_fn *fn)
@@ -148,7 +161,7 @@ fib4_block_free_exts(struct fib4 *f, const struct fib4_view *v, uint32_t at,
 	uint64_t heads = b->heads;
 	unsigned int run = 0;
 
-	if (f->writer->exts == 0)
+	if (f->writer->exts == 0 || !has_exts(v, b))
 		return;
 	for (; heads != 0; heads &= heads - 1) {
 		const uint32_t leaf = leaf_get(v, b + 1, run++);
@@ -159,6 +172,42 @@ fib4_block_free_exts(struct fib4 *f, const struct fib4_view *v, uint32_t at,
 		    leaf != fib4_block_leaf(v, keep2, slot))
 			fib4_ext_free(f, v, leaf, fn);
 	}
+}
+
+int
+fib4_block_substitute(struct fib4 *f, const struct fib4_view *v, uint32_t at,
+    uint32_t from, uint32_t to, uint32_t *out)
+{
+	const struct block *b = block_at(v, at);
+	const unsigned int runs = fib4_count(b->heads);
+	unsigned int first = 0;
+	struct block *fresh;
+	int error;
+
+	if (has_exts(v, b))
+		return 1;
+	if (runs <= 1) {
+		const bool same =
+		    runs == 0 ? from == 0 : leaf_get(v, b + 1, 0) == from;
+
+		*out = at;
+		return same ? fib4_uniform(f, v, to, out) : 0;
+	}
+	while (first < runs && leaf_get(v, b + 1, first) != from)
+		first++;
+	*out = at;
+	if (first == runs)
+		return 0;
+	error = route_arena_alloc(f->writer->arena, block_size(v, b->heads),
+	    ROUTE_ARENA_GRANULE, out);
+	if (error != 0)
+		return error;
+	fresh = route_arena_at(f->writer->arena, *out);
+	memcpy(fresh, b, block_size(v, b->heads));
+	for (unsigned int i = first; i < runs; i++)
+		if (leaf_get(v, b + 1, i) == from)
+			leaf_put(v, fresh + 1, i, to);
+	return 0;
 }
 
 static uint32_t

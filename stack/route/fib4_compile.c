@@ -316,25 +316,58 @@ finish(struct job *j, uint32_t word)
 static int
 compile_word(struct job *j, uint32_t word, uint32_t key, unsigned int plen)
 {
-	struct fib4_writer *w = j->f->writer;
-	const struct fib4_alias *from, *to;
-	int error = 0;
+	int error;
 
 	fib4_block_expand(j->v, fib4_word_block(j->v, word), j->old);
 	memcpy(j->leaf, j->old, sizeof(j->leaf));
 	j->open = CLOSED;
-	if (plen >= FIB4_DIRECT_BITS) {
-		error = paint_routes(j, key, plen);
-	} else {
-		from = fib4_alias_of(w->before, word);
-		to = fib4_alias_of(w->after, word);
-		if (from->id != to->id)
-			error = substitute(j, j->leaf, from->id, to->id);
-	}
+	error = paint_routes(j, key, plen);
 	if (error == 0)
 		error = finish(j, word);
 	if (error != 0)
 		exts_unmake(j, j->leaf, j->old);
+	return error;
+}
+
+/* Compile a word of which only the alias is another one; leaf by leaf. */
+static int
+move_word_slowly(struct job *j, uint32_t word, uint32_t from, uint32_t to)
+{
+	int error;
+
+	fib4_block_expand(j->v, fib4_word_block(j->v, word), j->old);
+	memcpy(j->leaf, j->old, sizeof(j->leaf));
+	error = substitute(j, j->leaf, from, to);
+	if (error == 0)
+		error = finish(j, word);
+	if (error != 0)
+		exts_unmake(j, j->leaf, j->old);
+	return error;
+}
+
+/* The same; where nothing is in the way, in the block as it is. */
+static int
+move_word(struct job *j, uint32_t word)
+{
+	struct fib4_writer *w = j->f->writer;
+	const uint32_t from = fib4_alias_of(w->before, word)->id;
+	const uint32_t to = fib4_alias_of(w->after, word)->id;
+	const uint32_t old = fib4_word_block(j->v, word);
+	uint32_t at;
+	int error;
+
+	if (from == to)
+		return 0;
+	if (w->nrebind > 0)
+		return move_word_slowly(j, word, from, to);
+	error = change_reserve(w);
+	if (error == 0)
+		error = fib4_block_substitute(j->f, j->v, old, from, to, &at);
+	if (error > 0)
+		return move_word_slowly(j, word, from, to);
+	if (error == 0 && at != old)
+		w->change[w->nchange++] =
+		    (struct fib4_change){.word = word, .final = at};
 	return error;
 }
 
@@ -419,9 +452,11 @@ compile_marked(struct job *j)
 			const uint32_t word =
 			    i * 64 + (uint32_t)__builtin_ctzll(left);
 
-			error = compile_word(j, word,
-			    word << (32 - FIB4_DIRECT_BITS),
-			    fib4_bit(w->dirty, word) ? FIB4_DIRECT_BITS : 0);
+			error = fib4_bit(w->dirty, word)
+				    ? compile_word(j, word,
+					  word << (32 - FIB4_DIRECT_BITS),
+					  FIB4_DIRECT_BITS)
+				    : move_word(j, word);
 		}
 	}
 	return error;

@@ -135,6 +135,12 @@ bool fib4_block_uniform(const struct fib4_view *v, uint32_t at);
 /* A block for these leaves: 0 or -ENOMEM. */
 int fib4_block_make(struct fib4 *f, struct fib4_view *v,
     const uint32_t leaf[FIB4_SLOTS], uint32_t *out);
+/*
+ * The same block with an id replaced, where that adds no run: 0, and *out is at
+ * if it does not have the id; -ENOMEM; 1 if it names other blocks.
+ */
+int fib4_block_substitute(struct fib4 *f, const struct fib4_view *v,
+    uint32_t at, uint32_t from, uint32_t to, uint32_t *out);
 /* Only the block, and not if it is uniform. */
 void fib4_block_free(
     struct fib4 *f, const struct fib4_view *v, uint32_t at, fib4_free_fn *fn);
