@@ -297,9 +297,10 @@ remove_some(struct stack *st, const struct doomed *d, size_t *at)
 		route_txn_abort(x);
 		return rc;
 	}
-	route_txn_commit(x);
-	*at = i;
-	return 0;
+	rc = route_txn_commit(x);
+	if (rc == 0)
+		*at = i;
+	return rc;
 }
 
 int

@@ -11,7 +11,8 @@
  *   I2  An item holds one reference on its list, a list one on each of its
  *       routes; what nobody refers to is freed at once.
  *   I3  An id, once given to a list, names it until the last item with it has
- *       been freed, which is after the last reader that could have met it.
+ *       been freed, which is after the last reader that could have met it.  So
+ *       does a group its route.
  *
  * Reclamation
  *   A committed transaction that removed items waits for radix_lf_retire() and
@@ -247,6 +248,7 @@ route_store_route(struct route_store *s, const struct route_config *cfg,
 	r->group = group;
 	*i = (struct route_intern){.hash = hash};
 	memcpy(route_of(i), r, size);
+	s->way[group] = route_of(i);
 	index_insert(&s->routes, i);
 	*out = route_of(i);
 	return 0;
@@ -478,10 +480,11 @@ route_store_create(struct stack *st, enum netif_af af, struct route_store **out)
 	s->af = af;
 	s->bits = af == NETIF_AF_INET ? 32 : 128;
 	lfqueue_mpsc_init(&s->returned);
+	s->way = calloc(GROUPS_MAX, sizeof(s->way[0])); /* touched as used */
 	s->scratch =
 	    malloc(sizeof(*s->scratch) + route_size(ROUTE_NEXTHOPS_MAX));
-	if (s->scratch == NULL || index_init(&s->routes) != 0 ||
-	    index_init(&s->sets) != 0) {
+	if (s->way == NULL || s->scratch == NULL ||
+	    index_init(&s->routes) != 0 || index_init(&s->sets) != 0) {
 		route_store_destroy(s);
 		return -ENOMEM;
 	}
@@ -504,6 +507,9 @@ route_store_destroy(struct route_store *s)
 	}
 	for (i = 0; i < ROUTE_SETS_MAX / ROUTE_CHUNK; i++)
 		free(s->slot[i]);
+	if (s->arena != NULL)
+		route_arena_destroy(s->arena);
+	free(s->way);
 	free(s->group_next);
 	free(s->scratch);
 	free(s);

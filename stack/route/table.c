@@ -2,7 +2,7 @@
 
 /*
  * A routing table is a radix_lf tree whose items are prefixes with a list of
- * candidates each (store.c).
+ * candidates each (store.c), and, for lookups, what compile.c makes of it.
  *
  * Invariants
  *   I1  An item in the tree is never written, nor are its list and its routes:
@@ -42,6 +42,7 @@ route_table_make(
 	if (t == NULL)
 		return -ENOMEM;
 	*t = (struct route_table){.store = s, .number = number};
+	t->main = number == 0 || number == ROUTE_TABLE_MAIN;
 	error = radix_lf_create(
 	    &(struct radix_lf_config){
 		.key_offset = offsetof(struct route_item, key),
@@ -79,6 +80,7 @@ route_table_destroy(struct route_table *t)
 {
 	/* It waits for what was retired; the rest goes with the store. */
 	radix_lf_destroy(t->tree);
+	route_compile_destroy(t);
 	if (t->alone)
 		route_store_destroy(t->store);
 	free(t);
@@ -106,7 +108,11 @@ ranked(
 const struct route *
 route_table_lookup(const struct route_table *t, const uint8_t *addr)
 {
+	const struct route *r;
+
 	SYNC_ASSERT(pserialize_in_read_section());
+	if (route_compile_lookup(t, addr, &r))
+		return r;
 	return ranked(t, radix_lf_lookup(t->tree, addr, t->store->bits), 0);
 }
 
@@ -152,7 +158,7 @@ route_table_add(
 	if (error != 0)
 		route_txn_abort(x);
 	else
-		route_txn_commit(x);
+		error = route_txn_commit(x);
 	return error;
 }
 
@@ -170,7 +176,7 @@ route_table_remove(struct route_table *t, const uint8_t *prefix,
 	if (error != 0)
 		route_txn_abort(x);
 	else
-		route_txn_commit(x);
+		error = route_txn_commit(x);
 	return error;
 }
 
@@ -211,12 +217,11 @@ route_table_purge_netif(struct route_table *t, netif_id id)
 	if (error != 0)
 		return error;
 	error = route_table_walk(t, purge_one, &p);
-	if (error != 0) {
+	if (error != 0)
 		route_txn_abort(p.txn);
-		return error;
-	}
-	route_txn_commit(p.txn);
-	return p.edits;
+	else
+		error = route_txn_commit(p.txn);
+	return error != 0 ? error : p.edits;
 }
 
 /* Call fn for each candidate of i. */

@@ -25,6 +25,8 @@
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 
+#define ROUTE_TABLE_MAIN 254U /* rtnetlink(7) */
+
 struct route_table;
 struct route_txn;
 struct stack;
@@ -212,12 +214,25 @@ int route_txn_prune(struct route_txn *x, const struct route_entry *e,
     bool (*goes)(const struct route_nexthop *nh, void *arg), void *arg);
 
 /*
- * Publish all edits with one store, retire what they replaced, and publish
- * their events in order (one summary event beyond 1024 edits).  A best
- * candidate that goes is succeeded in the same commit, with an event of its
- * own.  Commit and abort free the transaction.
+ * Compile all edits, unseen; after that there can be no more, and a commit
+ * cannot fail.  For those who commit several tables together.
+ * Context: control thread holding the control mutex, outside a read section;
+ *          may sleep, for readers too.
+ * Returns: 0, or -ENOMEM: the edits may be tried again, or aborted.
  */
-void route_txn_commit(struct route_txn *x);
+int route_txn_prepare(struct route_txn *x);
+
+/*
+ * Prepare and publish all edits, retire what they replaced, and publish their
+ * events in order (one summary event beyond 1024 edits).  A best candidate
+ * that goes is succeeded in the same commit, with an event of its own.  Both
+ * free the transaction, also a commit that fails.
+ * Context: as route_txn_prepare().
+ * Order:   of the edits of a commit a lookup may see some and not yet others,
+ *          but for each address the state before or the one after.
+ * Returns: commit: 0, or -ENOMEM and nothing has changed.
+ */
+int route_txn_commit(struct route_txn *x);
 void route_txn_abort(struct route_txn *x);
 
 /* One edit in one transaction.  Context and returns: as above. */

@@ -7,6 +7,9 @@
 
 #include "libsync/lfqueue/mpsc.h"
 #include "libsync/radix_lf/radix_lf.h"
+#include "stack/route/arena.h"
+#include "stack/route/fib4.h"
+#include "stack/route/fib6.h"
 #include "stack/route/table.h"
 
 /* What precedes a thing of which equal ones are made once.  [w] */
@@ -33,6 +36,7 @@ struct route_item {
 	uint8_t key[]; /* [c] of the family's length */
 };
 
+#define ROUTE_STORE_ARENA    ((size_t)4 << 30) /* addresses, not memory */
 #define ROUTE_ITEM_PLEN_BITS 8
 #define ROUTE_SETS_MAX       (1U << (32 - ROUTE_ITEM_PLEN_BITS))
 #define ROUTE_CHUNK_BITS     12
@@ -58,6 +62,9 @@ struct route_table {
 	struct radix_lf *tree;     /* [c] of struct route_item */
 	uint32_t number;           /* [c] */
 	bool alone;                /* [c] the store is this table's */
+	bool main;                 /* [c] compiled from its first route on */
+	SYNC_ATOMIC(struct fib4 *) fib4; /* [a] the family's one; NULL: look */
+	SYNC_ATOMIC(struct fib6 *) fib6; /* [a] the tree up */
 };
 
 /* One edit of the tree; either may be NULL, not both. */
@@ -72,6 +79,9 @@ struct route_txn {
 	struct lfqueue_mpsc_node link; /* on the store's returned */
 	struct route_table *table;
 	struct radix_lf_txn *tree;
+	struct fib4 *fib4; /* what is being compiled; NULL: nothing */
+	struct fib6 *fib6; /* as above */
+	bool prepared;     /* nothing is left that could fail */
 	struct route_edit *log;
 	size_t n, room;
 	struct route_edit inlined[ROUTE_EDITS_INLINE];
@@ -92,8 +102,10 @@ struct route_store {
 	uint32_t nsets, free_set; /* [w] ids used once; free ones */
 	uint32_t *group_next;     /* [w] free groups, by group */
 	uint32_t ngroups, free_group, groups_room; /* [w] */
-	struct route_slab *slabs;                  /* [w] newest first */
-	size_t slab_used;                          /* [w] bytes of the newest */
+	const struct route **way;     /* [w] by group, before a FIB has it */
+	struct route_arena *arena;    /* [w] of the FIBs; NULL: none yet */
+	struct route_slab *slabs;     /* [w] newest first */
+	size_t slab_used;             /* [w] bytes of the newest */
 	struct route_item *free_item; /* [w] linked through themselves */
 	struct lfqueue_mpsc returned; /* [a] transactions, by retire */
 	struct route_intern *scratch; /* [w] a route to look for */
@@ -149,6 +161,23 @@ bool route_candidate_valid(
     const struct route_table *t, const struct route_config *cfg);
 /* Does a come before b? */
 bool route_candidate_before(struct route_key a, struct route_key b);
+
+/*
+ * compile.c: what x does to the table's compiled form, unseen.
+ * Returns: 0, or -ENOMEM with nothing prepared.
+ */
+int route_compile_prepare(struct route_txn *x);
+/* Publish that, after the tree; or forget it. */
+void route_compile_commit(struct route_txn *x);
+void route_compile_abort(struct route_txn *x);
+void route_compile_destroy(struct route_table *t);
+/*
+ * The route that addr has by the compiled form; NULL: none.
+ * Context: reader section.
+ * Returns: false if there is no compiled form.
+ */
+bool route_compile_lookup(
+    const struct route_table *t, const uint8_t *addr, const struct route **out);
 
 /* event.c: tell what an edit did to a prefix; either may be NULL. */
 void route_event_publish(const struct route_table *t,

@@ -56,6 +56,7 @@ log_reserve(struct route_txn *x)
 	const size_t room = 4 * x->room;
 	struct route_edit *log;
 
+	SYNC_REQUIRE(!x->prepared);
 	if (x->n < x->room)
 		return 0;
 	log =
@@ -328,16 +329,36 @@ destroy(struct route_txn *x)
 	free(x);
 }
 
-void
+int
+route_txn_prepare(struct route_txn *x)
+{
+	int error = 0;
+
+	if (!x->prepared)
+		error = route_compile_prepare(x);
+	x->prepared = error == 0;
+	return error;
+}
+
+int
 route_txn_commit(struct route_txn *x)
 {
+	int error;
+
 	SYNC_REQUIRE(stack_control_held(x->table->store->stack));
+	error = route_txn_prepare(x);
+	if (error != 0) {
+		route_txn_abort(x);
+		return error;
+	}
 	radix_lf_txn_commit(x->tree);
+	route_compile_commit(x);
 	publish_events(x);
 	if (removed_something(x))
 		radix_lf_retire(x->table->tree, &x->retire, returned);
 	else
 		destroy(x);
+	return 0;
 }
 
 void
@@ -346,6 +367,8 @@ route_txn_abort(struct route_txn *x)
 	size_t i;
 
 	SYNC_REQUIRE(stack_control_held(x->table->store->stack));
+	if (x->prepared)
+		route_compile_abort(x);
 	radix_lf_txn_abort(x->tree);
 	for (i = 0; i < x->n; i++)
 		if (x->log[i].fresh != NULL)

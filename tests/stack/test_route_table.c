@@ -163,7 +163,7 @@ Test(route_table, transactions_equal_a_model)
 			route_txn_abort(txn);
 			m = before;
 		} else {
-			route_txn_commit(txn);
+			cr_assert_eq(route_txn_commit(txn), 0);
 		}
 		equals(&m);
 	}
@@ -344,7 +344,7 @@ Test(route_table, many_edits_are_one_event)
 
 			cr_assert_eq(route_txn_add(x, &cfg, ROUTE_REPLACE), 0);
 		}
-		route_txn_commit(x);
+		cr_assert_eq(route_txn_commit(x), 0);
 		while (event_pop(q, &ev))
 			events++;
 		cr_assert_eq(events, count == 1024 ? 1024 : 1);
@@ -410,7 +410,7 @@ swap(unsigned long i)
 	} else {
 		cr_assert_eq(route_txn_add(x, &whole, ROUTE_REPLACE), 0);
 	}
-	route_txn_commit(x);
+	cr_assert_eq(route_txn_commit(x), 0);
 }
 
 Test(route_table, stress_commits_are_seen_whole)

@@ -339,8 +339,7 @@ sweep_all(struct ipv4 *ip, struct sweep *s)
 {
 	const int error = route_tables_walk(ip->tables, sweep_table, s);
 
-	ipv4_txns_end(&s->txns, error == 0);
-	return error;
+	return ipv4_txns_end(&s->txns, error);
 }
 
 /* All that i's going changes, in one commit of each table. */
@@ -381,7 +380,7 @@ commit_addition(struct ipv4 *ip, const struct item *i)
 	if (error != 0)
 		route_txn_abort(x);
 	else
-		route_txn_commit(x);
+		error = route_txn_commit(x);
 free_plan:
 	free(pl.item);
 	return error;

@@ -99,7 +99,11 @@ ipv4_lookup(const struct ipv4 *ip, netif_id id, uint32_t addr)
 	    (const uint8_t *)&addr, NULL);
 }
 
-/* txns.c: edits of several tables.  Context: as route_txn_begin(). */
+/*
+ * txns.c: edits of several tables, which end together: all commit if error is
+ * 0 and there is memory, else all abort.  Context: as route_txn_begin().
+ * Returns: end: error, or that of the commit.
+ */
 struct ipv4_txns {
 	struct route_txn **txn;
 	size_t n, room;
@@ -107,7 +111,7 @@ struct ipv4_txns {
 
 int ipv4_txns_begin(
     struct ipv4_txns *xs, struct route_table *t, struct route_txn **out);
-void ipv4_txns_end(struct ipv4_txns *xs, bool commit);
+int ipv4_txns_end(struct ipv4_txns *xs, int error);
 
 /* input.c */
 

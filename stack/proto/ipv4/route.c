@@ -258,9 +258,10 @@ add_one(struct ipv4 *ip, const struct route_config *cfg, enum route_mode mode)
 	}
 	now = route_txn_exact(x, cfg->prefix, cfg->plen);
 	ip->prefsrc_used |= cfg->has_prefsrc;
-	route_txn_commit(x);
-	flush_links(ip, &links, cfg->prefix, cfg->plen, now);
-	return 0;
+	error = route_txn_commit(x);
+	if (error == 0)
+		flush_links(ip, &links, cfg->prefix, cfg->plen, now);
+	return error;
 }
 
 int
@@ -332,9 +333,10 @@ remove_one(struct ipv4 *ip, const struct which *w)
 		return error;
 	}
 	now = route_txn_exact(x, w->prefix, w->plen);
-	route_txn_commit(x);
-	flush_links(ip, &links, w->prefix, w->plen, now);
-	return 0;
+	error = route_txn_commit(x);
+	if (error == 0)
+		flush_links(ip, &links, w->prefix, w->plen, now);
+	return error;
 }
 
 int
@@ -495,11 +497,12 @@ load_sorted(struct load *l, size_t *failed)
 		    (i + 1) % PROGRESS_EVERY == 0)
 			l->progress(l->progress_arg, i + 1);
 	}
-	if (error == 0 && l->whole) {
+	if (error == 0) {
 		*failed = l->n;
-		error = drop_others(l);
+		if (l->whole)
+			error = drop_others(l);
 	}
-	ipv4_txns_end(&l->txns, error == 0);
+	error = ipv4_txns_end(&l->txns, error);
 	if (l->progress != NULL && error == 0)
 		l->progress(l->progress_arg, l->n);
 	return error;

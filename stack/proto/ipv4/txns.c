@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Transactions of several tables that all commit or all abort.  A commit cannot
- * fail, so it is enough to begin and edit all of them before the first commits.
+ * Transactions of several tables that all commit or all abort.  What has been
+ * prepared cannot fail, so all are prepared before the first commits.
  */
 
 #include <errno.h>
@@ -31,17 +31,20 @@ ipv4_txns_begin(
 	return error;
 }
 
-void
-ipv4_txns_end(struct ipv4_txns *xs, bool commit)
+int
+ipv4_txns_end(struct ipv4_txns *xs, int error)
 {
 	size_t i;
 
+	for (i = 0; i < xs->n && error == 0; i++)
+		error = route_txn_prepare(xs->txn[i]);
 	for (i = 0; i < xs->n; i++) {
-		if (commit)
-			route_txn_commit(xs->txn[i]);
+		if (error == 0)
+			(void)route_txn_commit(xs->txn[i]);
 		else
 			route_txn_abort(xs->txn[i]);
 	}
 	free((void *)xs->txn);
 	*xs = (struct ipv4_txns){.n = 0};
+	return error;
 }

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The compiled form of a table, in step with its tree.  A commit stages the
+ * prefixes whose best candidate changed, compiles them unseen, publishes the
+ * tree, then the compiled form, and retires what left both.  So a reader that
+ * got a group from here finds its route: what removed the route retires it
+ * after the group has left, and that grace period waits for the reader.
+ *
+ * A table that is not the main one stays without until it has COMPILE_MIN
+ * prefixes, as the words that addresses index are a megabyte for each table.
+ *
+ * Ordering pairs
+ *   FIB  commit stores fib4 or fib6 (release) -> lookup loads it (acquire): the
+ *        table was compiled before.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "libsync/base/assert.h"
+#include "stack/core/stack.h"
+#include "stack/route/source.h"
+#include "stack/route/table_impl.h"
+
+#define COMPILE_MIN 256U
+
+static const uint8_t everything[16];
+
+static bool
+compiled(const struct route_table *t)
+{
+	/* relaxed: only the writer, who asks, stores them. */
+	return sync_load_relaxed(&t->fib4) != NULL ||
+	       /* relaxed: as above. */
+	       sync_load_relaxed(&t->fib6) != NULL;
+}
+
+/* Make the forms that x->table has not got yet; nobody sees them. */
+static int
+create(struct route_txn *x)
+{
+	struct route_store *s = x->table->store;
+	int error = 0;
+
+	if (s->arena == NULL)
+		error = route_arena_create(ROUTE_STORE_ARENA, &s->arena);
+	if (error == 0)
+		error = s->af == NETIF_AF_INET
+			    ? fib4_create(s->arena, &x->fib4)
+			    : fib6_create(s->arena, &x->fib6);
+	return error;
+}
+
+static int
+stage(struct route_txn *x, const uint8_t *key, unsigned int plen)
+{
+	return x->fib4 != NULL ? fib4_stage(x->fib4, key, plen)
+			       : fib6_stage(x->fib6, key, plen);
+}
+
+static uint32_t
+group_of(const struct route_store *s, const struct route_item *i)
+{
+	return i != NULL ? route_item_set(s, i)->route[0]->group : FIB_NONE;
+}
+
+/* Say which prefixes lead elsewhere after x. */
+static int
+stage_log(struct route_txn *x)
+{
+	const struct route_store *s = x->table->store;
+	int error = 0;
+	size_t i;
+
+	for (i = 0; i < x->n && error == 0; i++) {
+		const struct route_edit *e = &x->log[i];
+		const struct route_item *any =
+		    e->fresh != NULL ? e->fresh : e->old;
+
+		if (group_of(s, e->fresh) != group_of(s, e->old))
+			error = stage(x, any->key, route_item_plen(any));
+	}
+	return error;
+}
+
+void
+route_compile_abort(struct route_txn *x)
+{
+	const bool fresh = !compiled(x->table);
+
+	if (x->fib4 != NULL) {
+		fib4_abort(x->fib4);
+		if (fresh)
+			fib4_destroy(x->fib4);
+	} else if (x->fib6 != NULL) {
+		fib6_abort(x->fib6);
+		if (fresh)
+			fib6_destroy(x->fib6);
+	}
+}
+
+int
+route_compile_prepare(struct route_txn *x)
+{
+	struct route_table *t = x->table;
+	const struct fib_source after = route_source(x);
+	int error = 0;
+
+	if (x->n == 0)
+		return 0;
+	/* relaxed: only the writer stores them; here and below. */
+	x->fib4 = sync_load_relaxed(&t->fib4);
+	/* relaxed: as above. */
+	x->fib6 = sync_load_relaxed(&t->fib6);
+	if (compiled(t)) {
+		error = stage_log(x);
+	} else {
+		if (!t->main && route_table_count(t) + x->n < COMPILE_MIN)
+			return 0;
+		error = create(x);
+		if (error == 0)
+			error = stage(x, everything, 0);
+	}
+	if (error == 0)
+		error = x->fib4 != NULL ? fib4_prepare(x->fib4, &after)
+					: fib6_prepare(x->fib6, &after);
+	if (error != 0)
+		route_compile_abort(x);
+	return error;
+}
+
+void
+route_compile_commit(struct route_txn *x)
+{
+	if (x->fib4 != NULL) {
+		fib4_commit(x->fib4);
+		/* FIB release: pairs with the acquire in lookup. */
+		sync_store_release(&x->table->fib4, x->fib4);
+	} else if (x->fib6 != NULL) {
+		fib6_commit(x->fib6);
+		/* FIB release: pairs with the acquire in lookup. */
+		sync_store_release(&x->table->fib6, x->fib6);
+	}
+}
+
+void
+route_compile_destroy(struct route_table *t)
+{
+	/* relaxed: nobody else is left; here and below. */
+	struct fib4 *fib4 = sync_load_relaxed(&t->fib4);
+	/* relaxed: as above. */
+	struct fib6 *fib6 = sync_load_relaxed(&t->fib6);
+
+	if (fib4 != NULL)
+		fib4_destroy(fib4);
+	if (fib6 != NULL)
+		fib6_destroy(fib6);
+}
+
+static uint32_t
+be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
+}
+
+static uint64_t
+be64(const uint8_t *p)
+{
+	return (uint64_t)be32(p) << 32 | be32(p + 4);
+}
+
+bool
+route_compile_lookup(
+    const struct route_table *t, const uint8_t *addr, const struct route **out)
+{
+	const struct fib4 *fib4;
+	const struct fib6 *fib6;
+	uint32_t group;
+
+	/* FIB acquire: pairs with the release in commit; so does the next. */
+	if ((fib4 = sync_load_acquire(&t->fib4)) != NULL)
+		group = fib4_lookup(fib4, be32(addr));
+	else if ((fib6 = sync_load_acquire(&t->fib6)) != NULL)
+		group = fib6_lookup(fib6, be64(addr), be64(addr + 8));
+	else
+		return false;
+	*out = t->store->way[group];
+	return true;
+}
