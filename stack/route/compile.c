@@ -25,8 +25,6 @@
 
 #define COMPILE_MIN 256U
 
-static const uint8_t everything[16];
-
 static bool
 compiled(const struct route_table *t)
 {
@@ -84,6 +82,22 @@ stage_log(struct route_txn *x)
 	return error;
 }
 
+static int
+stage_one(void *ctx, const uint8_t *key, unsigned int plen, uint32_t group)
+{
+	(void)group;
+	return stage(ctx, key, plen);
+}
+
+/* All prefixes, for a form that has none yet. */
+static int
+stage_all(struct route_txn *x, const struct fib_source *after)
+{
+	static const uint8_t all[16];
+
+	return after->walk(after->arg, all, 0, stage_one, x);
+}
+
 void
 route_compile_abort(struct route_txn *x)
 {
@@ -120,7 +134,7 @@ route_compile_prepare(struct route_txn *x)
 			return 0;
 		error = create(x);
 		if (error == 0)
-			error = stage(x, everything, 0);
+			error = stage_all(x, &after);
 	}
 	if (error == 0)
 		error = x->fib4 != NULL ? fib4_prepare(x->fib4, &after)

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A table when memory runs out at any point of a change: the change is made, or
+ * it says -ENOMEM and nothing has changed, compiled or not.  The linker sends
+ * the stack's allocations here.
+ */
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libsync/base/atomic.h"
+#include "stack/core/stack.h"
+#include "stack/route/arena.h"
+#include "stack/route/table.h"
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t align, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
+int __real_route_arena_alloc(
+    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
+int __wrap_route_arena_alloc(
+    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
+
+static struct stack *st;
+static struct route_table *t;
+/* Of the testing thread: so many succeed before one fails; -1: all do. */
+static __thread long left = -1;
+
+static bool
+there_is(void)
+{
+	if (left > 0)
+		left--;
+	else if (left == 0)
+		return false;
+	return true;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return there_is() ? __real_malloc(size) : NULL;
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return there_is() ? __real_calloc(n, size) : NULL;
+}
+
+void *
+__wrap_realloc(void *p, size_t size)
+{
+	return there_is() ? __real_realloc(p, size) : NULL;
+}
+
+void *
+__wrap_aligned_alloc(size_t align, size_t size)
+{
+	return there_is() ? __real_aligned_alloc(align, size) : NULL;
+}
+
+int
+__wrap_route_arena_alloc(
+    struct route_arena *a, size_t bytes, size_t align, uint32_t *out)
+{
+	return there_is() ? __real_route_arena_alloc(a, bytes, align, out)
+			  : -ENOMEM;
+}
+
+static struct route_config
+hole(uint32_t prefix, unsigned int plen, uint32_t metric)
+{
+	struct route_config cfg = {.plen = (uint8_t)plen,
+	    .type = ROUTE_BLACKHOLE,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .metric = metric};
+
+	prefix = htonl(prefix);
+	memcpy(cfg.prefix, &prefix, sizeof(prefix));
+	return cfg;
+}
+
+/* The metric of the route that addr finds, which both forms agree on. */
+static uint32_t
+look(uint32_t addr)
+{
+	const uint32_t key = htonl(addr);
+	const uint64_t s = pserialize_read_enter();
+	const struct route *r = route_table_lookup(t, (const uint8_t *)&key);
+	unsigned int plen;
+	uint32_t metric;
+
+	cr_assert_eq(r, route_table_match(t, (const uint8_t *)&key, &plen));
+	metric = r != NULL ? r->metric : 0;
+	pserialize_read_exit(s);
+	return metric;
+}
+
+/* One commit: three prefixes of different lengths get other routes. */
+static int
+change(uint32_t round)
+{
+	const struct route_config cfg[] = {
+	    hole(0x0a000000 + (round << 8), 24, round),
+	    hole(0x0a000000 + (round << 8) + 77, 32, round + 1000),
+	    hole(0x0a000000, 8, round + 2000),
+	};
+	struct route_key key = route_config_key(&cfg[2]);
+	struct route_txn *x;
+	int error;
+
+	error = route_txn_begin(t, &x);
+	if (error != 0)
+		return error;
+	for (size_t i = 0; i < 3 && error == 0; i++)
+		error = route_txn_add(x, &cfg[i], ROUTE_ADD);
+	if (error == 0 && round > 1) {
+		key.metric = round - 1 + 2000;
+		error = route_txn_remove(x, cfg[2].prefix, 8, &key);
+	}
+	if (error == 0)
+		return route_txn_commit(x);
+	route_txn_abort(x);
+	return error;
+}
+
+static void
+expect(uint32_t round, bool made)
+{
+	const uint32_t at = 0x0a000000 + (round << 8);
+	const uint32_t now = round - !made;
+
+	cr_assert_eq(look(at + 1), made ? round : now == 0 ? 0 : now + 2000);
+	cr_assert_eq(look(at + 77), made       ? round + 1000
+				    : now == 0 ? 0
+					       : now + 2000);
+	cr_assert_eq(look(0x0aff0000), now == 0 ? 0 : now + 2000);
+}
+
+static void
+setup(void)
+{
+	static const struct proto *const none[] = {NULL};
+	const struct stack_config cfg = {
+	    .name = "nomem", .protos = none, .stepped = true};
+
+	cr_assert_eq(stack_create(&cfg, &st), 0);
+	cr_assert_eq(route_table_create(st, NETIF_AF_INET, &t), 0);
+	stack_control_enter(st);
+}
+
+static void
+teardown(void)
+{
+	stack_control_exit(st);
+	route_table_destroy(t);
+	stack_destroy(st);
+}
+
+TestSuite(route_nomem, .init = setup, .fini = teardown);
+
+Test(route_nomem, change_is_made_or_has_left_no_trace)
+{
+	unsigned int failed = 0;
+	long room = 0;
+
+	for (uint32_t round = 1; round <= 40; round++) {
+		for (;;) {
+			int error;
+
+			left = room;
+			error = change(round);
+			left = -1;
+			expect(round, error == 0);
+			if (error == 0)
+				break;
+			cr_assert_eq(error, -ENOMEM);
+			failed++;
+			room++;
+		}
+		/* Each later change is failed once at each point, too. */
+		room = 0;
+	}
+	cr_assert_gt(failed, 40);
+}
