@@ -25,6 +25,7 @@
 #include "libsync/base/assert.h"
 #include "stack/core/stack.h"
 #include "stack/route/table_impl.h"
+#include "stack/route/tables.h"
 
 static unsigned int
 item_bits(const void *item)
@@ -42,7 +43,7 @@ route_table_make(
 	if (t == NULL)
 		return -ENOMEM;
 	*t = (struct route_table){.store = s, .number = number};
-	t->main = number == 0 || number == ROUTE_TABLE_MAIN;
+	t->main = number == 0 || number == ROUTE_TABLES_MAIN;
 	error = radix_lf_create(
 	    &(struct radix_lf_config){
 		.key_offset = offsetof(struct route_item, key),

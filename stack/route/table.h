@@ -25,8 +25,6 @@
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 
-#define ROUTE_TABLE_MAIN 254U /* rtnetlink(7) */
-
 struct route_table;
 struct route_txn;
 struct stack;
