@@ -161,7 +161,8 @@ void nexthop_resolve_via_set(
 
 /*
  * The route of this prefix was added, removed or got another group: remember
- * the gateways that it covers.
+ * the gateways that it covers.  To be told of every change, the last one too:
+ * a gateway keeps a reference to the group that it goes by.
  * Context: writer; never sleeps.
  * Returns: how many groups wait for such a gateway.
  */

@@ -52,7 +52,7 @@ __wrap_aligned_alloc(size_t align, size_t size)
 static struct nexthop_groups *g;
 static struct nexthop_objects *t;
 static uint32_t route[4]; /* of 10.0.x.0/24 */
-static uint32_t watched[8];
+static uint32_t watched[8], kept[8];
 
 static uint32_t
 lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
@@ -116,6 +116,8 @@ begin(void)
 	far = via(2 << 8 | 1, 0, 1);
 	watched[3] = group(g, &far, 1, 0);
 	cr_assert_eq(nexthop_object_acquire(t, 2, &watched[4]), 0);
+	memcpy(kept, watched, sizeof(kept));
+	kept[0] = 0; /* the route's */
 }
 
 static void
@@ -308,6 +310,174 @@ reroute(void)
 Test(group_nomem, routes_of_gateways_change_together_or_not)
 {
 	cr_assert_gt(each_failure(reroute), 2u);
+}
+
+/*
+ * A history at random, on top of what is there: objects, groups of them, groups
+ * without a name, and routes to gateways come, change and go, and every third
+ * operation has no memory somewhere on its way.
+ */
+#define NAMELESS 8
+static uint32_t nameless[NAMELESS];
+
+static struct nexthop_hop
+any_hop(uint32_t r)
+{
+	switch (r % 8) {
+	case 0:
+		return link_hop(1 + (r >> 8) % 5);
+	case 1:
+		return drop(NEXTHOP_BLACKHOLE);
+	case 2:
+	case 3:
+	case 4:
+		return via((r >> 8) % 4 << 8 | 1 + (r >> 16) % 3, 0, 1);
+	default:
+		return via(20 + (r >> 8) % 20, 1 + (r >> 16) % 5, 1);
+	}
+}
+
+static int
+any_object(uint32_t r, uint32_t *rnd)
+{
+	struct nexthop_object_config cfg = {
+	    .id = 1 + r % 6, .hop = any_hop(random_next(rnd))};
+
+	return put(&cfg);
+}
+
+static int
+any_object_group(uint32_t r, uint32_t *rnd)
+{
+	struct nexthop_object_member m[4];
+	struct nexthop_object_config cfg = group_of(10 + r % 4, m, 0);
+
+	for (uint32_t i = 0; i < 1 + r / 16 % 4; i++)
+		m[cfg.nmembers++] =
+		    (struct nexthop_object_member){.id = 1 + (r / 64 + i) % 6,
+			.weight = (uint16_t)(1 + random_next(rnd) % 5)};
+	cfg.resilient = cfg.id % 2 != 0;
+	cfg.buckets = 8;
+	return put(&cfg);
+}
+
+static int
+any_removal(uint32_t r)
+{
+	const char *why;
+
+	return nexthop_object_remove(
+	    t, r % 4 != 0 ? 10 + r / 4 % 4 : 1 + r / 4 % 6, &why);
+}
+
+static int
+any_nameless(uint32_t r, uint32_t *rnd)
+{
+	uint32_t *at = &nameless[r % NAMELESS], id;
+	struct nexthop_hop hops[3];
+	const unsigned int n = 1 + r / 8 % 3;
+	int error;
+
+	for (unsigned int i = 0; i < n; i++)
+		hops[i] = any_hop(random_next(rnd));
+	error = try_group(g, hops, n, 0, &id);
+	if (error != 0)
+		return error;
+	if (*at != 0)
+		nexthop_group_release(g, *at);
+	*at = id;
+	return 0;
+}
+
+/* A gateway's prefix by another group, or by none. */
+static int
+any_route(uint32_t r)
+{
+	const uint8_t prefix[4] = {10, 0, r % 4, 0};
+	const uint32_t old = route[r % 4];
+	uint32_t id = nameless[r / 4 % NAMELESS];
+	int error;
+
+	if (r / 32 % 2 != 0 &&
+	    nexthop_object_acquire(t, 1 + r / 64 % 13, &id) != 0)
+		id = 0;
+	else if (id != 0 && r / 32 % 2 == 0)
+		nexthop_group_hold(g, id);
+	route[r % 4] = id;
+	(void)nexthop_resolve_via_stage(g, 0, NETIF_AF_INET, prefix, 24);
+	error = nexthop_resolve_via_prepare(g);
+	if (error == 0)
+		nexthop_resolve_via_commit(g);
+	else
+		route[r % 4] = old;
+	id = error == 0 ? old : id;
+	if (id != 0)
+		nexthop_group_release(g, id);
+	return error;
+}
+
+static int
+anything(uint32_t *rnd)
+{
+	const uint32_t r = random_next(rnd) >> 3;
+
+	switch (random_next(rnd) % 6) {
+	case 0:
+		return any_object(r, rnd);
+	case 1:
+		return any_object_group(r, rnd);
+	case 2:
+		return any_removal(r);
+	case 3:
+	case 4:
+		return any_nameless(r, rnd);
+	default:
+		return any_route(r);
+	}
+}
+
+Test(group_nomem, any_history_leaves_nothing_behind)
+{
+	uint32_t rnd = 2718;
+	unsigned int refused = 0;
+	uint64_t before;
+	const char *why;
+	int error;
+
+	for (unsigned int round = 0; round < 20000; round++) {
+		for (unsigned int i = 0; i < 4; i++)
+			watched[i] = nameless[i];
+		watched[4] = 0;
+		before = picture();
+		until_failure =
+		    random_next(&rnd) % 3 == 0 ? 1 + random_next(&rnd) % 20 : 0;
+		error = anything(&rnd);
+		until_failure = 0;
+		refused += error == -ENOMEM;
+		for (unsigned int i = 0; i < 4; i++)
+			cr_assert(error == 0 || watched[i] == nameless[i]);
+		if (error != 0)
+			cr_assert_eq(picture(), before, "round %u", round);
+	}
+	cr_assert_gt(refused, 200u);
+	for (uint32_t id = 1; id < 20; id++)
+		(void)nexthop_object_remove(t, id, &why);
+	/* Groups that lead to each other keep each other until routes go. */
+	for (uint32_t x = 0; x < 4; x++) {
+		if (nameless[x] != 0)
+			nexthop_group_release(g, nameless[x]);
+		nameless[x] = 0;
+		cr_assert_eq(any_route(x | x << 2), 0);
+	}
+	for (unsigned int i = 0; i < NAMELESS; i++)
+		if (nameless[i] != 0)
+			nexthop_group_release(g, nameless[i]);
+	/* Those of begin(). */
+	for (unsigned int i = 0; i < 5; i++)
+		if (kept[i] != 0)
+			nexthop_group_release(g, kept[i]);
+	cr_assert_eq(stats(g).groups, 0u);
+	cr_assert_eq(stats(g).adjacencies, 0u);
 }
 
 TestSuite(group_table_nomem);
