@@ -331,7 +331,7 @@ any_hop(uint32_t r)
 	case 2:
 	case 3:
 	case 4:
-		return via((r >> 8) % 4 << 8 | 1 + (r >> 16) % 3, 0, 1);
+		return via(((r >> 8) % 4 << 8) + 1 + (r >> 16) % 3, 0, 1);
 	default:
 		return via(20 + (r >> 8) % 20, 1 + (r >> 16) % 5, 1);
 	}
