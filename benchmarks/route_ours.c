@@ -173,6 +173,7 @@ fill(struct route_ours *t, const struct route_set *s)
 		abort();
 	compiled = heap_bytes() - compiled;
 	route_txn_commit(x);
+	pserialize_barrier();
 	t->rib_bytes = heap_bytes() - compiled - before;
 	t->ops->commit(t->fib);
 	stack_control_exit(stack());

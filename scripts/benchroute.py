@@ -113,6 +113,14 @@ def kinds(options):
     return found, missing
 
 
+def tables_that_fit(family):
+    """Of the powers of 4, as the directory of each has some megabytes."""
+    each = {4: 1.3, 6: 5}[family] * 2**20
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return next((n for n in (4096, 1024, 256, 64)
+                 if n * each < free / 2), 16)
+
+
 def plan(have, trace):
     """What is to run."""
     ours = {f: ",".join(k for k, own in have[f] if own) for f in have}
@@ -145,7 +153,7 @@ def plan(have, trace):
                   "small pages", full=True)
         yield Run(f"IPv{f} by routes", "scale", f, full=True)
         yield Run(f"IPv{f} by tables of 100 routes", "tables", f, "-m", "100",
-                  "-n", "4096", "-k",
+                  "-n", str(tables_that_fit(f)), "-k",
                   f"{ours[f]},binary trie".strip(","), full=True)
     yield Run("IPv4 by tables of 100 routes, DPDK", "tables", 4, "-m", "100",
               "-n", "16", "-k", "rte_fib_2,rte_lpm", full=True)
