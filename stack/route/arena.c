@@ -41,10 +41,14 @@
 
 #include "libsync/base/assert.h"
 
-#define LINE      ((size_t)64)
-#define GRANULES  8u    /* of a line */
-#define ALL       0xffu /* of a line's granules */
-#define HUGE_PAGE ((size_t)2 << 20)
+#define LINE     ((size_t)64)
+#define GRANULES 8u    /* of a line */
+#define ALL      0xffu /* of a line's granules */
+/* What it grows by and begins at; smaller ones are for tests. */
+#ifndef ROUTE_ARENA_STEP
+#define ROUTE_ARENA_STEP ((size_t)2 << 20) /* a huge page */
+#endif
+#define HUGE_PAGE ROUTE_ARENA_STEP
 #define ROOM_MIN  ((size_t)64)
 
 struct run {
