@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "libsync/base/point.h"
-#include "stack/route/fib4_impl.h"
+#include "stack/route/fib4.h"
 #include "tests/stack/fib4_routes.h"
 #include "tests/stress.h"
 
@@ -98,11 +98,16 @@ stop_here(struct scene *s, unsigned int before)
 	cr_assert_lt(s->n, STOPS);
 	s->n++;
 	p->before = before;
-	p->view = fib4_current(s->f);
-	for (unsigned int i = 0; i < ADDRESSES; i++)
-		p->leaf[i] = fib4_leaf(p->view,
-		    fib4_word_block(p->view, FIB4_WORD(address(i))), address(i),
-		    p->view->wide, fib4_count);
+	/* relaxed: this is the only thread; here and below. */
+	p->view = sync_load_relaxed(&s->f->view);
+	for (unsigned int i = 0; i < ADDRESSES; i++) {
+		/* relaxed: as above. */
+		const uint32_t at =
+		    sync_load_relaxed(&p->view->direct[FIB4_WORD(address(i))]);
+
+		p->leaf[i] = fib4_leaf(
+		    p->view, at, address(i), p->view->wide, fib4_count);
+	}
 	for (unsigned int k = s->first; k < s->n; k++)
 		end_lookups(s, k);
 }
