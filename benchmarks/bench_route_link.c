@@ -54,8 +54,7 @@ forward_all(void *arg)
 	struct forwarder *f = arg;
 	uint32_t last = 0;
 
-	if (!route_lanes_pin(1))
-		fprintf(stderr, "the reader has no processor of its own\n");
+	route_lanes_pin_other();
 	/* relaxed: only says stop; pthread_join orders what follows. */
 	for (size_t i = 0; !sync_load_relaxed(&f->stop); i++) {
 		const uint32_t port = forward(f, i);

@@ -60,6 +60,9 @@ void route_lanes_shuffle(unsigned int *order, unsigned int n, uint64_t *rnd);
 /* Stay on one processor, the at-th of those that the process may use. */
 bool route_lanes_pin(unsigned int at);
 
+/* Stay on the second; without one, end the process: it says so with 77. */
+void route_lanes_pin_other(void);
+
 int bench_route_lookup(const struct route_job *job);
 int bench_route_latency(const struct route_job *job);
 int bench_route_scale(const struct route_job *job);
