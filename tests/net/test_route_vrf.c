@@ -58,7 +58,7 @@ echo_from_c(const char *dst)
 	net_frame_ether(&g.f, net_hwaddr(g.n, g.r, "eth2"),
 	    net_probe_hwaddr(g.n, c), ETHER_TYPE_IPV4);
 	net_frame_ipv4(&g.f, B_ADDR, dst, PROTO_ICMP, 0);
-	net_frame_icmp(&g.f, ICMP_ECHO, 0, 1, 8);
+	net_frame_icmp(&g.f, ICMP_ECHO, 0, 1, 16);
 	net_frame_end(&g.f);
 }
 
@@ -99,6 +99,45 @@ RIG_TEST(route_vrf, the_same_network_twice)
 	/* But not twice in one table. */
 	cr_assert_eq(net_addr_add(g.n, g.r, "eth0", R_B "/24"), -EADDRINUSE);
 	cr_assert_eq(ipv4_netif_table_set(st(), eth("eth2"), 11), -EBUSY);
+}
+
+/* Send one half of an echo request of 24 bytes to R_B from b or c. */
+static void
+send_half(bool blue, bool second)
+{
+	const unsigned int from = second ? 16 : 0, len = second ? 8 : 16;
+	struct ipv4_hdr *h = (struct ipv4_hdr *)(g.f.data + ETHER_HDR_LEN);
+	uint8_t *data = (uint8_t *)(h + 1);
+
+	if (blue)
+		echo_from_c(R_B);
+	else {
+		(void)rig_ipv4(&g, g.b, B_ADDR, R_B, PROTO_ICMP, 0);
+		net_frame_icmp(&g.f, ICMP_ECHO, 0, 1, 16);
+		net_frame_end(&g.f);
+	}
+	memmove(data, data + from, len);
+	h->id = htons(77);
+	h->total_len = htons((uint16_t)(sizeof(*h) + len));
+	h->frag_off = second ? htons(2) : htons(IPV4_MF);
+	rig_sum(h);
+	g.f.len = ETHER_HDR_LEN + sizeof(*h) + len;
+	rig_send(&g, blue ? c : g.b);
+	net_run(g.n, US(100));
+}
+
+/* Fragments of two worlds make no datagram, whatever their addresses. */
+RIG_TEST(route_vrf, fragments_stay_in_their_table)
+{
+	send_half(false, false);
+	send_half(true, true);
+	cr_assert_eq(rig_count(&g, g.b) + rig_count(&g, c), 0);
+	send_half(true, false);
+	cr_assert(rig_expect_icmp(&g, c, ICMP_ECHO_REPLY, 0));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	send_half(false, true);
+	cr_assert(rig_expect_icmp(&g, g.b, ICMP_ECHO_REPLY, 0));
+	cr_assert_eq(rig_count(&g, c), 0);
 }
 
 RIG_TEST(route_vrf, the_other_tables_are_out_of_reach)

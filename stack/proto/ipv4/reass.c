@@ -40,8 +40,9 @@ _Static_assert(PAYLOAD_AT + TOTAL_MAX <= PKT_ROOM_JUMBO, "fits a jumbo");
 
 /* [o] the worker */
 struct datagram {
-	struct timer timer; /* [o] armed while in use */
-	struct pkt *p;      /* [o] NULL: condemned */
+	struct timer timer;              /* [o] armed while in use */
+	struct pkt *p;                   /* [o] NULL: condemned */
+	const struct route_table *world; /* that src and dst are of */
 	uint32_t src, dst;
 	uint16_t id;
 	uint8_t proto;
@@ -150,7 +151,8 @@ expire(struct worker *w, struct timer *t)
 
 /* The slot of h's datagram, else a free one, else NULL. */
 static struct datagram *
-find(struct ipv4_reass *re, const struct ipv4_hdr *h)
+find(struct ipv4_reass *re, const struct route_table *world,
+    const struct ipv4_hdr *h)
 {
 	struct datagram *d, *unused = NULL;
 	unsigned int i;
@@ -159,8 +161,9 @@ find(struct ipv4_reass *re, const struct ipv4_hdr *h)
 		d = &re->slot[i];
 		if (!timer_armed(&d->timer))
 			unused = d;
-		else if (d->src == h->src && d->dst == h->dst &&
-			 d->id == h->id && d->proto == h->proto)
+		else if (d->world == world && d->src == h->src &&
+			 d->dst == h->dst && d->id == h->id &&
+			 d->proto == h->proto)
 			return d;
 	}
 	return unused;
@@ -342,6 +345,7 @@ misfit(struct worker *w, struct datagram *d, struct pkt *p, enum fit how)
 struct pkt *
 ipv4_reass_input(struct ipv4_reass *re, struct worker *w, struct pkt *p)
 {
+	const struct route_table *world;
 	struct datagram *d;
 	struct piece f;
 	enum fit how;
@@ -351,13 +355,15 @@ ipv4_reass_input(struct ipv4_reass *re, struct worker *w, struct pkt *p)
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_REASM_LENGTH);
 		return NULL;
 	}
-	d = find(re, f.h);
+	world = route_tables_of(ipv4_tables(w->stack), p->rx_if);
+	d = find(re, world, f.h);
 	if (d == NULL || !timer_armed(&d->timer))
 		d = open_slot(re, w, d, f.h);
 	if (d == NULL) {
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_REASM_FULL);
 		return NULL;
 	}
+	d->world = world;
 	how = d->p == NULL ? FIT_OVERLAP : fit(d, &f);
 	if (how != FIT) {
 		misfit(w, d, p, how);
