@@ -24,6 +24,7 @@
 #include "stack/route/table_impl.h"
 
 #define COMPILE_MIN 256U
+#define BATCH       64U /* of addresses that are looked up together */
 
 static bool
 compiled(const struct route_table *t)
@@ -201,5 +202,58 @@ route_compile_lookup(
 	else
 		return false;
 	*out = t->store->way[group];
+	return true;
+}
+
+/* Up to BATCH of them. */
+static void
+lookup4(const struct route_table *t, const struct fib4 *fib,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	uint32_t group[BATCH];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		group[i] = be32(addr[i]);
+	fib4_lookup_batch(fib, group, group, n);
+	for (i = 0; i < n; i++)
+		out[i] = t->store->way[group[i]];
+}
+
+static void
+lookup6(const struct route_table *t, const struct fib6 *fib,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	uint64_t key[BATCH][2];
+	uint32_t group[BATCH];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		key[i][0] = be64(addr[i]);
+		key[i][1] = be64(addr[i] + 8);
+	}
+	fib6_lookup_batch(fib, (const uint64_t(*)[2])key, group, n);
+	for (i = 0; i < n; i++)
+		out[i] = t->store->way[group[i]];
+}
+
+bool
+route_compile_lookup_batch(const struct route_table *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	/* FIB acquire: pairs with the release in commit; so does the next. */
+	const struct fib4 *fib4 = sync_load_acquire(&t->fib4);
+	const struct fib6 *fib6 = sync_load_acquire(&t->fib6);
+	unsigned int i, some;
+
+	if (fib4 == NULL && fib6 == NULL)
+		return false;
+	for (i = 0; i < n; i += some) {
+		some = n - i < BATCH ? n - i : BATCH;
+		if (fib4 != NULL)
+			lookup4(t, fib4, addr + i, out + i, some);
+		else
+			lookup6(t, fib6, addr + i, out + i, some);
+	}
 	return true;
 }

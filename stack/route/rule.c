@@ -36,6 +36,16 @@ matches(const struct route_rule *r, const struct route_flow *f)
 	       (r->src_plen == 0 || within(f->src, r->src, r->src_plen));
 }
 
+/* The route in one table; the tree knows the length of the prefix, too. */
+static const struct route *
+look(const struct route_table *t, const uint8_t *dst, struct route_found *out)
+{
+	if (out == NULL)
+		return route_table_lookup(t, dst);
+	out->table = t->number;
+	return route_table_match(t, dst, &out->plen);
+}
+
 /* The route of t, or of where it leads; NULL also for a throw. */
 static const struct route *
 follow(const struct route_policy *p, const struct route_table *t,
@@ -45,8 +55,7 @@ follow(const struct route_policy *p, const struct route_table *t,
 	unsigned int depth;
 
 	for (depth = 0; t != NULL && depth <= ROUTE_RULE_DEPTH; depth++) {
-		r = route_table_match(t, dst, &out->plen);
-		out->table = t->number;
+		r = look(t, dst, out);
 		if (r == NULL || r->type == ROUTE_THROW)
 			return NULL;
 		if (r->type != ROUTE_LOOKUP)
@@ -90,32 +99,67 @@ route_rule_lookup(const struct route_tables *ts, const struct route_flow *flow,
     struct route_found *found)
 {
 	const struct route_policy *p = route_tables_current(ts);
-	struct route_found here, *out = found != NULL ? found : &here;
 	struct route_table *own;
 	const struct route *r;
 
 	SYNC_ASSERT(pserialize_in_read_section());
 	if (p->plain)
-		return follow(p, ts->main, flow->dst, out);
+		return follow(p, ts->main, flow->dst, found);
 	own = route_tables_bound(p, flow->member, ts->main);
-	r = route_table_match(own, flow->dst, &out->plen);
-	if (r != NULL &&
-	    (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST)) {
-		out->table = own->number;
+	r = look(own, flow->dst, found);
+	if (r != NULL && (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
 		return r;
-	}
-	return by_rules(p, own, own != ts->main, flow, out);
+	return by_rules(p, own, own != ts->main, flow, found);
 }
 
 const struct route *
 route_rule_lookup_in(const struct route_tables *ts, const struct route_table *t,
     const uint8_t *dst, struct route_found *found)
 {
-	struct route_found here;
+	SYNC_ASSERT(pserialize_in_read_section());
+	return follow(route_tables_current(ts), t, dst, found);
+}
+
+/* Of addresses in one table; a route may lead to another one. */
+static void
+follow_batch(const struct route_policy *p, const struct route_table *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	unsigned int i;
+
+	route_table_lookup_batch(t, addr, out, n);
+	for (i = 0; i < n; i++)
+		if (out[i] != NULL && (out[i]->type == ROUTE_THROW ||
+					  out[i]->type == ROUTE_LOOKUP))
+			out[i] = follow(p, t, addr[i], NULL);
+}
+
+void
+route_rule_lookup_batch(const struct route_tables *ts,
+    const struct route_flow *flow, const struct route **dst,
+    const struct route **src, unsigned int n)
+{
+	const struct route_policy *p = route_tables_current(ts);
+	const uint8_t *addr[ROUTE_RULE_BATCH];
+	unsigned int i;
 
 	SYNC_ASSERT(pserialize_in_read_section());
-	return follow(
-	    route_tables_current(ts), t, dst, found != NULL ? found : &here);
+	SYNC_ASSERT(n <= ROUTE_RULE_BATCH);
+	if (p->plain) {
+		for (i = 0; i < n; i++)
+			addr[i] = flow[i].dst;
+		follow_batch(p, ts->main, addr, dst, n);
+		for (i = 0; i < n; i++)
+			addr[i] = flow[i].src;
+		follow_batch(p, ts->main, addr, src, n);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		dst[i] = route_rule_lookup(ts, &flow[i], NULL);
+		src[i] =
+		    follow(p, route_tables_bound(p, flow[i].member, ts->main),
+			flow[i].src, NULL);
+	}
 }
 
 /* --- Changing ----------------------------------------------------------- */

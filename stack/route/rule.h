@@ -95,4 +95,14 @@ const struct route *route_rule_lookup(const struct route_tables *ts,
 const struct route *route_rule_lookup_in(const struct route_tables *ts,
     const struct route_table *t, const uint8_t *dst, struct route_found *found);
 
+/*
+ * Of n packets, up to ROUTE_RULE_BATCH: dst[i] is as by route_rule_lookup(),
+ * src[i] what the table of the packet's member has for its source, whatever
+ * the rules say.  Context: as above; each is at an instant of its own.
+ */
+#define ROUTE_RULE_BATCH 64
+void route_rule_lookup_batch(const struct route_tables *ts,
+    const struct route_flow *flow, const struct route **dst,
+    const struct route **src, unsigned int n);
+
 #endif /* STACK_ROUTE_RULE_H */

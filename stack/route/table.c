@@ -117,6 +117,19 @@ route_table_lookup(const struct route_table *t, const uint8_t *addr)
 	return ranked(t, radix_lf_lookup(t->tree, addr, t->store->bits), 0);
 }
 
+void
+route_table_lookup_batch(const struct route_table *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	unsigned int i;
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	if (route_compile_lookup_batch(t, addr, out, n))
+		return;
+	for (i = 0; i < n; i++)
+		out[i] = route_table_lookup(t, addr[i]);
+}
+
 const struct route *
 route_table_match(
     const struct route_table *t, const uint8_t *addr, unsigned int *plen)

@@ -120,6 +120,10 @@ const struct route *route_table_lookup(
 const struct route *route_table_match(
     const struct route_table *t, const uint8_t *addr, unsigned int *plen);
 
+/* route_table_lookup() of n addresses, each at an instant of its own. */
+void route_table_lookup_batch(const struct route_table *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n);
+
 /*
  * The route of exactly this prefix: the one in use, or the candidate of that
  * rank; else as route_table_lookup().

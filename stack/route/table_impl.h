@@ -178,6 +178,8 @@ void route_compile_destroy(struct route_table *t);
  */
 bool route_compile_lookup(
     const struct route_table *t, const uint8_t *addr, const struct route **out);
+bool route_compile_lookup_batch(const struct route_table *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n);
 
 /* event.c: tell what an edit did to a prefix; either may be NULL. */
 void route_event_publish(const struct route_table *t,

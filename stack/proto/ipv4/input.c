@@ -25,8 +25,14 @@ struct input {
 	struct worker *w;
 	netif_id rx_if; /* that the next field is about */
 	bool rx_loopback;
+	unsigned int n; /* packets to be looked up */
+	struct pkt *pkt[PKT_BATCH_MAX];
+	bool self[PKT_BATCH_MAX]; /* looped() */
+	struct route_flow flow[PKT_BATCH_MAX];
+	const struct route *dst[PKT_BATCH_MAX], *src[PKT_BATCH_MAX];
 	struct pkt_batch local;
 };
+_Static_assert(PKT_BATCH_MAX <= ROUTE_RULE_BATCH, "looked up at once");
 
 static enum drop_reason
 check_header(struct pkt *p)
@@ -71,12 +77,10 @@ looped(struct input *in, const struct pkt *p)
 }
 
 static enum drop_reason
-check_addresses(struct input *in, const struct pkt *p)
+check_addresses(const struct pkt *p, bool self)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->l3;
 	const uint32_t src = ntohl(h->src), dst = ntohl(h->dst);
-	const bool self = looped(in, p);
-	const struct route *r;
 
 	/* RFC 1122 3.2.1.3 (a): a host that learns its address. */
 	if (!ipv4_unicast(src) && !(src == 0 && dst == INADDR_BROADCAST))
@@ -89,10 +93,15 @@ check_addresses(struct input *in, const struct pkt *p)
 		return DROP_IPV4_MARTIAN_SRC;
 	if (ipv4_loopback(dst))
 		return DROP_IPV4_MARTIAN_DST;
-	r = ipv4_lookup(in->ip, p->rx_if, h->src);
-	if (r != NULL && (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
-		return DROP_IPV4_MARTIAN_SRC;
 	return VALID;
+}
+
+/* r is the route to the source: nobody else may send as us, or as everybody. */
+static bool
+martian_source(const struct route *r, bool self)
+{
+	return !self && r != NULL &&
+	       (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST);
 }
 
 /*
@@ -209,38 +218,49 @@ unicast(struct input *in, struct pkt *p, const struct route *r)
 		ipv4_forward(in->ip, in->w, p, r, &o);
 }
 
+/* Validate p, and let it be looked up with the others. */
 static void
-classify(struct input *in, struct pkt *p)
+admit(struct input *in, struct pkt *p)
 {
 	const struct ipv4_hdr *h;
 	enum drop_reason reason;
-	struct route_flow flow;
-	const struct route *r;
-	uint32_t dst;
+	bool self = false;
 
 	reason = check_header(p);
-	if (reason == VALID)
-		reason = check_addresses(in, p);
+	if (reason == VALID) {
+		self = looped(in, p);
+		reason = check_addresses(p, self);
+	}
 	if (reason != VALID) {
 		pkt_drop(in->w, p, p->rx_if, reason);
 		return;
 	}
 	h = (const struct ipv4_hdr *)p->l3;
-	dst = ntohl(h->dst);
-	if (dst == INADDR_BROADCAST || dst == ALL_HOSTS) {
+	in->pkt[in->n] = p;
+	in->self[in->n] = self;
+	in->flow[in->n++] = (struct route_flow){
+	    .dst = (const uint8_t *)&h->dst,
+	    .src = (const uint8_t *)&h->src,
+	    .iif = p->rx_if,
+	    .member = p->rx_if,
+	    .mark = p->mark,
+	};
+}
+
+static void
+classify(struct input *in, unsigned int i)
+{
+	struct pkt *p = in->pkt[i];
+	const struct route *r = in->dst[i];
+	const uint32_t dst = ntohl(((const struct ipv4_hdr *)p->l3)->dst);
+
+	if (martian_source(in->src[i], in->self[i]))
+		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_MARTIAN_SRC);
+	else if (dst == INADDR_BROADCAST || dst == ALL_HOSTS)
 		to_us(in, p);
-		return;
-	}
-	if (dst >> 28 == 0xe) {
+	else if (dst >> 28 == 0xe)
 		pkt_drop(in->w, p, p->rx_if, DROP_IPV4_MULTICAST);
-		return;
-	}
-	flow.dst = (const uint8_t *)&h->dst;
-	flow.src = (const uint8_t *)&h->src;
-	flow.iif = flow.member = p->rx_if;
-	flow.mark = p->mark;
-	r = route_rule_lookup(in->ip->tables, &flow, NULL);
-	if (r != NULL && r->type == ROUTE_BROADCAST)
+	else if (r != NULL && r->type == ROUTE_BROADCAST)
 		broadcast(in, p, r);
 	else
 		unicast(in, p, r);
@@ -257,10 +277,15 @@ ipv4_input(void *state, struct worker *w, struct pkt_batch *in)
 	call.w = w;
 	call.rx_if = 0;
 	call.rx_loopback = false;
+	call.n = 0;
 	call.local.n = 0;
 	for (i = 0; i < in->n; i++)
-		classify(&call, in->pkt[i]);
+		admit(&call, in->pkt[i]);
 	in->n = 0;
+	route_rule_lookup_batch(
+	    call.ip->tables, call.flow, call.dst, call.src, call.n);
+	for (i = 0; i < call.n; i++)
+		classify(&call, i);
 	if (call.local.n > 0)
 		ipv4_local_deliver(call.ip, w, &call.local);
 }
