@@ -91,9 +91,10 @@ keep(struct scene *s)
 {
 	free(s->was.route);
 	s->was = s->r;
-	s->was.route = malloc(s->r.room * sizeof(*s->r.route));
+	s->was.route = malloc((s->r.room + 1) * sizeof(*s->r.route));
 	cr_assert_not_null(s->was.route);
-	memcpy(s->was.route, s->r.route, s->r.n * sizeof(*s->r.route));
+	if (s->r.n > 0)
+		memcpy(s->was.route, s->r.route, s->r.n * sizeof(*s->r.route));
 }
 
 static void
