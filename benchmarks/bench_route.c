@@ -24,6 +24,8 @@ const struct route_kind *const route_kinds[] = {
     &route_ours4_portable,
     &route_ours6_best,
     &route_ours6_portable,
+    &route_stack4,
+    &route_stack6,
     &route_trie4,
     &route_trie6,
 #ifdef BENCH_DPDK

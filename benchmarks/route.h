@@ -77,9 +77,6 @@ struct route_kind {
 	    const void *table, union route_keys keys, union route_out *out);
 	uint32_t (*decode)(const union route_out *out, unsigned int i);
 	uint32_t (*single)(const void *table, union route_keys key);
-	/* What an answer stands for, for the checks; NULL: itself. */
-	uint32_t (*nexthop)(
-	    const void *table, const struct route_set *s, uint32_t answer);
 	/* 0 or negative; each is visible when it returns.  NULL: none. */
 	int (*add)(void *table, const struct route_prefix *e);
 	int (*remove)(void *table, const struct route_prefix *e);
@@ -91,6 +88,7 @@ extern const struct route_kind *const route_kinds[]; /* NULL ends */
 extern const struct route_kind route_trie4, route_trie6;
 extern const struct route_kind route_ours4_best, route_ours4_portable;
 extern const struct route_kind route_ours6_best, route_ours6_portable;
+extern const struct route_kind route_stack4, route_stack6;
 
 /* route_set.c: exit with a message if they cannot. */
 void route_set_load(struct route_set *s, unsigned int family, const char *path);

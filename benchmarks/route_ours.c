@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Our own tables: a routing table as the stack has it, whose transactions are
- * compiled for lookup before they are committed.
+ * Our tables, compiled for lookup out of a bare prefix tree.  A change is
+ * committed in the tree, compiled out of its snapshot, and then seen by
+ * readers.
  */
 
 #include "benchmarks/route_ours.h"
@@ -12,23 +13,23 @@
 #include <string.h>
 
 #include "libsync/pserialize/pserialize.h"
-#include "stack/route/source.h"
 
 #define ARENA ((size_t)16 << 30) /* of addresses, not of memory */
 
-/* A stack that does nothing but to own the tables of this process. */
-static struct stack *
-stack(void)
-{
-	static const struct proto *const none[] = {NULL};
-	static const struct stack_config cfg = {
-	    .name = "bench", .protos = none, .stepped = true};
-	static struct stack *st;
+/* [c] constant once published */
+struct item {
+	struct pserialize_head retire;
+	uint8_t key[16]; /* [c] */
+	uint8_t plen;    /* [c] */
+	uint32_t group;  /* [c] */
+};
 
-	if (st == NULL && stack_create(&cfg, &st) != 0)
-		abort();
-	return st;
-}
+/* What fib_source asks of a walk, on its way through radix_lf. */
+struct walk {
+	fib_walk_fn *fn;
+	void *ctx;
+	int result;
+};
 
 /* All tables of a process share it, as those of a stack do. */
 static struct route_arena *
@@ -41,88 +42,108 @@ arena(void)
 	return a;
 }
 
-/* Next hop n is a gateway of its own on the one link. */
-static struct route_nexthop
-gateway(uint32_t n)
+static unsigned int
+item_bits(const void *item)
 {
-	return (struct route_nexthop){
-	    .netif = 1,
-	    .gateway = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n},
-	    .has_gateway = true,
-	    .weight = 1,
-	};
+	return ((const struct item *)item)->plen;
+}
+
+static void
+item_free(struct pserialize_head *head)
+{
+	free(head); /* it is the first member */
+}
+
+static struct item *
+item_make(const struct route_prefix *e)
+{
+	struct item *i = malloc(sizeof(*i));
+
+	if (i == NULL)
+		return NULL;
+	memcpy(i->key, e->key, sizeof(i->key));
+	i->plen = e->plen;
+	i->group = e->nexthop;
+	return i;
+}
+
+static uint32_t
+cover(
+    void *arg, const uint8_t *key, unsigned int plen, unsigned int *cover_plen)
+{
+	const struct route_ours *t = arg;
+	const struct item *i = NULL;
+
+	if (plen > 0)
+		i = radix_lf_snap_lookup(&t->snap, key, plen - 1);
+	*cover_plen = i == NULL ? 0 : i->plen;
+	return i == NULL ? FIB_NONE : i->group;
+}
+
+static bool
+visit(void *item, void *arg)
+{
+	const struct item *i = item;
+	struct walk *w = arg;
+
+	w->result = w->fn(w->ctx, i->key, i->plen, i->group);
+	return w->result != 0;
 }
 
 static int
-edit_add(struct route_txn *x, const struct route_prefix *e)
+walk(void *arg, const uint8_t *key, unsigned int plen, fib_walk_fn *fn,
+    void *ctx)
 {
-	const struct route_nexthop nh = gateway(e->nexthop);
-	struct route_config cfg = {
-	    .plen = e->plen,
-	    .type = ROUTE_UNICAST,
-	    .protocol = ROUTE_PROTO_STATIC,
-	    .nnexthops = 1,
-	    .nexthops = &nh,
-	};
+	const struct route_ours *t = arg;
+	struct walk w = {fn, ctx, 0};
 
-	memcpy(cfg.prefix, e->key, sizeof(cfg.prefix));
-	return route_txn_add(x, &cfg, ROUTE_REPLACE);
+	(void)radix_lf_snap_covered(&t->snap, key, plen, visit, &w);
+	return w.result;
 }
 
+/* Compile what was staged out of the tree as it is, and publish it. */
 static int
-edit_remove(struct route_txn *x, const struct route_prefix *e)
+publish(struct route_ours *t)
 {
-	return route_txn_remove(x, e->key, e->plen, NULL);
-}
-
-static int
-prepare(struct route_ours *t, struct route_txn *x)
-{
-	const struct fib_source source = route_source(x);
-
-	return t->ops->prepare(t->fib, &source);
-}
-
-/* The table and its compiled form change together, or not at all. */
-static int
-change(struct route_ours *t,
-    int (*edit)(struct route_txn *x, const struct route_prefix *e),
-    const struct route_prefix *e)
-{
-	struct route_txn *x;
+	const struct fib_source source = {cover, walk, t};
 	int error;
 
-	stack_control_enter(stack());
-	error = route_txn_begin(t->rib, &x);
+	radix_lf_snap_pin(t->tree, &t->snap);
+	error = t->ops->prepare(t->fib, &source);
+	radix_lf_snap_unpin(&t->snap);
 	if (error != 0)
-		goto out;
-	error = edit(x, e);
-	if (error == 0)
-		error = t->ops->stage(t->fib, e->key, e->plen);
-	if (error == 0)
-		error = prepare(t, x);
-	if (error == 0) {
-		route_txn_commit(x);
-		t->ops->commit(t->fib);
-	} else {
-		t->ops->abort(t->fib);
-		route_txn_abort(x);
-	}
-out:
-	stack_control_exit(stack());
-	return error;
+		return error;
+	t->ops->commit(t->fib);
+	return 0;
 }
 
 int
 route_ours_add(void *table, const struct route_prefix *e)
 {
-	return change(table, edit_add, e);
+	struct route_ours *t = table;
+	struct item *i = item_make(e);
+	void *old = NULL;
+
+	if (i == NULL || radix_lf_replace(t->tree, i, &old) != 0 ||
+	    t->ops->stage(t->fib, e->key, e->plen) != 0 || publish(t) != 0)
+		return -1;
+	if (old != NULL)
+		radix_lf_retire(
+		    t->tree, &((struct item *)old)->retire, item_free);
+	return 0;
 }
 
 int
 route_ours_remove(void *table, const struct route_prefix *e)
 {
-	return change(table, edit_remove, e);
+	struct route_ours *t = table;
+	void *old;
+
+	if (radix_lf_remove(t->tree, e->key, e->plen, &old) != 0 ||
+	    t->ops->stage(t->fib, e->key, e->plen) != 0 || publish(t) != 0)
+		return -1;
+	radix_lf_retire(t->tree, &((struct item *)old)->retire, item_free);
+	return 0;
 }
 
 static size_t
@@ -133,80 +154,87 @@ heap_bytes(void)
 	return m.uordblks + m.hblkhd;
 }
 
-/* Which group a next hop has become is for the table to choose. */
 static void
-note_groups(struct route_ours *t, const struct route_set *s)
+fill_tree(struct route_ours *t, const struct route_set *s)
 {
-	const uint64_t section = pserialize_read_enter();
+	struct item **item = calloc(s->n + 1, sizeof(*item));
+	struct radix_lf_txn *txn;
+	size_t before;
 
+	if (item == NULL)
+		abort();
 	for (size_t i = 0; i < s->n; i++) {
-		const struct route *r = route_table_exact(
-		    t->rib, s->entry[i].key, s->entry[i].plen);
-
-		if (r == NULL || r->group >= ROUTE_OURS_GROUPS)
+		item[i] = item_make(&s->entry[i]);
+		if (item[i] == NULL)
 			abort();
-		t->nexthop[r->group] = s->entry[i].nexthop;
 	}
-	pserialize_read_exit(section);
-}
-
-static void
-fill(struct route_ours *t, const struct route_set *s)
-{
-	const size_t before = heap_bytes();
-	struct route_txn *x;
-	int error = 0;
-	size_t compiled;
-
-	stack_control_enter(stack());
-	if (route_txn_begin(t->rib, &x) != 0)
+	before = heap_bytes();
+	if (radix_lf_txn_begin(t->tree, &txn) != 0)
 		abort();
-	for (size_t i = 0; i < s->n && error == 0; i++)
-		error = edit_add(x, &s->entry[i]);
-	compiled = heap_bytes();
-	for (size_t i = 0; i < s->n && error == 0; i++)
-		error =
-		    t->ops->stage(t->fib, s->entry[i].key, s->entry[i].plen);
-	if (error == 0)
-		error = prepare(t, x);
-	if (error != 0)
-		abort();
-	compiled = heap_bytes() - compiled;
-	route_txn_commit(x);
-	pserialize_barrier();
-	t->rib_bytes = heap_bytes() - compiled - before;
-	t->ops->commit(t->fib);
-	stack_control_exit(stack());
+	for (size_t i = 0; i < s->n; i++)
+		if (radix_lf_txn_insert(txn, item[i]) != 0)
+			abort();
+	radix_lf_txn_commit(txn);
+	t->tree_bytes = heap_bytes() - before;
+	free(item);
 }
 
 struct route_ours *
 route_ours_create(const struct route_set *s, const struct route_ours_ops *ops,
     const char *body)
 {
+	const struct radix_lf_config cfg = {
+	    .key_offset = offsetof(struct item, key),
+	    .max_bits = s->bits,
+	    .item_bits = item_bits,
+	};
 	struct route_ours *t = calloc(1, sizeof(*t));
 
 	if ((body != NULL ? setenv("PSNET_FIB", body, 1)
 			  : unsetenv("PSNET_FIB")) != 0 ||
-	    t == NULL || ops->create(arena(), &t->fib) != 0 ||
-	    route_table_create(stack(),
-		s->family == 4 ? NETIF_AF_INET : NETIF_AF_INET6, &t->rib) != 0)
+	    t == NULL || radix_lf_create(&cfg, &t->tree) != 0)
 		abort();
 	t->ops = ops;
-	fill(t, s);
+	if (ops->create(arena(), &t->fib) != 0)
+		abort();
+	fill_tree(t, s);
+	for (size_t i = 0; i < s->n; i++)
+		if (t->ops->stage(t->fib, s->entry[i].key, s->entry[i].plen) !=
+		    0)
+			abort();
+	if (publish(t) != 0)
+		abort();
 	return t;
+}
+
+static bool
+collect(void *item, void *arg)
+{
+	struct item ***next = arg;
+
+	*(*next)++ = item;
+	return false;
 }
 
 void
 route_ours_destroy(void *table)
 {
 	struct route_ours *t = table;
+	const size_t n = radix_lf_count(t->tree);
+	struct item **item = calloc(n + 1, sizeof(*item)), **next = item;
+	uint64_t s;
 
-	stack_control_enter(stack());
+	if (item == NULL)
+		abort();
+	s = pserialize_read_enter();
+	(void)radix_lf_covered(t->tree, NULL, 0, collect, &next);
+	pserialize_read_exit(s);
+	radix_lf_destroy(t->tree);
+	for (size_t i = 0; i < n; i++)
+		free(item[i]);
+	free(item);
 	t->ops->destroy(t->fib);
 	route_arena_settle(arena());
-	stack_control_exit(stack());
-	route_table_destroy(t->rib);
-	free(t->nexthop);
 	free(t);
 }
 
@@ -224,26 +252,10 @@ route_ours_decode(const union route_out *out, unsigned int i)
 	return out->u32[i];
 }
 
-/* The answers are groups: FIB_NONE is next hop 0. */
-uint32_t
-route_ours_nexthop(const void *table, const struct route_set *s, uint32_t group)
-{
-	/* The checks ask for it, once the table is filled. */
-	struct route_ours *t = (struct route_ours *)(uintptr_t)table;
-
-	if (t->nexthop == NULL) {
-		t->nexthop = calloc(ROUTE_OURS_GROUPS, sizeof(*t->nexthop));
-		if (t->nexthop == NULL)
-			abort();
-		note_groups(t, s);
-	}
-	return group < ROUTE_OURS_GROUPS ? t->nexthop[group] : UINT32_MAX;
-}
-
 size_t
 route_ours_rib_bytes(const void *table)
 {
-	return ((const struct route_ours *)table)->rib_bytes;
+	return ((const struct route_ours *)table)->tree_bytes;
 }
 
 const struct route_way route_ours_modes[] = {{.name = ""}, {.name = NULL}};

@@ -4,18 +4,15 @@
 #define BENCHMARKS_ROUTE_OURS_H
 
 /*
- * What our tables of both families share: a routing table of the stack, and
- * the functions that compile one family, which have the contracts of
+ * What our tables of both families share: routes in a prefix tree, compiled
+ * for lookup by the functions of one family, which have the contracts of
  * stack/route/fib4.h.
  */
 
 #include "benchmarks/route.h"
-#include "stack/core/stack.h"
+#include "libsync/radix_lf/radix_lf.h"
 #include "stack/route/arena.h"
 #include "stack/route/fib.h"
-#include "stack/route/table.h"
-
-#define ROUTE_OURS_GROUPS (1U << 16) /* more are never used here */
 
 struct route_ours_ops {
 	int (*create)(struct route_arena *a, void **out);
@@ -23,16 +20,15 @@ struct route_ours_ops {
 	int (*stage)(void *fib, const uint8_t *key, unsigned int plen);
 	int (*prepare)(void *fib, const struct fib_source *after);
 	void (*commit)(void *fib);
-	void (*abort)(void *fib);
 	void (*stats)(const void *fib, struct fib_stats *out);
 };
 
 struct route_ours {
 	void *fib;
 	const struct route_ours_ops *ops;
-	struct route_table *rib;
-	size_t rib_bytes;
-	uint32_t *nexthop; /* by group, for the checks */
+	struct radix_lf *tree;
+	size_t tree_bytes;
+	struct radix_lf_snap snap; /* while a change is compiled */
 };
 
 /* body: of the batch, as PSNET_FIB names it, or NULL: the best one. */
@@ -41,8 +37,6 @@ struct route_ours *route_ours_create(const struct route_set *s,
 void route_ours_destroy(void *table);
 bool route_ours_select(void *table, int how);
 uint32_t route_ours_decode(const union route_out *out, unsigned int i);
-uint32_t route_ours_nexthop(
-    const void *table, const struct route_set *s, uint32_t group);
 int route_ours_add(void *table, const struct route_prefix *e);
 int route_ours_remove(void *table, const struct route_prefix *e);
 size_t route_ours_rib_bytes(const void *table);
@@ -61,7 +55,6 @@ extern const struct route_way route_ours_modes[];
 	    .lookup = lookup,                  \
 	    .decode = route_ours_decode,       \
 	    .single = single,                  \
-	    .nexthop = route_ours_nexthop,     \
 	    .add = route_ours_add,             \
 	    .remove = route_ours_remove,       \
 	    .bytes = bytes,                    \

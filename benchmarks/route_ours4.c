@@ -42,12 +42,6 @@ commit(void *fib)
 }
 
 static void
-abandon(void *fib)
-{
-	fib4_abort(fib);
-}
-
-static void
 stats(const void *fib, struct fib_stats *out)
 {
 	fib4_stats(fib, out);
@@ -59,7 +53,6 @@ static const struct route_ours_ops ops = {
     .stage = stage,
     .prepare = prepare,
     .commit = commit,
-    .abort = abandon,
     .stats = stats,
 };
 

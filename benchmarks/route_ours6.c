@@ -45,12 +45,6 @@ commit(void *fib)
 }
 
 static void
-abandon(void *fib)
-{
-	fib6_abort(fib);
-}
-
-static void
 stats(const void *fib, struct fib_stats *out)
 {
 	fib6_stats(fib, out);
@@ -62,7 +56,6 @@ static const struct route_ours_ops ops = {
     .stage = stage,
     .prepare = prepare,
     .commit = commit,
-    .abort = abandon,
     .stats = stats,
 };
 

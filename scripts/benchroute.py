@@ -142,6 +142,7 @@ def plan(have, trace):
     yield Run("IPv6 beside a neighbour", "lookup", 6, "-X", "-c", "thrashed",
               full=True)
     # All at once would not fit into memory.
+    dpdk = any(kind == "rte_fib_2" for kind, _ in have[4])
     for peers in ("rte_fib_2,rte_lpm", "rte_fib_4,binary trie", "rte_fib_8"):
         yield Run(f"IPv4, eight tables beside {peers.replace(',', ', ')}",
                   "lookup", 4, "-n", "8", "-c", "eight", "-k",
@@ -154,10 +155,11 @@ def plan(have, trace):
         yield Run(f"IPv{f} by routes", "scale", f, full=True)
         yield Run(f"IPv{f} by tables of 100 routes", "tables", f, "-m", "100",
                   "-n", str(tables_that_fit(f)), "-k",
-                  f"{ours[f]},binary trie".strip(","), full=True)
-    yield Run("IPv4 by tables of 100 routes, DPDK", "tables", 4, "-m", "100",
-              "-n", "16", "-k", "rte_fib_2,rte_lpm", full=True)
-    for command in ("update", "load"):
+                  f"psnet{'6' * (f == 6)} best,binary trie", full=True)
+    if dpdk:
+        yield Run("IPv4 by tables of 100 routes, DPDK", "tables", 4, "-m",
+                  "100", "-n", "16", "-k", "rte_fib_2,rte_lpm", full=True)
+    for command in ("update", "load") if dpdk else ():
         yield Run(f"IPv4 {command} of rte_lpm", command, 4, "-k",
                   "rte_lpm_rules", "-c", "full", full=True)
 
