@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -382,6 +383,26 @@ Test(route_table, type_names_are_those_of_iproute2)
 	cr_assert_null(route_type_name(255));
 }
 
+Test(route_table, prepared_edits_can_be_aborted)
+{
+	const struct route_config old = hole(0x0a000000, 24, 1);
+	const struct route_config cfg = hole(0x0a000000, 25, 2);
+	struct route_txn *x;
+
+	cr_assert_eq(route_table_add(t, &old, ROUTE_ADD), 0);
+	for (uint32_t i = 1; i <= 2; i++) {
+		cr_assert_eq(route_txn_begin(t, &x), 0);
+		cr_assert_eq(route_txn_add(x, &cfg, ROUTE_ADD), 0);
+		cr_assert_eq(route_txn_prepare(x), 0);
+		cr_assert(look(0x0a000000) == 1 && agree(0x0a000000));
+		if (i == 1)
+			route_txn_abort(x);
+		else
+			cr_assert_eq(route_txn_commit(x), 0);
+		cr_assert(look(0x0a000000) == i && agree(0x0a000000));
+	}
+}
+
 /* --- Readers beside a writer ------------------------------------------- */
 
 static SYNC_ATOMIC(bool) stop;
@@ -450,4 +471,32 @@ Test(route_table, stress_commits_are_seen_whole)
 		cr_assert_eq(pthread_join(thread[i], NULL), 0);
 		cr_assert_gt(lookups[i], 0);
 	}
+}
+
+/* Until the table has a route. */
+static void *
+first_reader(void *arg)
+{
+	(void)arg;
+	while (look(0x0a000000) == 0)
+		sched_yield();
+	return NULL;
+}
+
+Test(route_table, stress_table_is_compiled_under_readers)
+{
+	const struct route_config cfg = hole(0x0a000000, 24, 1);
+	struct route_table *last = t;
+	pthread_t thread;
+
+	for (unsigned long i = 0; i < stress_n(20); i++) {
+		cr_assert_eq(route_table_create(st, NETIF_AF_INET, &t), 0);
+		cr_assert_eq(
+		    pthread_create(&thread, NULL, first_reader, NULL), 0);
+		sched_yield();
+		cr_assert_eq(route_table_add(t, &cfg, ROUTE_ADD), 0);
+		cr_assert_eq(pthread_join(thread, NULL), 0);
+		route_table_destroy(t);
+	}
+	t = last;
 }
