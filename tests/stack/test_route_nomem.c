@@ -169,13 +169,15 @@ teardown(void)
 
 TestSuite(route_nomem, .init = setup, .fini = teardown);
 
-Test(route_nomem, change_is_made_or_has_left_no_trace)
+/* Fail the changes from round on, each once at each of its allocations. */
+static void
+fail_from(uint32_t round)
 {
 	unsigned int failed = 0;
-	long room = 0;
+	long room;
 
-	for (uint32_t round = 1; round <= 40; round++) {
-		for (;;) {
+	for (; round <= 40; round++) {
+		for (room = 0;; room++) {
 			int error;
 
 			left = room;
@@ -186,10 +188,18 @@ Test(route_nomem, change_is_made_or_has_left_no_trace)
 				break;
 			cr_assert_eq(error, -ENOMEM);
 			failed++;
-			room++;
 		}
-		/* Each later change is failed once at each point, too. */
-		room = 0;
 	}
 	cr_assert_gt(failed, 40);
+}
+
+Test(route_nomem, first_change_is_made_or_has_left_no_trace)
+{
+	fail_from(1);
+}
+
+Test(route_nomem, change_of_a_compiled_table_is_made_or_has_left_no_trace)
+{
+	cr_assert_eq(change(1), 0);
+	fail_from(2);
 }

@@ -416,13 +416,13 @@ reader(void *arg)
 {
 	unsigned long *lookups = arg;
 
-	/* relaxed: the thread is joined before its result is read. */
-	while (!sync_load_relaxed(&stop)) {
+	do {
 		for (uint32_t i = 0; i < 256; i++)
 			if (look(0x0a000000 | i) < 2)
 				abort(); /* fails the test, from any thread */
 		*lookups += 256;
-	}
+		/* relaxed: the thread is joined before its result is read. */
+	} while (!sync_load_relaxed(&stop));
 	return NULL;
 }
 
@@ -463,8 +463,11 @@ Test(route_table, stress_commits_are_seen_whole)
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(
 		    pthread_create(&thread[i], NULL, reader, &lookups[i]), 0);
-	for (unsigned long i = 0; i < n; i++)
+	for (unsigned long i = 0; i < n; i++) {
 		swap(i);
+		if (i % 64 == 0)
+			sched_yield();
+	}
 	/* relaxed: joining orders the rest. */
 	sync_store_relaxed(&stop, true);
 	for (int i = 0; i < 2; i++) {
