@@ -27,8 +27,8 @@ struct input {
 	bool rx_loopback;
 	unsigned int n; /* packets to be looked up */
 	struct pkt *pkt[PKT_BATCH_MAX];
+	struct route_flow *flow;  /* theirs */
 	bool self[PKT_BATCH_MAX]; /* looped() */
-	struct route_flow flow[PKT_BATCH_MAX];
 	const struct route *dst[PKT_BATCH_MAX], *src[PKT_BATCH_MAX];
 	struct pkt_batch local;
 };
@@ -269,10 +269,12 @@ classify(struct input *in, unsigned int i)
 void
 ipv4_input(void *state, struct worker *w, struct pkt_batch *in)
 {
+	struct route_flow flow[PKT_BATCH_MAX];
 	struct input call;
 	unsigned int i;
 
 	SYNC_ASSERT(pserialize_in_read_section());
+	call.flow = flow;
 	call.ip = state;
 	call.w = w;
 	call.rx_if = 0;
@@ -283,7 +285,7 @@ ipv4_input(void *state, struct worker *w, struct pkt_batch *in)
 		admit(&call, in->pkt[i]);
 	in->n = 0;
 	route_rule_lookup_batch(
-	    call.ip->tables, call.flow, call.dst, call.src, call.n);
+	    call.ip->tables, flow, call.dst, call.src, call.n);
 	for (i = 0; i < call.n; i++)
 		classify(&call, i);
 	if (call.local.n > 0)
