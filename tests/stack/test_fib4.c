@@ -117,7 +117,7 @@ Test(fib4, random_changes_one_by_one)
 Test(fib4, random_changes_many_in_a_commit)
 {
 	struct scene *s = scene_new();
-	const unsigned long rounds = stress_n(250);
+	const unsigned long rounds = stress_n(120);
 
 	s->r.seed = 7;
 	for (unsigned long i = 0; i < rounds; i++) {
@@ -140,7 +140,7 @@ Test(fib4, abort_leaves_the_table_as_it_was)
 	for (int i = 0; i < 300; i++)
 		change(s);
 	routes4_commit(&s->r, s->f);
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 80; round++) {
 		was = s->r;
 		was.route = malloc(s->r.room * sizeof(*was.route));
 		cr_assert_not_null(was.route);
