@@ -15,9 +15,6 @@
  *        table was compiled before.
  */
 
-#include <errno.h>
-#include <string.h>
-
 #include "libsync/base/assert.h"
 #include "stack/core/stack.h"
 #include "stack/route/source.h"
@@ -61,7 +58,7 @@ stage(struct route_txn *x, const uint8_t *key, unsigned int plen)
 static uint32_t
 group_of(const struct route_store *s, const struct route_item *i)
 {
-	return i != NULL ? route_item_set(s, i)->route[0]->group : FIB_NONE;
+	return i != NULL ? route_item_group(s, i) : FIB_NONE;
 }
 
 /* Say which prefixes lead elsewhere after x. */

@@ -7,12 +7,6 @@
 #include "stack/route/table_impl.h"
 
 static uint32_t
-group_of(const struct route_txn *x, const struct route_item *i)
-{
-	return route_item_set(x->table->store, i)->route[0]->group;
-}
-
-static uint32_t
 cover(
     void *arg, const uint8_t *key, unsigned int plen, unsigned int *cover_plen)
 {
@@ -22,7 +16,7 @@ cover(
 	if (plen > 0)
 		i = radix_lf_txn_lookup(x->tree, key, plen - 1);
 	*cover_plen = i != NULL ? route_item_plen(i) : 0;
-	return i != NULL ? group_of(x, i) : FIB_NONE;
+	return i != NULL ? route_item_group(x->table->store, i) : FIB_NONE;
 }
 
 struct visit {
@@ -38,8 +32,8 @@ visit(void *item, void *arg)
 	const struct route_item *i = item;
 	struct visit *v = arg;
 
-	v->error =
-	    v->fn(v->ctx, i->key, route_item_plen(i), group_of(v->txn, i));
+	v->error = v->fn(v->ctx, i->key, route_item_plen(i),
+	    route_item_group(v->txn->table->store, i));
 	return v->error != 0;
 }
 

@@ -126,6 +126,13 @@ route_item_set(const struct route_store *s, const struct route_item *i)
 	return s->slot[id >> ROUTE_CHUNK_BITS][id & (ROUTE_CHUNK - 1)].set;
 }
 
+/* The group of an item's best candidate.  Context: as above. */
+static inline uint32_t
+route_item_group(const struct route_store *s, const struct route_item *i)
+{
+	return route_item_set(s, i)->route[0]->group;
+}
+
 /* store.c; context of all: control mutex, unless nobody else has the store. */
 
 int route_store_create(
