@@ -8,6 +8,7 @@
 #include "drivers/loop/loop.h"
 #include "drivers/tap/tap.h"
 #include "drivers/wire/wire.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
@@ -16,6 +17,7 @@
 const struct proto *const builtin_protos[] = {
     &proto_ether,
     &proto_arp,
+    &proto_nexthop,
     &proto_ipv4,
     &proto_ipv4_link,
     &proto_icmp,

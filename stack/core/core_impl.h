@@ -109,7 +109,7 @@ struct stack {
 	struct percpu_counters *worker_stat; /* [c] enum worker_counter */
 	struct percpu_counters *orphans;     /* [c] enum drop_reason */
 	struct psref_class *netif_class;     /* [c] */
-	int gone_fd;                         /* [c] eventfd */
+	int housekeep_fd;                         /* [c] eventfd */
 	/* The last of what every packet reads; the rest is written to. */
 	SYNC_ATOMIC(struct netif_index *) index;  /* [a] */
 	SYNC_ATOMIC(struct proto_table *) protos; /* [a] */
@@ -233,6 +233,7 @@ void proto_remove_all(struct stack *st);
 /* Tell everybody, in order, backwards for DOWN and DETACH.  [w] */
 void proto_netif_event(
     struct stack *st, struct netif *nif, enum netif_event event);
+void proto_housekeep(struct stack *st);
 
 /* event.c */
 void event_init(struct stack *st);

@@ -34,7 +34,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libsync/base/assert.h"
 #include "stack/core/core_impl.h"
@@ -480,10 +479,6 @@ netif_set_running(struct stack *st, netif_id id, bool running)
 void
 netif_device_gone(struct netif *nif)
 {
-	const uint64_t one = 1;
-
 	if ((flags_change(nif, NETIF_GONE, NETIF_RUNNING) & NETIF_GONE) == 0)
-		SYNC_REQUIRE(write(nif->stack->gone_fd, &one, sizeof(one)) ==
-				 (ssize_t)sizeof(one) ||
-			     errno == EAGAIN);
+		stack_housekeep_ring(nif->stack);
 }

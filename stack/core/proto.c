@@ -211,6 +211,19 @@ proto_netif_event(struct stack *st, struct netif *nif, enum netif_event event)
 	}
 }
 
+void
+proto_housekeep(struct stack *st)
+{
+	const struct proto_table *t;
+
+	stack_control_enter(st);
+	t = writer_table(st);
+	for (unsigned int i = 0; i < t->n; i++)
+		if (t->e[i].proto->housekeep != NULL)
+			t->e[i].proto->housekeep(t->e[i].state);
+	stack_control_exit(st);
+}
+
 /* Is its name or its key in use? */
 static bool
 taken(const struct proto_table *t, const struct proto *p)
@@ -271,7 +284,8 @@ proto_add(struct stack *st, const struct proto *p)
 	struct entry e = {.proto = p};
 	int error;
 
-	SYNC_REQUIRE(p->name != NULL && p->input != NULL);
+	SYNC_REQUIRE(p->name != NULL &&
+		     (p->input != NULL) == (p->carrier != PROTO_CARRIER_NONE));
 	stack_control_enter(st);
 	error = taken(writer_table(st), p) ? -EEXIST : 0;
 	stack_control_exit(st);

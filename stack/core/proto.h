@@ -24,6 +24,7 @@ enum proto_carrier {
 	PROTO_CARRIER_LINK,  /* number: enum netif_link */
 	PROTO_CARRIER_ETHER, /* number: EtherType, host order */
 	PROTO_CARRIER_IPV4,  /* number: IPv4 protocol */
+	PROTO_CARRIER_NONE,  /* it gets no packets; number tells them apart */
 };
 
 /* What a protocol hears about interfaces; always on the control thread. */
@@ -57,7 +58,7 @@ struct proto {
 
 	/*
 	 * Take every packet of the batch; data points at this protocol's
-	 * header.
+	 * header.  NULL without a carrier.
 	 * Context: worker in a read section; never sleeps.
 	 * Owner:   the callee owns the packets; the batch is scratch.
 	 */
@@ -70,6 +71,13 @@ struct proto {
 	 */
 	void (*netif_event)(
 	    void *state, struct netif *nif, enum netif_event event);
+
+	/*
+	 * Optional: what stack_housekeep() finds to do; stack_housekeep_ring()
+	 * asks for it.
+	 * Context: control thread holding the control mutex; may sleep.
+	 */
+	void (*housekeep)(void *state);
 };
 
 /*

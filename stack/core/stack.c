@@ -158,8 +158,8 @@ stack_free(struct stack *st)
 		percpu_counters_destroy(st->worker_stat);
 	if (st->orphans != NULL)
 		percpu_counters_destroy(st->orphans);
-	if (st->gone_fd >= 0)
-		close(st->gone_fd);
+	if (st->housekeep_fd >= 0)
+		close(st->housekeep_fd);
 	free(st->drivers);
 	pslist_head_fini(&st->netifs);
 	event_fini(st);
@@ -175,8 +175,8 @@ stack_build(struct stack *st, const struct stack_config *cfg)
 {
 	int error = copy_drivers(st, cfg->drivers);
 
-	st->gone_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (st->gone_fd < 0)
+	st->housekeep_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (st->housekeep_fd < 0)
 		return -errno;
 	st->workers = calloc(st->nworkers, sizeof(struct worker_impl *));
 	if (error == 0 && st->workers == NULL)
@@ -224,7 +224,7 @@ stack_create(const struct stack_config *cfg, struct stack **out)
 	/* A failure leaves 0, which only makes hashes predictable. */
 	if (st->seed == 0 && !st->stepped)
 		(void)!getrandom(&st->seed, sizeof(st->seed), GRND_NONBLOCK);
-	st->gone_fd = -1;
+	st->housekeep_fd = -1;
 	locks_init(st);
 	event_init(st);
 	pslist_head_init(&st->netifs);
@@ -364,18 +364,29 @@ stack_housekeep(struct stack *st)
 	uint64_t rings;
 	netif_id id;
 
-	SYNC_REQUIRE(
-	    read(st->gone_fd, &rings, sizeof(rings)) > 0 || errno == EAGAIN);
+	SYNC_REQUIRE(read(st->housekeep_fd, &rings, sizeof(rings)) > 0 ||
+		     errno == EAGAIN);
 	while ((id = first_with(st, NETIF_GONE)) != 0)
 		if (netif_detach(st, id) == 0)
 			n++;
+	proto_housekeep(st);
 	return n;
+}
+
+void
+stack_housekeep_ring(struct stack *st)
+{
+	const uint64_t one = 1;
+
+	SYNC_REQUIRE(write(st->housekeep_fd, &one, sizeof(one)) ==
+			 (ssize_t)sizeof(one) ||
+		     errno == EAGAIN);
 }
 
 int
 stack_housekeep_fd(struct stack *st)
 {
-	return st->gone_fd;
+	return st->housekeep_fd;
 }
 
 void

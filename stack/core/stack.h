@@ -95,13 +95,17 @@ bool stack_step(struct stack *st);
 uint64_t stack_next_event(struct stack *st);
 
 /*
- * Detach interfaces whose device is gone.  Call it regularly, or when the
- * descriptor of stack_housekeep_fd() is readable.
+ * Detach interfaces whose device is gone, and do what protocols have to do on
+ * a control thread.  Call it regularly, or when the descriptor of
+ * stack_housekeep_fd() is readable.
  * Context: control thread without the control mutex; sleeps.
  * Returns: the number of interfaces detached.
  */
 unsigned int stack_housekeep(struct stack *st);
 int stack_housekeep_fd(struct stack *st);
+
+/* Make that descriptor readable.  Context: any thread; never sleeps. */
+void stack_housekeep_ring(struct stack *st);
 
 /*
  * Wait until every worker has run the messages sent to it before the call, has

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What ties the next-hop table to its stack: interfaces set the bits of their
+ * ports, and housekeeping moves the buckets whose timers ran out.  A timer of
+ * the first worker rings for it, as the table is the control thread's.
+ */
+
+#include "stack/nexthop/nexthop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "libsync/base/assert.h"
+#include "stack/core/stack.h"
+#include "stack/core/timer.h"
+
+/* [c] constant  [w] control mutex  [o] the first worker */
+struct nexthop {
+	struct stack *stack;             /* [c] */
+	struct nexthop_groups *groups;   /* [c] */
+	struct nexthop_objects *objects; /* [c] */
+	struct {
+		nexthop_object_gone_fn fn;
+		void *arg;
+	} gone[NETIF_AF_COUNT]; /* [w] */
+	struct timer timer;     /* [o] */
+	uint64_t due;           /* [w] ns; UINT64_MAX: it is not armed */
+};
+
+static uint64_t
+clock_of(void *arg)
+{
+	return stack_clock(arg);
+}
+
+static void
+gone(void *arg, uint32_t group)
+{
+	const struct nexthop *nh = arg;
+
+	for (unsigned int af = 0; af < NETIF_AF_COUNT; af++)
+		if (nh->gone[af].fn != NULL)
+			nh->gone[af].fn(nh->gone[af].arg, group);
+}
+
+static void
+ring(struct worker *w, struct timer *t)
+{
+	(void)t;
+	stack_housekeep_ring(w->stack);
+}
+
+static int
+timer_set(struct worker *w, void *arg)
+{
+	struct nexthop *nh = arg;
+
+	if (nh->due != UINT64_MAX)
+		timer_arm(w, &nh->timer, nh->due);
+	else
+		timer_cancel(w, &nh->timer);
+	return 0;
+}
+
+/* Have the timer ring at a time.  Under the control mutex, or as the last. */
+static void
+ring_at(struct nexthop *nh, uint64_t due)
+{
+	if (nh->due == due)
+		return;
+	nh->due = due;
+	(void)worker_call(stack_worker(nh->stack, 0), timer_set, nh);
+}
+
+static void
+housekeep(void *state)
+{
+	struct nexthop *nh = state;
+	const uint64_t now = stack_clock(nh->stack);
+
+	if (nh->due <= now)
+		nh->due = UINT64_MAX; /* it has fired, or does now */
+	ring_at(nh, nexthop_group_upkeep(nh->groups, now));
+}
+
+static int
+init(struct stack *st, void **state)
+{
+	const struct nexthop_group_limits limits = {
+	    .workers = stack_nworkers(st),
+	    .seed = (uint32_t)stack_seed(st),
+	    .clock = clock_of,
+	    .clock_arg = st,
+	};
+	struct nexthop *nh = calloc(1, sizeof(*nh));
+	int error;
+
+	if (nh == NULL)
+		return -ENOMEM;
+	nh->stack = st;
+	nh->due = UINT64_MAX;
+	timer_init(&nh->timer, ring);
+	error = nexthop_group_create(
+	    &limits, nexthop_group_neigh(), st, &nh->groups);
+	if (error != 0)
+		goto free_state;
+	error = nexthop_object_create(nh->groups, gone, nh, &nh->objects);
+	if (error != 0)
+		goto destroy_groups;
+	*state = nh;
+	return 0;
+destroy_groups:
+	nexthop_group_destroy(nh->groups);
+free_state:
+	free(nh);
+	return error;
+}
+
+static void
+fini(void *state)
+{
+	struct nexthop *nh = state;
+
+	ring_at(nh, UINT64_MAX);
+	nexthop_object_destroy(nh->objects);
+	nexthop_group_destroy(nh->groups);
+	free(nh);
+}
+
+static void
+netif_event(void *state, struct netif *nif, enum netif_event event)
+{
+	struct nexthop *nh = state;
+
+	nexthop_group_netif(nh->groups, nif, event);
+	/* Without memory those that are left lead nowhere. */
+	if (event == NETIF_EVENT_DETACH)
+		(void)nexthop_object_purge_netif(nh->objects, nif->id);
+}
+
+const struct proto proto_nexthop = {
+    .name = "nexthop",
+    .carrier = PROTO_CARRIER_NONE,
+    .init = init,
+    .fini = fini,
+    .netif_event = netif_event,
+    .housekeep = housekeep,
+};
+
+struct nexthop_groups *
+nexthop_groups_of(struct stack *st)
+{
+	const struct nexthop *nh = proto_state(st, &proto_nexthop);
+
+	return nh != NULL ? nh->groups : NULL;
+}
+
+struct nexthop_objects *
+nexthop_objects_of(struct stack *st)
+{
+	const struct nexthop *nh = proto_state(st, &proto_nexthop);
+
+	return nh != NULL ? nh->objects : NULL;
+}
+
+int
+nexthop_gone_set(
+    struct stack *st, enum netif_af af, nexthop_object_gone_fn fn, void *arg)
+{
+	struct nexthop *nh = proto_state(st, &proto_nexthop);
+
+	SYNC_REQUIRE(af < NETIF_AF_COUNT);
+	if (nh == NULL)
+		return -EPROTONOSUPPORT;
+	nh->gone[af].fn = fn;
+	nh->gone[af].arg = arg;
+	return 0;
+}
+
+/* The interface stays while the control mutex is held. */
+static bool
+netif_there(struct stack *st, netif_id id)
+{
+	const uint64_t s = pserialize_read_enter();
+	const bool there = id == 0 || netif_lookup(st, id) != NULL;
+
+	pserialize_read_exit(s);
+	return there;
+}
+
+int
+nexthop_add(struct stack *st, const struct nexthop_object_config *cfg,
+    enum nexthop_object_mode mode, const char **why)
+{
+	struct nexthop *nh = proto_state(st, &proto_nexthop);
+	int error = -ENODEV;
+
+	if (nh == NULL) {
+		*why = "there are no next hops in this stack";
+		return -EPROTONOSUPPORT;
+	}
+	stack_control_enter(st);
+	*why = "there is no such interface";
+	if (netif_there(st, cfg->hop.netif))
+		error = nexthop_object_add(nh->objects, cfg, mode, why);
+	/* A group may have got, or lost, buckets that wait to be moved. */
+	housekeep(nh);
+	stack_control_exit(st);
+	return error;
+}
+
+int
+nexthop_del(struct stack *st, uint32_t id, const char **why)
+{
+	struct nexthop *nh = proto_state(st, &proto_nexthop);
+	int error;
+
+	if (nh == NULL) {
+		*why = "there are no next hops in this stack";
+		return -EPROTONOSUPPORT;
+	}
+	stack_control_enter(st);
+	error = nexthop_object_remove(nh->objects, id, why);
+	housekeep(nh);
+	stack_control_exit(st);
+	return error;
+}
