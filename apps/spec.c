@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/spec_object.h"
 #include "stack/core/netif.h"
 #include "stack/route/rule.h"
 #include "stack/route/table.h"
@@ -313,7 +314,21 @@ nexthop_keyword(struct words *w, struct spec_nexthop *nh, struct words_error *e)
 		s = words_value(w, "dev", e);
 		return s == NULL ? -EINVAL : words_name(s, nh->dev, e);
 	}
+	if (words_accept(w, "recursive")) {
+		nh->recursive = true;
+		return 0;
+	}
 	return 1;
+}
+
+/* A recursive one has a gateway, and its interface follows from routes. */
+static int
+check_nexthop(const struct spec_nexthop *nh, struct words_error *e)
+{
+	if (!nh->recursive || (nh->via != 0 && nh->dev[0] == '\0'))
+		return 0;
+	return words_fail(
+	    e, "recursive", "only \"via ADDRESS\" without dev can be");
 }
 
 static int
@@ -341,6 +356,8 @@ parse_nexthop(struct words *w, struct spec_route *r, struct words_error *e)
 	if (nh.via == 0 && nh.dev[0] == '\0')
 		return words_fail(
 		    e, "nexthop", "\"via\" or \"dev\" must follow");
+	if (check_nexthop(&nh, e) != 0)
+		return -EINVAL;
 	return add_nexthop(r, "nexthop", &nh, e);
 }
 
@@ -378,6 +395,10 @@ route_keyword(struct words *w, struct spec_route *r, struct words_error *e)
 		s = words_value(w, key, e);
 		return s == NULL ? -EINVAL : words_ipv4(s, &r->src, e);
 	}
+	if (words_accept(w, "nhid")) {
+		s = words_value(w, key, e);
+		return s == NULL ? -EINVAL : spec_object_id(s, &r->nhid, e);
+	}
 	if (words_accept(w, "proto") || words_accept(w, "protocol")) {
 		s = words_value(w, key, e);
 		return s == NULL ? -EINVAL
@@ -413,8 +434,14 @@ static int
 route_target(struct spec_route *r, const struct spec_nexthop *only,
     bool need_target, const char *prefix, struct words_error *e)
 {
-	const bool single = only->via != 0 || only->dev[0] != '\0';
+	const bool single =
+	    only->via != 0 || only->dev[0] != '\0' || only->recursive;
 
+	if (r->nhid != 0 &&
+	    (single || r->nnexthops > 0 || r->type != ROUTE_UNICAST))
+		return words_fail(e, "nhid",
+		    "a route that names a next hop by id has no other, and no "
+		    "type");
 	if (r->type != ROUTE_UNICAST) {
 		if (single || r->nnexthops > 0)
 			return words_fail(e, only->via != 0 ? "via" : "dev",
@@ -425,11 +452,13 @@ route_target(struct spec_route *r, const struct spec_nexthop *only,
 	if (single && r->nnexthops > 0)
 		return words_fail(e, "nexthop",
 		    "either one \"via\"/\"dev\" or several \"nexthop\"");
+	if (single && check_nexthop(only, e) != 0)
+		return -EINVAL;
 	if (single)
 		return add_nexthop(r, "via", only, e);
-	if (r->nnexthops == 0 && need_target)
-		return words_fail(
-		    e, prefix, "\"via\", \"dev\" or \"nexthop\" must follow");
+	if (r->nnexthops == 0 && r->nhid == 0 && need_target)
+		return words_fail(e, prefix,
+		    "\"via\", \"dev\", \"nhid\" or \"nexthop\" must follow");
 	return 0;
 }
 
@@ -495,13 +524,14 @@ spec_route_equal(const struct spec_route *a, const struct spec_route *b)
 	    a->type != b->type || a->protocol != b->protocol ||
 	    a->metric != b->metric || a->src != b->src ||
 	    a->has_distance != b->has_distance || a->distance != b->distance ||
-	    a->nnexthops != b->nnexthops)
+	    a->nhid != b->nhid || a->nnexthops != b->nnexthops)
 		return false;
 	for (unsigned int i = 0; i < a->nnexthops; i++) {
 		const struct spec_nexthop *x = &a->nexthops[i];
 		const struct spec_nexthop *y = &b->nexthops[i];
 
 		if (x->via != y->via || x->weight != y->weight ||
+		    x->recursive != y->recursive || x->nhid != y->nhid ||
 		    strcmp(x->dev, y->dev) != 0)
 			return false;
 	}

@@ -48,7 +48,9 @@ struct spec_addr {
 struct spec_nexthop {
 	uint32_t via;             /* 0: on the link */
 	char dev[WORDS_NAME_MAX]; /* "": follows from via */
-	uint8_t weight;           /* 1 .. 255 */
+	bool recursive;           /* via is on no link: routes lead to it */
+	uint16_t weight;          /* 1 .. 255; 65535 behind an object */
+	uint32_t nhid;            /* of a table: an object instead, or 0 */
 };
 
 struct spec_route {
@@ -63,7 +65,8 @@ struct spec_route {
 	bool has_distance;
 	bool waiting; /* of one that is there: another is preferred */
 	uint32_t metric;
-	uint32_t src; /* 0: unsaid */
+	uint32_t src;  /* 0: unsaid */
+	uint32_t nhid; /* the object it names; else 0 */
 	unsigned int nnexthops;
 	struct spec_nexthop *nexthops; /* heap */
 };
@@ -106,9 +109,10 @@ int spec_addr_parse(
     struct words *w, struct spec_addr *out, struct words_error *e);
 
 /*
- * "[TYPE] PREFIX [via ADDRESS] [dev NAME] [metric N] [distance N]
- * [src ADDRESS] [table T] [lookup T] [protocol P] [nexthop via ADDRESS [dev NAME] [weight N]]...".
- * With need_target, a unicast route must say via, dev or nexthop.
+ * "[TYPE] PREFIX [via ADDRESS [recursive]] [dev NAME] [nhid N] [metric N]
+ * [distance N] [src ADDRESS] [table T] [lookup T] [protocol P]
+ * [nexthop via ADDRESS [recursive] [dev NAME] [weight N]]...".
+ * With need_target, a unicast route must say via, dev, nhid or nexthop.
  * Owner:   the caller owns out->nexthops until spec_route_fini().
  * Returns: as above, also -ENOMEM.
  */

@@ -81,7 +81,8 @@ psnetctl_client_queue(
 	int rc = 0;
 
 	if (msg == NULL ||
-	    json_dump_callback(msg, append, c, JSON_COMPACT) != 0 ||
+	    json_dump_callback(
+		msg, append, c, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0 ||
 	    append("\n", 1, c) != 0)
 		rc = -ENOMEM;
 	json_decref(msg);

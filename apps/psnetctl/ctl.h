@@ -62,8 +62,10 @@ psnetctl_parse_fn psnetctl_link_show, psnetctl_link_set, psnetctl_link_add,
     psnetctl_route_flush, psnetctl_route_load, psnetctl_rule_show,
     psnetctl_rule_add, psnetctl_rule_del, psnetctl_neigh_show,
     psnetctl_neigh_add, psnetctl_neigh_replace, psnetctl_neigh_del,
-    psnetctl_neigh_flush, psnetctl_stats, psnetctl_drops, psnetctl_set,
-    psnetctl_monitor;
+    psnetctl_neigh_flush, psnetctl_nexthop_show, psnetctl_nexthop_add,
+    psnetctl_nexthop_replace, psnetctl_nexthop_del, psnetctl_nexthop_get,
+    psnetctl_nexthop_flush, psnetctl_nexthop_bucket, psnetctl_stats,
+    psnetctl_drops, psnetctl_set, psnetctl_monitor;
 
 /*
  * Run a command to its end, printing.  Returns: enum psnetctl_exit.
@@ -95,7 +97,8 @@ void psnetctl_dump(const struct psnetctl *ctl, const json_t *value);
 psnetctl_print_fn psnetctl_print_links, psnetctl_print_addrs,
     psnetctl_print_routes, psnetctl_print_rules, psnetctl_print_neighs,
     psnetctl_print_drops, psnetctl_print_options, psnetctl_print_removed,
-    psnetctl_print_event;
+    psnetctl_print_nexthops, psnetctl_print_buckets, psnetctl_print_event;
+void psnetctl_print_nexthop(const json_t *o);
 
 /* The string in a field, or dflt; a number in a field, or 0. */
 const char *psnetctl_text(const json_t *o, const char *key, const char *dflt);

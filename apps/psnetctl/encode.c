@@ -175,6 +175,8 @@ encode_hop(json_t *o, const struct spec_nexthop *nh)
 {
 	set_ipv4(o, "gateway", nh->via);
 	set_string(o, "dev", nh->dev);
+	if (nh->recursive)
+		json_object_set_new(o, "recursive", json_true());
 }
 
 static json_t *
@@ -198,6 +200,8 @@ encode_route(const struct spec_route *r)
 		json_object_set_new(o, "metric", json_integer(r->metric));
 	if (r->has_distance)
 		json_object_set_new(o, "distance", json_integer(r->distance));
+	if (r->nhid != 0)
+		json_object_set_new(o, "nhid", json_integer(r->nhid));
 	if (r->nnexthops == 1)
 		encode_hop(o, &r->nexthops[0]);
 	if (r->nnexthops <= 1)

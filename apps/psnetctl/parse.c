@@ -66,6 +66,19 @@ static const struct verb neigh_verbs[] = {
     {NULL, NULL},
 };
 
+static const struct verb nexthop_verbs[] = {
+    {"show", psnetctl_nexthop_show},
+    {"list", psnetctl_nexthop_show},
+    {"ls", psnetctl_nexthop_show},
+    {"add", psnetctl_nexthop_add},
+    {"replace", psnetctl_nexthop_replace},
+    {"delete", psnetctl_nexthop_del},
+    {"get", psnetctl_nexthop_get},
+    {"flush", psnetctl_nexthop_flush},
+    {"bucket", psnetctl_nexthop_bucket},
+    {NULL, NULL},
+};
+
 /* Objects with verbs, or one parser for all that follows. */
 static const struct {
 	const char *name;
@@ -78,6 +91,7 @@ static const struct {
     {"rule", rule_verbs, NULL},
     {"neighbour", neigh_verbs, NULL},
     {"neighbor", neigh_verbs, NULL},
+    {"nexthop", nexthop_verbs, NULL},
     {"stats", NULL, psnetctl_stats},
     {"drops", NULL, psnetctl_drops},
     {"set", NULL, psnetctl_set},

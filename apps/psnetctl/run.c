@@ -81,8 +81,8 @@ void
 psnetctl_dump(const struct psnetctl *ctl, const json_t *value)
 {
 	json_dumpf(value, stdout,
-	    ctl->pretty ? JSON_INDENT(4) | JSON_ENCODE_ANY
-			: JSON_COMPACT | JSON_ENCODE_ANY);
+	    (ctl->pretty ? JSON_INDENT(4) : JSON_COMPACT) | JSON_ENCODE_ANY |
+		JSON_REAL_PRECISION(15));
 	putchar('\n');
 }
 
@@ -101,8 +101,9 @@ dump_piece(struct psnetctl *ctl, json_t *list, bool last)
 	{
 		fputs(ctl->list_opened ? ",\n" : "[", stdout);
 		ctl->list_opened = true;
-		json_dumpf(
-		    item, stdout, ctl->pretty ? JSON_INDENT(4) : JSON_COMPACT);
+		json_dumpf(item, stdout,
+		    (ctl->pretty ? JSON_INDENT(4) : JSON_COMPACT) |
+			JSON_REAL_PRECISION(15));
 	}
 	if (last) {
 		puts("]");

@@ -181,20 +181,25 @@ parse_hop(const json_t *obj, struct spec_nexthop *nh, struct words_error *e)
 
 	if (psnetd_args_string(obj, "gateway", false, &via, e) != 0 ||
 	    psnetd_args_name(obj, "dev", false, nh->dev, e) != 0 ||
+	    psnetd_args_bool(obj, "recursive", &nh->recursive, e) != 0 ||
 	    psnetd_args_u32(obj, "weight", 1, 255, &weight, e) != 0)
 		return -EINVAL;
 	if (via != NULL && words_ipv4(via, &nh->via, e) != 0)
 		return -EINVAL;
 	if (via != NULL && nh->via == 0)
 		return words_fail(e, via, "not a gateway");
-	nh->weight = (uint8_t)weight;
+	if (nh->recursive && (via == NULL || nh->dev[0] != '\0'))
+		return words_fail(
+		    e, "recursive", "only a gateway without dev can be");
+	nh->weight = (uint16_t)weight;
 	return 0;
 }
 
 static int
 parse_hops(json_t *list, struct spec_route *r, struct words_error *e)
 {
-	static const char *const keys[] = {"gateway", "dev", "weight", NULL};
+	static const char *const keys[] = {
+	    "gateway", "dev", "recursive", "weight", NULL};
 	const size_t n = json_array_size(list);
 	json_t *obj;
 	size_t i;
@@ -262,6 +267,7 @@ route_fields(json_t *args, struct spec_route *r, struct words_error *e)
 	    psnetd_args_u32(args, "metric", 0, UINT32_MAX, &r->metric, e) !=
 		0 ||
 	    psnetd_args_u32(args, "distance", 0, 255, &distance, e) != 0 ||
+	    psnetd_args_u32(args, "nhid", 1, UINT32_MAX, &r->nhid, e) != 0 ||
 	    args_table(args, "table", &r->table, e) != 0 ||
 	    args_table(args, "lookup", &r->lookup, e) != 0)
 		return -EINVAL;
@@ -285,7 +291,7 @@ psnetd_args_route(json_t *args, bool need_target, struct spec_route *out,
 {
 	static const char *const keys[] = {"dst", "type", "protocol", "prefsrc",
 	    "metric", "distance", "gateway", "dev", "nexthops", "table",
-	    "lookup", NULL};
+	    "lookup", "nhid", "recursive", NULL};
 	struct spec_route r = {.type = ROUTE_UNICAST};
 	int rc;
 
@@ -294,9 +300,13 @@ psnetd_args_route(json_t *args, bool need_target, struct spec_route *out,
 		return -EINVAL;
 	rc = route_hops(args, &r, e);
 	if (rc == 0 && r.type == ROUTE_UNICAST && need_target &&
-	    r.nnexthops == 0)
+	    r.nnexthops == 0 && r.nhid == 0)
 		rc = words_fail(
-		    e, "dst", "gateway, dev or nexthops must be given");
+		    e, "dst", "gateway, dev, nhid or nexthops must be given");
+	if (rc == 0 && r.nhid != 0 &&
+	    (r.nnexthops > 0 || r.type != ROUTE_UNICAST))
+		rc = words_fail(
+		    e, "nhid", "such a route has no other next hop or type");
 	if (rc == 0 && r.type != ROUTE_UNICAST && r.nnexthops > 0)
 		rc = words_fail(e, "type", "this type has no next hop");
 	if (rc != 0)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "apps/spec.h"
+#include "apps/spec_object.h"
 #include "apps/words.h"
 
 /* Fails for a key that is not in keys, which end with NULL. */
@@ -35,7 +36,8 @@ int psnetd_args_name(const json_t *args, const char *key, bool required,
 
 /*
  * Whole specifications, with no other fields than theirs.  The route's next
- * hops are the caller's until spec_route_fini().  Also -ENOMEM.
+ * hops are the caller's until spec_route_fini(), an object's members until
+ * spec_object_fini().  Also -ENOMEM.
  */
 int psnetd_args_link(
     json_t *args, bool add, struct spec_link *out, struct words_error *e);
@@ -43,6 +45,8 @@ int psnetd_args_addr(
     json_t *args, struct spec_addr *out, struct words_error *e);
 int psnetd_args_route(json_t *args, bool need_target, struct spec_route *out,
     struct words_error *e);
+int psnetd_args_object(
+    json_t *args, struct spec_object *out, struct words_error *e);
 int psnetd_args_rule(json_t *args, bool need_table, struct spec_rule *out,
     struct words_error *e);
 int psnetd_args_neigh(json_t *args, bool need_lladdr, struct spec_neigh *out,

@@ -104,10 +104,10 @@ queue_bytes(const char *buf, size_t len, void *arg)
 void
 psnetd_client_send(struct psnetd_client *c, json_t *msg)
 {
-	if (!c->dead &&
-	    (msg == NULL ||
-		json_dump_callback(msg, queue_bytes, c, JSON_COMPACT) != 0 ||
-		queue_bytes("\n", 1, c) != 0))
+	if (!c->dead && (msg == NULL ||
+			    json_dump_callback(msg, queue_bytes, c,
+				JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0 ||
+			    queue_bytes("\n", 1, c) != 0))
 		kill_client(c);
 	json_decref(msg);
 	update_interest(c);

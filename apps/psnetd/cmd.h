@@ -46,6 +46,13 @@ int psnetd_cmd_neigh_replace(struct psnetd_request *r);
 int psnetd_cmd_neigh_del(struct psnetd_request *r);
 int psnetd_cmd_neigh_flush(struct psnetd_request *r);
 
+int psnetd_cmd_nexthop_show(struct psnetd_request *r);
+int psnetd_cmd_nexthop_add(struct psnetd_request *r);
+int psnetd_cmd_nexthop_replace(struct psnetd_request *r);
+int psnetd_cmd_nexthop_del(struct psnetd_request *r);
+int psnetd_cmd_nexthop_flush(struct psnetd_request *r);
+int psnetd_cmd_nexthop_bucket(struct psnetd_request *r);
+
 int psnetd_cmd_stats_show(struct psnetd_request *r);
 int psnetd_cmd_drops_show(struct psnetd_request *r);
 int psnetd_cmd_option_show(struct psnetd_request *r);

@@ -28,6 +28,10 @@ psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 	    .nexthops = hops};
 	memcpy(cfg->prefix, &r->prefix, 4);
 	memcpy(cfg->prefsrc, &r->src, 4);
+	if (r->nhid != 0) {
+		words_fail(e, "nhid", "%s", words_strerror(EOPNOTSUPP));
+		return -EOPNOTSUPP;
+	}
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
 		const struct spec_nexthop *nh = &r->nexthops[i];
 

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "apps/spec.h"
+#include "apps/spec_object.h"
 #include "stack/proto/arp/arp.h"
 
 struct event;
@@ -27,6 +28,8 @@ json_t *psnetd_show_addrs(const struct netif *nif);
 /* Add to an address what conflict detection (RFC 5227) found out. */
 void psnetd_show_claim(json_t *o, enum arp_claim_state state);
 
+json_t *psnetd_show_object(const struct spec_object *o);
+json_t *psnetd_show_seconds(uint64_t ms);
 json_t *psnetd_show_route(const struct spec_route *r);
 json_t *psnetd_show_neigh(
     const struct nexthop_entry *n, const char *dev, int with_times);

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Numbered next hops through psnetd and psnetctl.
+
+usage: test_psnetd_nexthop.py BUILD-FOLDER
+"""
+import sys
+
+import daemon
+
+
+def add(d, n, *words, **kw):
+    return d.ctl("nexthop", "add", "id", str(n), *words, **kw)
+
+
+def objects_are_edited_and_shown(d):
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0")
+    add(d, 2, "dev", "east", "protocol", "bgp")
+    add(d, 3, "blackhole")
+    add(d, 4, "via", "192.0.2.1", "proto", "200")
+    add(d, 10, "group", "1,3/2/4,65535")
+    add(d, 11, "group", "2/1", "type", "resilient", "buckets", "30",
+        "idle_timer", "0.25", "unbalanced_timer", "60")
+    assert d.ctl("nexthop") == (
+        "id 1 via 10.9.0.3 dev lo0\n"
+        "id 2 dev east proto bgp\n"
+        "id 3 blackhole\n"
+        "id 4 via 192.0.2.1 proto 200\n"
+        "id 10 group 1,3/2/4,65535\n"
+        "id 11 group 2/1 type resilient buckets 32 idle_timer 0.25 "
+        "unbalanced_timer 60\n")
+    d.ctl("nexthop", "replace", "id", "2", "via", "10.8.0.7", "dev", "east")
+    assert d.ctl("nexthop", "get", "id", "2") == \
+        "id 2 via 10.8.0.7 dev east\n"
+    d.ctl("nexthop", "replace", "id", "3", "prohibit")
+    d.ctl("nexthop", "replace", "id", "5", "unreachable")
+    assert d.ctl("nexthop", "show", "dev", "east") == \
+        "id 2 via 10.8.0.7 dev east\n"
+    assert d.ctl("nexthop", "show", "proto", "200") == \
+        "id 4 via 192.0.2.1 proto 200\n"
+    assert d.ctl("nexthop", "show", "group").count("\n") == 2
+    assert d.ctl("nexthop", "show", "id", "3") == "id 3 prohibit\n"
+    assert d.ctl("nexthop", "flush", "proto", "200") == "removed 1\n"
+    assert d.ctl("nexthop", "show", "id", "10") == "id 10 group 1,3/2\n"
+    assert d.ctl("nexthop", "flush", "group") == "removed 2\n"
+    d.ctl("nexthop", "del", "id", "1")
+    d.ctl("nexthop", "del", "id", "1", status=2)
+    assert d.ctl("nexthop", "flush") == "removed 3\n"
+    assert d.ctl("nexthop") == ""
+
+
+def what_is_shown_can_be_said_again(d):
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0", "proto", "ospf")
+    add(d, 2, "via", "192.0.2.1")
+    add(d, 3, "unreachable")
+    add(d, 7, "group", "1,300/2", "type", "resilient", "idle_timer", "0")
+    shown = d.ctl("nexthop").splitlines()
+    d.ctl("nexthop", "flush")
+    for line in shown:
+        d.ctl("nexthop", "add", *line.split())
+    assert d.ctl("nexthop").splitlines() == shown
+    d.ctl("nexthop", "flush")
+
+
+def json_has_the_names_of_iproute2(d):
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0", "proto", "bgp")
+    add(d, 2, "blackhole")
+    add(d, 3, "dev", "east")
+    add(d, 9, "group", "1,2/3", "type", "resilient", "buckets", "8",
+        "idle_timer", "1.5")
+    assert d.ctl_json("nexthop") == [
+        {"id": 1, "gateway": "10.9.0.3", "dev": "lo0", "protocol": "bgp",
+         "flags": []},
+        {"id": 2, "blackhole": None, "flags": []},
+        {"id": 3, "dev": "east", "flags": []},
+        {"id": 9, "group": [{"id": 1, "weight": 2}, {"id": 3}],
+         "type": "resilient", "resilient_args": {
+             "buckets": 8, "idle_timer": 1.5, "unbalanced_timer": 0},
+         "flags": []}]
+    # A program may send back what it read, without the flags.
+    c = d.client()
+    one = c.ask("nexthop.show", id=9)["result"][0]
+    del one["flags"]
+    assert c.code("nexthop.add", **one) == "EEXIST"
+    assert c.code("nexthop.replace", **one) is None
+    assert c.code("nexthop.replace", id=9, group=[]) == "EINVAL"
+    assert c.code("nexthop.replace", id=9, group=[{"weight": 1}]) == "EINVAL"
+    assert c.code("nexthop.add", id=8) == "EINVAL"
+    assert c.code("nexthop.add", id=8, dev="east", color="red") == "EINVAL"
+    assert c.code("nexthop.del", id=99) == "ENOENT"
+    c.close()
+    d.ctl("nexthop", "flush")
+
+
+def buckets_are_shared_by_weight_and_have_idle_times(d):
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0")
+    add(d, 2, "via", "10.9.0.4", "dev", "lo0")
+    add(d, 9, "group", "1,3/2", "type", "resilient", "buckets", "16")
+    got = d.ctl_json("nexthop", "bucket", "show", "id", "9")
+    assert [b["bucket"]["index"] for b in got] == list(range(16)), got
+    owners = [b["bucket"]["nhid"] for b in got]
+    assert owners.count(1) == 12 and owners.count(2) == 4, owners
+    assert len(d.ctl_json("nexthop", "bucket", "show", "nhid", "2")) == 4
+    line = d.ctl("nexthop", "bucket", "get", "id", "9", "index", "5")
+    assert line.startswith("id 9 index 5 ") and " nhid " in line, line
+    d.ctl("nexthop", "bucket", "get", "id", "9", "index", "16", status=2)
+    d.ctl("nexthop", "bucket", "get", "id", "9", status=1)
+    d.ctl("nexthop", "bucket", "show", "id", "1", status=2)
+    d.ctl("nexthop", "bucket", "show", "id", "77", status=2)
+    d.ctl("nexthop", "flush")
+
+
+REFUSED = (
+    ("add id 1 via 10.9.0.5 dev lo0", '"1": id is in use'),
+    ("add id 5 via 10.77.0.5 dev lo0",
+     '"10.77.0.5": no address puts the gateway on lo0'),
+    ("add id 5 via 10.9.0.5 dev nope", '"nope": there is no such interface'),
+    ("add id 5 group 1/77", '"77": no such member'),
+    ("add id 5 group 1/10", '"5": a group in a group'),
+    ("add id 5 group 1/3", '"5": a drop in a group of several'),
+    ("replace id 10 via 10.9.0.5 dev lo0",
+     '"10": a group for a single next hop'),
+    ("replace id 10 group 1 type resilient", '"10": another type of group'),
+    ("get id 99", '"99": there is no next hop with this id'),
+    ("del id 99", '"99": no such id'),
+)
+
+WRONG = (
+    ("add via 10.9.0.5", '"id N" must be given'),
+    ("add id 0 blackhole", '"0": not a next hop\'s id'),
+    ("add id 5", '"blackhole", "unreachable" or "prohibit" must follow'),
+    ("add id 5 via 10.9.0.5 blackhole", '"blackhole": either'),
+    ("add id 5 group 1,0", '"0": a weight'),
+    ("add id 5 group 1//2", "not a list like 1,3/2,5"),
+    ("add id 5 group 1/1", '"1": it is named twice'),
+    ("add id 5 group 1/5", '"5": a group in itself'),
+    ("add id 5 dev lo0 type resilient", '"type": only a group'),
+    ("add id 5 group 1 buckets 4", '"buckets": only'),
+    ("add id 5 group 1 type resilient buckets 1", "from 2 to 8192"),
+    ("add id 5 group 1 type resilient idle_timer 1.2345", "not seconds"),
+    ("add id 5 group 1 type round", '"round": neither'),
+    ("add id 5 via fe80::1 dev lo0", '"fe80::1": not an IPv4'),
+    ("add id 5 via inet6 fe80::1 dev lo0", '"inet6": only gateways'),
+    ("add id 5 blackhole now", '"now": unexpected word'),
+    ("del 5", '"5": "id N" must follow'),
+    ("show colour red", '"colour": neither'),
+)
+
+
+def what_is_wrong_is_said_and_changes_nothing(d):
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0")
+    add(d, 3, "blackhole")
+    add(d, 10, "group", "1")
+    before = d.ctl("nexthop")
+    for words, why in REFUSED:
+        said = d.ctl("nexthop", *words.split(), status=2)
+        assert why in said, (words, said)
+    for words, why in WRONG:
+        said = d.ctl("nexthop", *words.split(), status=1)
+        assert why in said, (words, said)
+    assert d.ctl("nexthop") == before
+    d.ctl("nexthop", "flush")
+
+
+def an_interface_takes_its_next_hops_along(d):
+    d.ctl("link", "add", "blue", "type", "loop", "up")
+    d.ctl("addr", "add", "10.7.0.1/24", "dev", "blue")
+    add(d, 1, "via", "10.7.0.2", "dev", "blue")
+    add(d, 2, "via", "10.9.0.2", "dev", "lo0")
+    add(d, 3, "group", "1")
+    add(d, 4, "group", "1/2")
+    d.ctl("link", "del", "blue")
+    assert d.ctl("nexthop") == "id 2 via 10.9.0.2 dev lo0\nid 4 group 2\n"
+    d.ctl("nexthop", "flush")
+
+
+if __name__ == "__main__":
+    sys.exit(daemon.run([
+        objects_are_edited_and_shown, what_is_shown_can_be_said_again,
+        json_has_the_names_of_iproute2,
+        buckets_are_shared_by_weight_and_have_idle_times,
+        what_is_wrong_is_said_and_changes_nothing,
+        an_interface_takes_its_next_hops_along,
+    ]))
