@@ -15,8 +15,8 @@
  *       does a group its route.
  *
  * Reclamation
- *   A committed transaction that removed items waits for radix_lf_retire() and
- *   queues itself; the next one on the control thread takes them back.
+ *   An item that left its tree comes back through retire.c; a list or a route
+ *   has no readers of its own and goes with the last item that has it.
  *
  * Ordering pairs
  *   none: the queue and the tree bring their own.
@@ -449,26 +449,6 @@ route_store_item_free(struct route_store *s, struct route_item *i)
 
 /* --- The store ---------------------------------------------------------- */
 
-void
-route_store_collect(struct route_store *s)
-{
-	struct lfqueue_mpsc_node *n;
-	struct route_txn *x;
-	size_t i;
-
-	while ((n = lfqueue_mpsc_pop(&s->returned)) != NULL) {
-		x = (struct route_txn *)(void *)((char *)n -
-						 offsetof(
-						     struct route_txn, link));
-		for (i = 0; i < x->n; i++)
-			if (x->log[i].old != NULL)
-				route_store_item_free(s, x->log[i].old);
-		if (x->log != x->inlined)
-			free(x->log);
-		free(x);
-	}
-}
-
 int
 route_store_create(struct stack *st, enum netif_af af, struct route_store **out)
 {
@@ -498,7 +478,6 @@ route_store_destroy(struct route_store *s)
 	struct route_slab *slab, *next;
 	size_t i;
 
-	route_store_collect(s);
 	index_fini(&s->sets);
 	index_fini(&s->routes);
 	for (slab = s->slabs; slab != NULL; slab = next) {
@@ -509,6 +488,7 @@ route_store_destroy(struct route_store *s)
 		free(s->slot[i]);
 	if (s->arena != NULL)
 		route_arena_destroy(s->arena);
+	free(s->free_txn);
 	free(s->way);
 	free(s->group_next);
 	free(s->scratch);

@@ -12,8 +12,8 @@
  *   I3  The candidates of a list have different keys and are in their order.
  *
  * Reclamation
- *   A commit hands what it removed to radix_lf_retire(): taken back when no
- *   read section and no snapshot can reach it.
+ *   A commit hands what it removed to retire.c: taken back when no read section
+ *   and no snapshot can reach it.
  */
 
 #include "stack/route/table.h"
@@ -81,6 +81,7 @@ route_table_destroy(struct route_table *t)
 {
 	/* It waits for what was retired; the rest goes with the store. */
 	radix_lf_destroy(t->tree);
+	route_retire_fini(t);
 	route_compile_destroy(t);
 	if (t->alone)
 		route_store_destroy(t->store);

@@ -57,6 +57,18 @@ struct route_index {
 struct route_slab;
 struct route_store;
 
+/* Items that left a tree (retire.c).  [w] */
+struct route_retired {
+	struct pserialize_head grace;  /* the period of those before mark */
+	struct lfqueue_mpsc_node link; /* on the store's returned, after it */
+	bool asked;                    /* one of the two is in use */
+	struct route_item **item;      /* a ring of room, a power of two */
+	size_t head, mark, tail, room;
+};
+
+/* A larger ring is given back when it is empty. */
+#define ROUTE_RETIRED_KEPT ((size_t)1 << 16)
+
 struct route_table {
 	struct route_store *store; /* [c] */
 	struct radix_lf *tree;     /* [c] of struct route_item */
@@ -65,6 +77,7 @@ struct route_table {
 	bool main;                 /* [c] compiled from its first route on */
 	SYNC_ATOMIC(struct fib4 *) fib4; /* [a] the family's one; NULL: look */
 	SYNC_ATOMIC(struct fib6 *) fib6; /* [a] the tree up */
+	struct route_retired retired;    /* [w] */
 };
 
 /* One edit of the tree; either may be NULL, not both. */
@@ -75,8 +88,6 @@ struct route_edit {
 #define ROUTE_EDITS_INLINE 2
 
 struct route_txn {
-	struct pserialize_head retire; /* after the commit */
-	struct lfqueue_mpsc_node link; /* on the store's returned */
 	struct route_table *table;
 	struct radix_lf_txn *tree;
 	struct fib4 *fib4; /* what is being compiled; NULL: nothing */
@@ -107,7 +118,8 @@ struct route_store {
 	struct route_slab *slabs;     /* [w] newest first */
 	size_t slab_used;             /* [w] bytes of the newest */
 	struct route_item *free_item; /* [w] linked through themselves */
-	struct lfqueue_mpsc returned; /* [a] transactions, by retire */
+	struct lfqueue_mpsc returned; /* [a] tables, by retired.link */
+	struct route_txn *free_txn;   /* [w] one to begin with, or NULL */
 	struct route_intern *scratch; /* [w] a route to look for */
 };
 
@@ -156,8 +168,18 @@ int route_store_item(struct route_store *s, const uint8_t *prefix,
 /* Nobody can have it any more. */
 void route_store_item_free(struct route_store *s, struct route_item *i);
 
-/* Take back what committed transactions removed and no reader can have. */
+/*
+ * retire.c: take back what left the store's tables and no reader can have.
+ */
 void route_store_collect(struct route_store *s);
+/* Room for n items more.  Returns: 0 or -ENOMEM. */
+int route_retire_reserve(struct route_table *t, size_t n);
+/* An item has left the tree, or would have; there is room for it. */
+void route_retire_push(struct route_table *t, struct route_item *i);
+/* All of a commit are pushed. */
+void route_retire_pushed(struct route_table *t);
+/* The tree is gone, and with it all readers. */
+void route_retire_fini(struct route_table *t);
 
 /* table.c: a table whose memory is s. */
 int route_table_make(

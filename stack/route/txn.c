@@ -6,15 +6,14 @@
  * replaces the item of a prefix by one with another list of candidates.
  *
  * Invariants
- *   I1  The log has an entry for each edit of the tree, in order; room for it
- *       is made before the edit, so a failed edit leaves no trace.
+ *   I1  The log has an entry for each edit of the tree, in order; room for it,
+ *       and for the retirement of its old, is made before the edit, so a failed edit leaves no trace.
  *   I2  An item made by this transaction is the fresh of exactly one entry;
  *       one taken out of the tree is the old of exactly one.
  *
  * Reclamation
- *   A committed transaction that removed something becomes the list of what it
- *   removed, and waits for the grace period as one; an item that was never
- *   published waits with the rest.  Abort frees every fresh; no old is touched.
+ *   A commit hands every old to retire.c, also those that were never published;
+ *   abort frees every fresh, and no old is touched.
  */
 
 #include <errno.h>
@@ -31,19 +30,21 @@
 int
 route_txn_begin(struct route_table *t, struct route_txn **out)
 {
+	struct route_store *s = t->store;
 	struct route_txn *x;
 	int error;
 
-	SYNC_REQUIRE(stack_control_held(t->store->stack));
-	route_store_collect(t->store);
-	x = malloc(sizeof(*x));
+	SYNC_REQUIRE(stack_control_held(s->stack));
+	route_store_collect(s);
+	x = s->free_txn != NULL ? s->free_txn : malloc(sizeof(*x));
 	if (x == NULL)
 		return -ENOMEM;
+	s->free_txn = NULL;
 	*x = (struct route_txn){.table = t, .room = ROUTE_EDITS_INLINE};
 	x->log = x->inlined;
 	error = radix_lf_txn_begin(t->tree, &x->tree);
 	if (error != 0) {
-		free(x);
+		s->free_txn = x;
 		return error;
 	}
 	*out = x;
@@ -57,6 +58,8 @@ log_reserve(struct route_txn *x)
 	struct route_edit *log;
 
 	SYNC_REQUIRE(!x->prepared);
+	if (route_retire_reserve(x->table, x->n + 1) != 0)
+		return -ENOMEM;
 	if (x->n < x->room)
 		return 0;
 	log =
@@ -300,33 +303,29 @@ publish_events(const struct route_txn *x)
 		route_event_publish(t, x->log[i].fresh, x->log[i].old);
 }
 
-/* What x removed can be met by nobody. */
+/* Pass on what x removed; readers may still have it. */
 static void
-returned(struct pserialize_head *head)
+retire(const struct route_txn *x)
 {
-	struct route_txn *x =
-	    (struct route_txn *)(void *)((char *)head -
-					 offsetof(struct route_txn, retire));
+	size_t i;
 
-	lfqueue_mpsc_push(&x->table->store->returned, &x->link);
-}
-
-static bool
-removed_something(const struct route_txn *x)
-{
-	size_t i = 0;
-
-	while (i < x->n && x->log[i].old == NULL)
-		i++;
-	return i < x->n;
+	for (i = 0; i < x->n; i++)
+		if (x->log[i].old != NULL)
+			route_retire_push(x->table, x->log[i].old);
+	route_retire_pushed(x->table);
 }
 
 static void
 destroy(struct route_txn *x)
 {
+	struct route_store *s = x->table->store;
+
 	if (x->log != x->inlined)
 		free(x->log);
-	free(x);
+	if (s->free_txn == NULL)
+		s->free_txn = x;
+	else
+		free(x);
 }
 
 int
@@ -354,10 +353,8 @@ route_txn_commit(struct route_txn *x)
 	radix_lf_txn_commit(x->tree);
 	route_compile_commit(x);
 	publish_events(x);
-	if (removed_something(x))
-		radix_lf_retire(x->table->tree, &x->retire, returned);
-	else
-		destroy(x);
+	retire(x);
+	destroy(x);
 	return 0;
 }
 
