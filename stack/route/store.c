@@ -452,10 +452,11 @@ route_store_item_free(struct route_store *s, struct route_item *i)
 int
 route_store_create(struct stack *st, enum netif_af af, struct route_store **out)
 {
-	struct route_store *s = calloc(1, sizeof(*s));
+	struct route_store *s = aligned_alloc(SYNC_CACHELINE, sizeof(*s));
 
 	if (s == NULL)
 		return -ENOMEM;
+	memset(s, 0, sizeof(*s));
 	s->stack = st;
 	s->af = af;
 	s->bits = af == NETIF_AF_INET ? 32 : 128;

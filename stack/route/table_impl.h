@@ -8,6 +8,7 @@
 #include "libsync/lfqueue/mpsc.h"
 #include "libsync/radix_lf/radix_lf.h"
 #include "stack/route/arena.h"
+#include "stack/route/change.h"
 #include "stack/route/fib4.h"
 #include "stack/route/fib6.h"
 #include "stack/route/table.h"
@@ -104,6 +105,7 @@ struct route_txn {
  * published, and again only when no reader can have such an item.
  */
 struct route_store {
+	struct route_change change;      /* [w] of what packets find */
 	struct stack *stack;             /* [c] */
 	enum netif_af af;                /* [c] */
 	unsigned int bits;               /* [c] of an address */

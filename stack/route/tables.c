@@ -80,8 +80,10 @@ route_tables_publish(struct route_tables *ts, struct route_policy *p)
 	SYNC_REQUIRE(stack_control_held(ts->store->stack));
 	p->plain = p->nbindings == 0 && p->nrules == 0 &&
 		   route_tables_in(p, ROUTE_TABLES_DEFAULT) == NULL;
+	route_change_enter(&ts->store->change);
 	/* POLICY release: pairs with the acquire in current. */
 	sync_store_release(&ts->policy, p);
+	route_change_exit(&ts->store->change);
 	pserialize_call(&old->retire, free_policy);
 }
 

@@ -350,8 +350,10 @@ route_txn_commit(struct route_txn *x)
 		route_txn_abort(x);
 		return error;
 	}
+	route_change_enter(&x->table->store->change);
 	radix_lf_txn_commit(x->tree);
 	route_compile_commit(x);
+	route_change_exit(&x->table->store->change);
 	publish_events(x);
 	retire(x);
 	destroy(x);
