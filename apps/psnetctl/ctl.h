@@ -18,6 +18,7 @@ enum psnetctl_exit {
 	PSNETCTL_EXIT_OK = 0,
 	PSNETCTL_EXIT_SYNTAX = 1,
 	PSNETCTL_EXIT_REFUSED = 2, /* by the daemon, or it is not there */
+	PSNETCTL_EXIT_WRONG = 3,   /* a verification found differences */
 };
 
 struct psnetctl {
@@ -59,19 +60,20 @@ psnetctl_parse_fn psnetctl_link_show, psnetctl_link_set, psnetctl_link_add,
     psnetctl_link_del, psnetctl_addr_show, psnetctl_addr_add, psnetctl_addr_del,
     psnetctl_route_show, psnetctl_route_add, psnetctl_route_replace,
     psnetctl_route_change, psnetctl_route_del, psnetctl_route_get,
-    psnetctl_route_flush, psnetctl_route_load, psnetctl_rule_show,
-    psnetctl_rule_add, psnetctl_rule_del, psnetctl_neigh_show,
-    psnetctl_neigh_add, psnetctl_neigh_replace, psnetctl_neigh_del,
-    psnetctl_neigh_flush, psnetctl_nexthop_show, psnetctl_nexthop_add,
-    psnetctl_nexthop_replace, psnetctl_nexthop_del, psnetctl_nexthop_get,
-    psnetctl_nexthop_flush, psnetctl_nexthop_bucket, psnetctl_stats,
-    psnetctl_drops, psnetctl_set, psnetctl_monitor;
+    psnetctl_route_flush, psnetctl_route_load, psnetctl_route_verify,
+    psnetctl_rule_show, psnetctl_rule_add, psnetctl_rule_del,
+    psnetctl_neigh_show, psnetctl_neigh_add, psnetctl_neigh_replace,
+    psnetctl_neigh_del, psnetctl_neigh_flush, psnetctl_nexthop_show,
+    psnetctl_nexthop_add, psnetctl_nexthop_replace, psnetctl_nexthop_del,
+    psnetctl_nexthop_get, psnetctl_nexthop_flush, psnetctl_nexthop_bucket,
+    psnetctl_stats, psnetctl_drops, psnetctl_set, psnetctl_monitor;
 
 /*
  * Run a command to its end, printing.  Returns: enum psnetctl_exit.
  */
 int psnetctl_run(struct psnetctl *ctl, struct psnetctl_request *r);
-psnetctl_run_fn psnetctl_run_load, psnetctl_run_stats, psnetctl_run_monitor;
+psnetctl_run_fn psnetctl_run_load, psnetctl_run_verify, psnetctl_run_stats,
+    psnetctl_run_monitor;
 
 /* Run the commands of a file.  Returns: enum psnetctl_exit. */
 int psnetctl_batch(struct psnetctl *ctl);
@@ -99,6 +101,12 @@ psnetctl_print_fn psnetctl_print_links, psnetctl_print_addrs,
     psnetctl_print_drops, psnetctl_print_options, psnetctl_print_removed,
     psnetctl_print_nexthops, psnetctl_print_buckets, psnetctl_print_event;
 void psnetctl_print_nexthop(const json_t *o);
+
+/* Show how far something is on a terminal; 100 percent is all of it. */
+void psnetctl_bar(int percent, const char *phase);
+
+/* One route, as show prints it. */
+void psnetctl_print_route(const json_t *route);
 
 /* The string in a field, or dflt; a number in a field, or 0. */
 const char *psnetctl_text(const json_t *o, const char *key, const char *dflt);

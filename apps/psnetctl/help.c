@@ -24,7 +24,8 @@ static const char general[] =
     "  psnetctl -s link show\n"
     "  psnetctl route add 10.2.0.0/24 via 10.1.0.2\n"
     "  psnetctl -j drops\n"
-    "Exit status: 0 done, 1 wrong words, 2 psnetd refused or is not there.\n";
+    "Exit status: 0 done, 1 wrong words, 2 psnetd refused or is not there,\n"
+    "             3 a verification found differences.\n";
 
 static const struct {
 	const char *object, *text;
@@ -54,6 +55,7 @@ static const struct {
 	"route get ADDRESS [from A] [iif D] [mark N]\n"
 	"route load FILE [via A] [dev D] [protocol P] [replace | whole]\n"
 	"      [family inet|inet6] [peer A]\n"
+	"route verify [table T|all] [like T] [count N]\n"
 	"\n"
 	"SELECTOR  [root|match|exact] PREFIX, dev D, via A, protocol P,\n"
 	"          type T,\n"
@@ -74,7 +76,8 @@ static const struct {
 	"nexthop via 10.2.0.2\n"
 	"  psnetctl route add blackhole 192.0.2.0/24\n"
 	"  psnetctl route load table.txt.gz via 10.1.0.254 replace\n"
-	"  psnetctl route get 8.8.8.8\n"},
+	"  psnetctl route get 8.8.8.8\n"
+	"  psnetctl route verify && echo right\n"},
     {"rule", "rule [show]\n"
 	     "rule add [from PREFIX] [iif D|lo] [fwmark M[/MASK]] [pref N]\n"
 	     "         lookup TABLE\n"

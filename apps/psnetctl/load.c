@@ -68,6 +68,17 @@ open_list(const char *file)
 	return spool(fd);
 }
 
+void
+psnetctl_bar(int percent, const char *phase)
+{
+	char bar[BAR_WIDTH + 1];
+
+	memset(bar, ' ', BAR_WIDTH);
+	memset(bar, '#', (size_t)(percent * BAR_WIDTH / 100));
+	bar[BAR_WIDTH] = '\0';
+	fprintf(stderr, "\r[%s] %3d%% %-6s", bar, percent, phase);
+}
+
 /* Parsing is the first half of the bar, the commit the second. */
 static void
 show_progress(const json_t *p)
@@ -76,14 +87,10 @@ show_progress(const json_t *p)
 	const json_int_t done = psnetctl_number(p, "done");
 	const char *phase = psnetctl_text(p, "phase", "");
 	int percent = total > 0 ? (int)(done * 50 / total) : 50;
-	char bar[BAR_WIDTH + 1];
 
 	if (strcmp(phase, "commit") == 0)
 		percent += 50;
-	memset(bar, ' ', BAR_WIDTH);
-	memset(bar, '#', (size_t)(percent * BAR_WIDTH / 100));
-	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\r[%s] %3d%% %-6s", bar, percent, phase);
+	psnetctl_bar(percent, phase);
 }
 
 static void

@@ -43,6 +43,7 @@ static const struct verb route_verbs[] = {
     {"get", psnetctl_route_get},
     {"flush", psnetctl_route_flush},
     {"load", psnetctl_route_load},
+    {"verify", psnetctl_route_verify},
     {NULL, NULL},
 };
 

@@ -117,8 +117,8 @@ print_hop(const json_t *o)
 		printf(" dev %s", psnetctl_text(o, "dev", "?"));
 }
 
-static void
-print_route(const json_t *o)
+void
+psnetctl_print_route(const json_t *o)
 {
 	const json_t *hops = json_object_get(o, "nexthops");
 	const json_t *flags = json_object_get(o, "flags");
@@ -162,7 +162,7 @@ psnetctl_print_routes(struct psnetctl *ctl, json_t *list)
 {
 	(void)ctl;
 	for (size_t i = 0; i < json_array_size(list); i++)
-		print_route(json_array_get(list, i));
+		psnetctl_print_route(json_array_get(list, i));
 }
 
 void
@@ -297,5 +297,5 @@ psnetctl_print_event(struct psnetctl *ctl, json_t *o)
 	else if (json_is_true(json_object_get(o, "bulk")))
 		puts("many routes changed in one commit");
 	else
-		print_route(o);
+		psnetctl_print_route(o);
 }

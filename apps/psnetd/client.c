@@ -15,6 +15,7 @@
 #include "apps/psnetd/dump.h"
 #include "apps/psnetd/load.h"
 #include "apps/psnetd/monitor.h"
+#include "apps/psnetd/verify.h"
 
 size_t
 psnetd_client_pending(const struct psnetd_client *c)
@@ -26,7 +27,8 @@ psnetd_client_pending(const struct psnetd_client *c)
 static bool
 blocked(const struct psnetd_client *c)
 {
-	return c->dump != NULL || c->load != NULL || c->waiting ||
+	return c->dump != NULL || c->load != NULL || c->verify != NULL ||
+	       c->waiting ||
 	       psnetd_client_pending(c) > PSNETD_CLIENT_HIGH_WATER;
 }
 
@@ -39,7 +41,10 @@ kill_client(struct psnetd_client *c)
 	psnetd_loop_remove(&c->d->loop, &c->src);
 	if (c->load != NULL)
 		psnetd_load_orphan(c->load);
+	if (c->verify != NULL)
+		psnetd_verify_orphan(c->verify);
 	c->load = NULL;
+	c->verify = NULL;
 }
 
 static void

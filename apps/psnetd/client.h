@@ -25,6 +25,7 @@
 struct psnetd;
 struct psnetd_dump;
 struct psnetd_load;
+struct psnetd_verify;
 
 #define PSNETD_CLIENT_VERSION     1
 #define PSNETD_CLIENT_REQUEST_MAX 65536
@@ -42,10 +43,11 @@ struct psnetd_client {
 	bool dead;
 	bool eof;     /* it will send no more */
 	bool waiting; /* its next request waits for a commit to end */
-	struct psnetd_dump *dump; /* a long answer in progress */
-	struct psnetd_load *load; /* its load in progress; d owns it */
-	json_int_t long_id;       /* request of the dump or the load */
-	unsigned int monitor;     /* 1 << enum event_kind */
+	struct psnetd_dump *dump;     /* a long answer in progress */
+	struct psnetd_load *load;     /* its load in progress; d owns it */
+	struct psnetd_verify *verify; /* its verification; d owns it */
+	json_int_t long_id;           /* request of these */
+	unsigned int monitor;         /* 1 << enum event_kind */
 	json_int_t monitor_id;
 	uint64_t lost; /* events not told yet that they were lost */
 };

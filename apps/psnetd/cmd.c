@@ -57,6 +57,7 @@ static const struct {
     {"route.get", psnetd_cmd_route_get, false},
     {"route.flush", psnetd_cmd_route_flush, true},
     {"route.load", psnetd_cmd_route_load, true},
+    {"route.verify", psnetd_cmd_route_verify, false},
     {"rule.show", psnetd_cmd_rule_show, false},
     {"rule.add", psnetd_cmd_rule_add, true},
     {"rule.del", psnetd_cmd_rule_del, true},

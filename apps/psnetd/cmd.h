@@ -35,6 +35,7 @@ int psnetd_cmd_route_del(struct psnetd_request *r);
 int psnetd_cmd_route_get(struct psnetd_request *r);
 int psnetd_cmd_route_flush(struct psnetd_request *r);
 int psnetd_cmd_route_load(struct psnetd_request *r);
+int psnetd_cmd_route_verify(struct psnetd_request *r);
 
 int psnetd_cmd_rule_show(struct psnetd_request *r);
 int psnetd_cmd_rule_add(struct psnetd_request *r);

@@ -17,6 +17,7 @@
 #include "apps/psnetd/load.h"
 #include "apps/psnetd/monitor.h"
 #include "apps/psnetd/server.h"
+#include "apps/psnetd/verify.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
 
@@ -206,13 +207,16 @@ tidy(struct psnetd *d)
 static void
 turn(struct psnetd *d)
 {
-	psnetd_loop_turn(&d->loop, d->load != NULL ? 0 : -1);
+	psnetd_loop_turn(
+	    &d->loop, d->load != NULL || d->verify != NULL ? 0 : -1);
 	if (d->tidy)
 		tidy(d);
 	if (d->reload)
 		reload(d);
 	if (d->load != NULL)
 		psnetd_load_step(d);
+	if (d->verify != NULL)
+		psnetd_verify_step(d);
 	psnetd_client_reap(d, false);
 	psnetd_monitor_update(d);
 }
@@ -235,6 +239,7 @@ serve(struct psnetd *d)
 	while (!d->stop)
 		turn(d);
 	psnetd_load_cancel(d);
+	psnetd_verify_cancel(d);
 	psnetd_server_stop(d);
 	psnetd_monitor_stop(d);
 	return PSNETD_EXIT_OK;

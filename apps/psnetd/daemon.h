@@ -16,6 +16,7 @@
 struct event_queue;
 struct psnetd_client;
 struct psnetd_load;
+struct psnetd_verify;
 
 struct psnetd {
 	struct stack *st;
@@ -25,8 +26,9 @@ struct psnetd {
 	uint64_t events_lost;      /* by queue, as told to the clients */
 	struct psnetd_client *clients;
 	unsigned int nclients;
-	struct psnetd_load *load; /* the one in progress, or NULL */
-	struct config running;    /* as last applied */
+	struct psnetd_load *load;     /* the one in progress, or NULL */
+	struct psnetd_verify *verify; /* in progress, or NULL */
+	struct config running;        /* as last applied */
 	struct psnetd_apply_defaults defaults;
 	const char *config_path, *socket_path;
 	uint32_t workers; /* of the command line; 0: unsaid */
