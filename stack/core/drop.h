@@ -35,7 +35,14 @@
 	X(NEIGH_UNRESOLVED, "neigh-unresolved",                                \
 	    "the neighbour did not answer")                                    \
 	X(NEIGH_QUEUE_FULL, "neigh-queue-full", "pushed out of a hold queue")  \
-	X(NEIGH_TABLE_FULL, "neigh-table-full", "too many incomplete entries") \
+	X(NEIGH_TABLE_FULL, "neigh-table-full", "no neighbour entry is free")  \
+	X(NEIGH_INCOMPLETE, "neigh-incomplete-full",                           \
+	    "too many neighbours are being asked for")                         \
+	X(NEIGH_SOURCE, "neigh-source-full",                                   \
+	    "its sender asks for too many neighbours")                         \
+	X(NEIGH_HELD, "neigh-held-full", "too many packets wait here")         \
+	X(NEIGH_RATE, "neigh-rate-limit", "the neighbour could not be asked")  \
+	X(NEIGH_EVICTED, "neigh-evicted", "its neighbour entry made room")     \
 	X(NEIGH_PURGED, "neigh-purged", "its neighbour entry was purged")      \
 	X(IPV4_SHORT, "ipv4-short", "shorter than an IPv4 header")             \
 	X(IPV4_VERSION, "ipv4-version", "version is not 4")                    \

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "stack/core/stack.h"
+#include "stack/nexthop/group.h"
 #include "stack/nexthop/neigh_impl.h"
 
 /* One request to the owner. */
@@ -23,6 +24,8 @@ struct request {
 	bool flag;
 	struct nexthop_entry *entry; /* of walk: room for nentry */
 	unsigned int nentry;
+	struct nexthop_table_info *info;
+	const struct nexthop_params *params;
 };
 
 static int
@@ -110,11 +113,11 @@ flush(struct request *r, struct worker *w, struct nexthop_table *t)
 
 	if (r->plen > t->res->addr_len * 8u)
 		return -EINVAL;
-	for (int i = 0; i < NEXTHOP_STATE_COUNT; i++) {
+	for (int i = 0; i < NEXTHOP_LIST_COUNT; i++) {
 		if (i == NEXTHOP_PERMANENT && !r->flag)
 			continue;
-		for (e = TAILQ_FIRST(&t->by_state[i]); e != NULL; e = next) {
-			next = TAILQ_NEXT(e, of_state);
+		for (e = TAILQ_FIRST(&t->list[i]); e != NULL; e = next) {
+			next = TAILQ_NEXT(e, of_list);
 			if (!inside(
 				(const uint8_t *)e->key.word, r->addr, r->plen))
 				continue;
@@ -142,16 +145,28 @@ nexthop_flush(struct stack *st, netif_id id, enum netif_af af,
 }
 
 static void
-copy_entry(const struct nexthop_neigh *e, enum nexthop_state state,
-    uint64_t now, struct nexthop_entry *out)
+copy_entry(
+    const struct nexthop_neigh *e, uint64_t now, struct nexthop_entry *out)
 {
+	const uint32_t tick = nexthop_group_tick(now);
+	const uint32_t used =
+	    nexthop_group_tick_later(e->used_last, nexthop_entry_used(e));
+
 	*out = (struct nexthop_entry){
 	    .netif = e->table->nif->id,
 	    .af = e->table->af,
-	    .state = state,
+	    .state = nexthop_entry_state(e),
 	    .age = now - e->confirmed,
+	    .used = UINT64_MAX,
 	    .held = e->held,
+	    .tries = e->tries,
+	    .proven = e->known || e->wanted,
 	};
+	/* Another worker's clock may be a turn ahead. */
+	if (used != 0)
+		out->used = (int32_t)(tick - used) < 0
+				? 0
+				: (tick - used) * NEXTHOP_GROUP_TICK_NS;
 	memcpy(out->addr, e->key.word, sizeof(out->addr));
 	memcpy(out->hwaddr, e->hwaddr, sizeof(out->hwaddr));
 }
@@ -165,9 +180,9 @@ copy_all(struct request *r, struct worker *w, struct nexthop_table *t)
 
 	if (t->nlinked > r->nentry)
 		return (int)t->nlinked;
-	for (int i = 0; i < NEXTHOP_STATE_COUNT; i++)
-		TAILQ_FOREACH(e, &t->by_state[i], of_state)
-	copy_entry(e, (enum nexthop_state)i, w->now, &r->entry[n++]);
+	for (int i = 0; i < NEXTHOP_LIST_COUNT; i++)
+		TAILQ_FOREACH(e, &t->list[i], of_list)
+	copy_entry(e, w->now, &r->entry[n++]);
 	return (int)n;
 }
 
@@ -191,4 +206,50 @@ nexthop_walk(struct stack *st, netif_id id, enum netif_af af,
 		error = fn(arg, &r.entry[i]);
 	free(r.entry);
 	return n < 0 ? n : error;
+}
+
+static int
+copy_info(struct request *r, struct worker *w, struct nexthop_table *t)
+{
+	(void)w;
+	*r->info = (struct nexthop_table_info){
+	    .netif = t->nif->id,
+	    .af = t->af,
+	    .params = t->params,
+	    .room = t->room,
+	    .entries = t->nlinked,
+	    .held = t->held,
+	    .counters = t->counters,
+	};
+	memcpy(r->info->count, t->count, sizeof(r->info->count));
+	return 0;
+}
+
+int
+nexthop_table_show(struct stack *st, netif_id id, enum netif_af af,
+    struct nexthop_table_info *out)
+{
+	struct request r = {.fn = copy_info, .id = id, .af = af, .info = out};
+
+	return ask_owner(st, &r);
+}
+
+static int
+set_params(struct request *r, struct worker *w, struct nexthop_table *t)
+{
+	(void)w;
+	if (r->params->max_entries > t->room)
+		return -ENOSPC;
+	t->params = *r->params;
+	return 0;
+}
+
+int
+nexthop_table_set(struct stack *st, netif_id id, enum netif_af af,
+    const struct nexthop_params *params)
+{
+	struct request r = {
+	    .fn = set_params, .id = id, .af = af, .params = params};
+
+	return nexthop_params_valid(params) ? ask_owner(st, &r) : -EINVAL;
 }

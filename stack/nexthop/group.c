@@ -81,8 +81,10 @@ table_free(struct nexthop_groups *g)
 
 	if (c != NULL) {
 		for (unsigned int w = 0;
-		     c->marks != NULL && w < c->limits.workers; w++)
+		     c->marks != NULL && w < c->limits.workers; w++) {
 			free(c->marks[w].seen);
+			free(c->marks[w].used);
+		}
 		free(c->marks);
 		free(c->group);
 		free(c->adj);
@@ -111,7 +113,9 @@ marks_alloc(struct nexthop_group_control *c)
 	for (unsigned int w = 0; w < c->limits.workers; w++) {
 		c->marks[w].seen =
 		    calloc(c->limits.buckets, sizeof(*c->marks[w].seen));
-		if (c->marks[w].seen == NULL)
+		c->marks[w].used =
+		    calloc(c->limits.adjacencies, sizeof(*c->marks[w].used));
+		if (c->marks[w].seen == NULL || c->marks[w].used == NULL)
 			return -ENOMEM;
 	}
 	return 0;

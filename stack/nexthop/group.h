@@ -86,12 +86,13 @@ struct nexthop_slot {
 };
 
 /*
- * When a worker last used each bucket of the resilient groups; only that
- * worker writes it.  [o] the worker  [a] atomic
+ * When a worker last used each bucket of the resilient groups, and each
+ * adjacency; only that worker writes it.  [o] the worker  [a] atomic
  */
 struct nexthop_group_marks {
 	uint32_t tick;                /* [o] see nexthop_group_tick() */
 	SYNC_ATOMIC(uint32_t) * seen; /* [c] cells: [a] tick of the last use */
+	SYNC_ATOMIC(uint32_t) * used; /* [c] the same, by adjacency id */
 } __attribute__((aligned(SYNC_CACHELINE)));
 
 /* What the packet path reads.  [c] constant; cells: [a] atomic */
@@ -201,6 +202,13 @@ static inline uint32_t
 nexthop_group_tick(uint64_t now)
 {
 	return (uint32_t)(now / NEXTHOP_GROUP_TICK_NS) + 1;
+}
+
+/* The later of two ticks; 0 is none.  Context: any thread. */
+static inline uint32_t
+nexthop_group_tick_later(uint32_t a, uint32_t b)
+{
+	return a == 0 || (b != 0 && (int32_t)(b - a) > 0) ? b : a;
 }
 
 /*

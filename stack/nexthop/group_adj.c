@@ -63,12 +63,39 @@ header_changed(struct nexthop_watch *w, const struct nexthop_adj *adj)
 		pserialize_call(&old->retire, slot_free);
 }
 
+/* The last tick in the marks of all workers; 0: none. */
+static uint32_t
+last_use(const struct nexthop_groups *g, uint32_t id)
+{
+	const struct nexthop_group_control *c = g->control;
+	uint32_t last = 0;
+
+	for (unsigned int w = 0; w < c->limits.workers; w++)
+		last = nexthop_group_tick_later(last,
+		    /* relaxed: that it was used matters, not for what. */
+		    sync_load_relaxed(&c->marks[w].used[id]));
+	return last;
+}
+
+/* On the owner of the neighbour's table: when was its header used? */
+static uint32_t
+header_used(struct nexthop_watch *w)
+{
+	const struct nexthop_adjacency *a =
+	    NEXTHOP_CONTAINER(w, struct nexthop_adjacency, watch);
+	const uint32_t last = last_use(a->g, a->id);
+
+	/* Marks are never cleared: these are of the id's life before. */
+	return last != a->used_before ? last : 0;
+}
+
 static void
 watch(struct nexthop_groups *g, struct nexthop_adjacency *a)
 {
 	if (g->control->ops == NULL || a->hop.kind != NEXTHOP_VIA)
 		return;
-	a->watch = (struct nexthop_watch){.fn = header_changed,
+	a->watch = (struct nexthop_watch){.used = header_used,
+	    .fn = header_changed,
 	    .netif = a->hop.netif,
 	    .af = (enum netif_af)a->hop.af};
 	memcpy(a->watch.addr, a->hop.gateway, sizeof(a->watch.addr));
@@ -130,6 +157,7 @@ record_make(struct nexthop_groups *g, const struct nexthop_hop *hop,
 	}
 	a->base = base;
 	a->refs = 1;
+	a->used_before = last_use(g, a->id);
 	a->hop = *hop;
 	a->shared = shared;
 	/* relaxed: the word or bucket that leads to the id publishes it. */
@@ -199,6 +227,7 @@ nexthop_group_adj_move(struct nexthop_groups *g, struct nexthop_adjacency *a,
 	unwatch(g, a);
 	old = a->base;
 	a->base = base;
+	a->used_before = last_use(g, a->id);
 	a->hop = identity(hop);
 	/* SLOT release: pairs with the acquire in nexthop_slot_get. */
 	sync_store_release(&g->slot[a->id], base);

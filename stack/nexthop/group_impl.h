@@ -58,6 +58,7 @@ struct nexthop_adjacency {
 	struct nexthop_hop hop;      /* [w] weight and table are 0 */
 	bool shared;                 /* [c] found by its hop */
 	bool watched;                /* [w] */
+	uint32_t used_before;        /* [w] as watched: mark of a former life */
 	struct nexthop_groups *g;    /* [c] */
 	struct nexthop_slot *header; /* [o] published instead of base */
 	struct nexthop_watch watch;

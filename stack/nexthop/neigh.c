@@ -9,12 +9,15 @@
  * Invariants
  *   I1  An entry has an adjacency exactly while it is REACHABLE, STALE, PROBE
  *       or PERMANENT; the adjacency says stale exactly while it is STALE.
- *   I2  An entry is in a chain exactly while it is on a by_state list;
+ *   I2  An entry is in a chain exactly while it is on one of the lists;
  *       otherwise it is in limbo, or was never used.
  *   I3  The timer is armed exactly while the entry is in a chain and not
  *       PERMANENT; packets wait exactly while it is INCOMPLETE.
  *   I4  Only the owner changes a table.  The address of an entry changes only
  *       while no reader can find it or stand on it.
+ *   I5  A cell of use has one writer, its worker, and cells of two workers are
+ *       in different lines.
+ *   I6  held and by_source of a table are the sums over its entries.
  *
  * Ordering pairs
  *   TABLE  nexthop_table_attach() stores nif->neighbours (release) ->
@@ -43,6 +46,7 @@
 #include <sys/random.h>
 
 #include "stack/core/stack.h"
+#include "stack/nexthop/group.h"
 #include "stack/nexthop/neigh_impl.h"
 
 #define SEC UINT64_C(1000000000)
@@ -53,6 +57,8 @@ nexthop_params_default(struct nexthop_params *p)
 	*p = (struct nexthop_params){
 	    .max_entries = 4096,
 	    .max_incomplete = 512,
+	    .max_source = 128,
+	    .max_held = 512,
 	    .max_solicits = 3,
 	    .max_probes = 3,
 	    .solicit_interval = SEC,
@@ -84,14 +90,15 @@ nexthop_owner(struct stack *st, netif_id id)
 	return stack_worker(st, (id & 0xffff) % stack_nworkers(st));
 }
 
-static bool
-params_valid(const struct nexthop_params *p)
+bool
+nexthop_params_valid(const struct nexthop_params *p)
 {
 	return p->max_entries != 0 && p->max_entries <= 1u << 24 &&
-	       p->max_incomplete != 0 && p->max_solicits != 0 &&
-	       p->max_probes != 0 && p->solicit_interval != 0 &&
-	       p->solicit_rate != 0 && p->reachable_time != 0 &&
-	       p->stale_time != 0 && p->failed_time != 0;
+	       p->max_incomplete != 0 && p->max_source != 0 &&
+	       p->max_held != 0 && p->max_solicits != 0 && p->max_probes != 0 &&
+	       p->solicit_interval != 0 && p->solicit_rate != 0 &&
+	       p->reachable_time != 0 && p->stale_time != 0 &&
+	       p->failed_time != 0;
 }
 
 /* More entries than may be in use: some wait in limbo for their readers. */
@@ -105,13 +112,16 @@ static void
 table_free(struct nexthop_table *t)
 {
 	free(t->pool);
+	free(t->mark);
 	free(t->bucket);
 	free(t);
 }
 
 static int
-table_alloc(const struct nexthop_params *params, struct nexthop_table **out)
+table_alloc(struct stack *st, const struct nexthop_params *params,
+    struct nexthop_table **out)
 {
+	const size_t line = SYNC_CACHELINE / sizeof(uint32_t);
 	struct nexthop_table *t = calloc(1, sizeof(*t));
 	size_t buckets = 1;
 
@@ -121,15 +131,23 @@ table_alloc(const struct nexthop_params *params, struct nexthop_table **out)
 		buckets *= 2;
 	t->params = *params;
 	t->mask = buckets - 1;
+	t->room = params->max_entries;
 	t->npool = pool_size(params);
+	t->marks = (t->npool + line - 1) / line * line;
 	t->bucket = calloc(buckets, sizeof(*t->bucket));
 	t->pool = calloc(t->npool, sizeof(*t->pool));
-	if (t->bucket == NULL || t->pool == NULL) {
+	/* Up to a line more, so that no two workers share one. */
+	t->mark = aligned_alloc(
+	    SYNC_CACHELINE, stack_nworkers(st) * t->marks * sizeof(*t->mark));
+	if (t->bucket == NULL || t->pool == NULL || t->mark == NULL) {
 		table_free(t);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < buckets; i++)
 		pslist_head_init(&t->bucket[i]);
+	for (size_t i = 0; i < stack_nworkers(st) * t->marks; i++)
+		/* relaxed: the table is published later. */
+		sync_store_relaxed(&t->mark[i], 0);
 	*out = t;
 	return 0;
 }
@@ -143,12 +161,12 @@ nexthop_table_attach(struct netif *nif, enum netif_af af,
 
 	SYNC_REQUIRE(stack_control_held(nif->stack));
 	SYNC_REQUIRE(res->addr_len == 4 || res->addr_len == 16);
-	if (!params_valid(params))
+	if (!nexthop_params_valid(params))
 		return -EINVAL;
 	/* relaxed: only holders of the control mutex store it. */
 	if (sync_load_relaxed(&nif->neighbours[af]) != NULL)
 		return -EEXIST;
-	if (table_alloc(params, &t) != 0)
+	if (table_alloc(nif->stack, params, &t) != 0)
 		return -ENOMEM;
 
 	t->nif = nif;
@@ -160,8 +178,8 @@ nexthop_table_attach(struct netif *nif, enum netif_af af,
 	/* A failure leaves 0, which only makes the chains predictable. */
 	(void)!getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK);
 	TAILQ_INIT(&t->limbo);
-	for (int i = 0; i < NEXTHOP_STATE_COUNT; i++)
-		TAILQ_INIT(&t->by_state[i]);
+	for (int i = 0; i < NEXTHOP_LIST_COUNT; i++)
+		TAILQ_INIT(&t->list[i]);
 	t->credit = SEC;
 	/* TABLE release: pairs with the acquire in nexthop_table_get. */
 	sync_store_release(&nif->neighbours[af], t);
@@ -175,8 +193,8 @@ table_empty(struct worker *w, void *arg)
 	struct nexthop_table *t = arg;
 	struct nexthop_neigh *e;
 
-	for (int i = 0; i < NEXTHOP_STATE_COUNT; i++)
-		while ((e = TAILQ_FIRST(&t->by_state[i])) != NULL)
+	for (int i = 0; i < NEXTHOP_LIST_COUNT; i++)
+		while ((e = TAILQ_FIRST(&t->list[i])) != NULL)
 			nexthop_state_remove(e, w, DROP_NEIGH_PURGED);
 	return 0;
 }
@@ -284,6 +302,20 @@ nexthop_known(const struct netif *nif, enum netif_af af, const uint8_t *addr)
 	return nexthop_find(t, &key) != NULL;
 }
 
+/* w uses e.  Its own cell, and once a tick: nobody else's line is written. */
+static inline void
+mark_use(
+    struct worker *w, struct nexthop_table *t, const struct nexthop_neigh *e)
+{
+	const size_t at = w->id * t->marks + e->index;
+	const uint32_t tick = nexthop_group_tick(w->now);
+
+	/* relaxed: only this worker stores it. */
+	if (sync_load_relaxed(&t->mark[at]) != tick)
+		/* relaxed: that it was used matters, not for what. */
+		sync_store_relaxed(&t->mark[at], tick);
+}
+
 void
 nexthop_send(struct worker *w, struct nexthop_table *t, struct nexthop_neigh *e,
     const struct nexthop_adj *adj, struct pkt *p)
@@ -293,6 +325,7 @@ nexthop_send(struct worker *w, struct nexthop_table *t, struct nexthop_neigh *e,
 	p->data -= NEXTHOP_HDR_LEN;
 	p->len += NEXTHOP_HDR_LEN;
 	memcpy(p->data, adj->hdr, NEXTHOP_HDR_LEN);
+	mark_use(w, t, e);
 	/* relaxed: it only saves the exchange; whoever makes that decides. */
 	if (adj->stale && !sync_load_relaxed(&e->posted) &&
 	    /* POST acquire: pairs with the release in note_use. */

@@ -15,8 +15,9 @@
  * States (RFC 1122 2.3.2.1, and the NUD of RFC 4861 7.3.2 in ARP's terms):
  *
  *   INCOMPLETE  asked, no answer yet; up to NEXTHOP_HOLD_MAX packets wait
- *   REACHABLE   answered lately
- *   STALE       answered once; used as it is, the first use starts PROBE
+ *   REACHABLE   answered lately; while it is in use it becomes PROBE in time
+ *   STALE       known, not used lately; used as it is, the first use starts
+ *               PROBE
  *   PROBE       asked again by unicast, used meanwhile; without an answer it
  *               becomes INCOMPLETE, so that everybody is asked
  *   FAILED      did not answer; packets to it are answered as unreachable
@@ -73,6 +74,14 @@ struct nexthop_adj {
  */
 struct nexthop_watch {
 	/*
+	 * The tick (nexthop_group_tick()) of the last packet that went to the
+	 * address by what fn was told, without the neighbour cache; 0: none.
+	 * May be NULL: never.
+	 * Context: as fn.
+	 */
+	uint32_t (*used)(struct nexthop_watch *w);
+
+	/*
 	 * The address has this adjacency now; NULL: none.  Called at once if
 	 * there is one, and at each change.
 	 * Context: owner worker in a read section, or a control thread in its
@@ -89,6 +98,8 @@ struct nexthop_watch {
 struct nexthop_params {
 	unsigned int max_entries;    /* of any state (default 4096) */
 	unsigned int max_incomplete; /* (512) RFC 6583 section 7.1 */
+	unsigned int max_source;     /* of these for one sender (128) */
+	unsigned int max_held;       /* packets that wait, in all (512) */
 	unsigned int max_solicits;   /* multicast/broadcast tries (3) */
 	unsigned int max_probes;     /* unicast tries (3) */
 	uint64_t solicit_interval;   /* per entry, at most one each (1 s) */
@@ -116,6 +127,7 @@ struct nexthop_resolver {
 
 	uint16_t ethertype; /* of the headers to build, host order */
 	uint8_t addr_len;   /* bytes of an address: 4 or 16 */
+	uint8_t src_off;    /* of the sender in the L3 header; 0: not there */
 };
 
 /* A copy of one entry, for show. */
@@ -125,9 +137,53 @@ struct nexthop_entry {
 	uint8_t addr[16];
 	uint8_t hwaddr[6]; /* zero while INCOMPLETE */
 	enum nexthop_state state;
-	uint64_t age;      /* ns since the last confirmation */
-	unsigned int held; /* packets waiting */
-	bool router;       /* reserved for ND */
+	uint64_t age;       /* ns since the last confirmation */
+	uint64_t used;      /* ns since the last packet, about; UINT64_MAX */
+	unsigned int held;  /* packets waiting */
+	unsigned int tries; /* requests since the last answer */
+	bool proven;        /* it answered, or packets were sent to it */
+	bool router;        /* reserved for ND */
+};
+
+/*
+ * What a table counts, X(field, name): the names are what users see.  Packets
+ * that were refused are counted by their drop reason, too.
+ */
+#define NEXTHOP_COUNTERS(X)                                      \
+	X(created, "created")               /* entries */        \
+	X(expired, "expired")               /* by their timer */ \
+	X(moved, "moved")                   /* other hwaddr */   \
+	X(confirmed, "confirmed")           /* by an answer */   \
+	X(failed, "failed")                 /* no answer */      \
+	X(renewals, "renewals")             /* probes: in use */ \
+	X(solicits, "solicits")             /* to everybody */   \
+	X(probes, "probes")                 /* to one */         \
+	X(rate_limited, "rate_limited")     /* not sent */       \
+	X(evicted_failed, "evicted_failed") /* made room */      \
+	X(evicted_incomplete, "evicted_incomplete")              \
+	X(evicted_unproven, "evicted_unproven")                  \
+	X(evicted_stale, "evicted_stale")                        \
+	X(refused_full, "refused_full") /* entries */            \
+	X(refused_incomplete, "refused_incomplete")              \
+	X(refused_source, "refused_source")                      \
+	X(refused_claims, "refused_claims") /* who asked us */   \
+	X(refused_held, "refused_held")     /* packets */
+
+struct nexthop_counters {
+#define X(field, name) uint64_t field;
+	NEXTHOP_COUNTERS(X)
+#undef X
+};
+
+/* A copy of what a table is, for show. */
+struct nexthop_table_info {
+	netif_id netif;
+	enum netif_af af;
+	struct nexthop_params params;
+	unsigned int room; /* the most that max_entries can become */
+	unsigned int entries, held;
+	unsigned int count[NEXTHOP_STATE_COUNT];
+	struct nexthop_counters counters;
 };
 
 /* The defaults above.  Context: any thread. */
@@ -260,6 +316,24 @@ int nexthop_walk(struct stack *st, netif_id id, enum netif_af af,
  */
 int nexthop_watch(struct stack *st, struct nexthop_watch *w);
 void nexthop_unwatch(struct stack *st, struct nexthop_watch *w);
+
+/*
+ * Copy one table's bounds and counters.
+ * Context: as nexthop_static_add().
+ * Returns: 0, -ENODEV or -EAFNOSUPPORT.
+ */
+int nexthop_table_show(struct stack *st, netif_id id, enum netif_af af,
+    struct nexthop_table_info *out);
+
+/*
+ * Give a table other bounds and times.  Entries beyond a new bound stay until
+ * they expire or make room.
+ * Context: as nexthop_static_add().
+ * Returns: 0, -ENODEV, -EAFNOSUPPORT, -EINVAL (a bound of 0) or -ENOSPC (more
+ *          entries than the table was made for).
+ */
+int nexthop_table_set(struct stack *st, netif_id id, enum netif_af af,
+    const struct nexthop_params *params);
 
 /* "reachable" and so on.  Context: any thread. */
 const char *nexthop_state_name(enum nexthop_state s);

@@ -20,6 +20,17 @@ struct nexthop_key {
 };
 
 /*
+ * The lists that entries of a table are on: one for each state, but those who
+ * are STALE, never answered and were never sent to have their own.
+ */
+#define NEXTHOP_LIST_UNPROVEN NEXTHOP_STATE_COUNT
+#define NEXTHOP_LIST_COUNT    (NEXTHOP_STATE_COUNT + 1)
+
+/* Senders whose unanswered questions are counted together. */
+#define NEXTHOP_SOURCES     64
+#define NEXTHOP_SOURCE_NONE 0xff
+
+/*
  * One neighbour.  Invariants: neigh.c.
  * [a] atomic  [c] constant while a reader may find it  [o] owner worker
  */
@@ -29,7 +40,14 @@ struct nexthop_neigh {
 	SYNC_ATOMIC(struct nexthop_adj *) adj; /* [a] the owner stores */
 	SYNC_ATOMIC(enum nexthop_state) state; /* [a] the owner stores */
 	SYNC_ATOMIC(bool) posted;              /* [a] used is on its way */
+	uint32_t index;                        /* [c] in the pool */
 	bool linked;                           /* [o] readers may find it */
+	bool known;                            /* [o] it answered once */
+	bool wanted;                           /* [o] packets were sent to it */
+	bool ours;                             /* [o] made for our own packet */
+	uint8_t list;                          /* [o] which it is on */
+	uint8_t source;                        /* [o] who pays for the asking */
+	uint32_t born, used_last;              /* [o] ticks; used: when STALE */
 	unsigned int tries;                    /* [o] requests sent */
 	unsigned int ticks;                    /* [o] times it was due */
 	unsigned int held;                     /* [o] packets in hold */
@@ -40,7 +58,7 @@ struct nexthop_neigh {
 	struct timer timer;                    /* [o] */
 	struct worker_msg used;                /* a stale adjacency was used */
 	struct nexthop_table *table;           /* [c] */
-	TAILQ_ENTRY(nexthop_neigh) of_state;   /* [o] or in limbo */
+	TAILQ_ENTRY(nexthop_neigh) of_list;    /* [o] or in limbo */
 };
 
 TAILQ_HEAD(nexthop_neighs, nexthop_neigh);
@@ -48,7 +66,7 @@ TAILQ_HEAD(nexthop_neighs, nexthop_neigh);
 /* Those who watch are few: the gateways of routes. */
 #define NEXTHOP_WATCH_CHAINS 64
 
-/* [c] constant once published  [o] owner worker */
+/* [c] constant once published  [o] owner worker  [a] atomic */
 struct nexthop_table {
 	struct netif *nif;                  /* [c] outlives the table */
 	struct stack *stack;                /* [c] */
@@ -56,22 +74,53 @@ struct nexthop_table {
 	const struct nexthop_resolver *res; /* [c] */
 	void *res_arg;                      /* [c] */
 	enum netif_af af;                   /* [c] */
-	struct nexthop_params params;       /* [c] */
 	uint64_t seed;                      /* [c] of the hash */
 	size_t mask;                        /* [c] buckets - 1 */
 	struct pslist_head *bucket;         /* [c] readers walk them */
+	SYNC_ATOMIC(uint32_t) * mark; /* [c] cells: [a] tick of the last use */
+	size_t marks;                 /* [c] cells of a worker, whole lines */
+	unsigned int room;            /* [c] the most of max_entries */
 
-	struct nexthop_neigh *pool;  /* [o] all entries */
-	unsigned int npool;          /* [c] */
-	unsigned int fresh;          /* [o] pool[fresh..] never used */
-	unsigned int nlinked;        /* [o] */
-	struct nexthop_neighs limbo; /* [o] readers may stand on them */
-	uint64_t pushed_at;          /* [o] limbo's grace period, ns */
-	uint64_t credit, credit_at;  /* [o] bucket of requests, ns */
+	struct nexthop_params params;     /* [o] */
+	struct nexthop_counters counters; /* [o] */
+	struct nexthop_neigh *pool;       /* [o] all entries */
+	unsigned int npool;               /* [c] */
+	unsigned int fresh;               /* [o] pool[fresh..] never used */
+	unsigned int nlinked;             /* [o] */
+	unsigned int held;                /* [o] packets in all hold queues */
+	struct nexthop_neighs limbo;      /* [o] readers may stand on them */
+	uint64_t pushed_at;               /* [o] limbo's grace period, ns */
+	uint64_t credit, credit_at;       /* [o] bucket of requests, ns */
 	struct nexthop_watch *watches[NEXTHOP_WATCH_CHAINS]; /* [o] */
-	struct nexthop_neighs by_state[NEXTHOP_STATE_COUNT]; /* [o] by age */
-	unsigned int count[NEXTHOP_STATE_COUNT];             /* [o] */
+	struct nexthop_neighs list[NEXTHOP_LIST_COUNT]; /* [o] oldest first */
+	unsigned int count[NEXTHOP_STATE_COUNT];        /* [o] */
+	unsigned int by_source[NEXTHOP_SOURCES];        /* [o] INCOMPLETE */
 };
+
+/* Are the bounds and times possible?  Context: any thread. */
+bool nexthop_params_valid(const struct nexthop_params *p);
+
+/*
+ * Entries, entry.c.  Context of all: the owner, as below.
+ */
+
+/*
+ * A new entry in the given state, without adjacency, timer and event; room is
+ * made if need be.  NULL: nobody may go.
+ */
+struct nexthop_neigh *nexthop_entry_create(struct nexthop_table *t,
+    struct worker *w, const struct nexthop_key *key, enum nexthop_state state);
+
+/* Unlink e; it is used again when its readers have left. */
+void nexthop_entry_remove(struct nexthop_neigh *e);
+
+/* e's state is another one from now on. */
+void nexthop_entry_set(struct nexthop_neigh *e, enum nexthop_state to);
+
+enum nexthop_state nexthop_entry_state(const struct nexthop_neigh *e);
+
+/* The tick of the last packet to e, whoever sent it; 0: none. */
+uint32_t nexthop_entry_used(const struct nexthop_neigh *e);
 
 /* addr, of the family's length, as a key. */
 struct nexthop_key nexthop_key_make(
@@ -114,6 +163,9 @@ int nexthop_state_permanent(struct nexthop_table *t, struct worker *w,
 /* Unlink e; its packets are dropped for reason. */
 void nexthop_state_remove(
     struct nexthop_neigh *e, struct worker *w, enum drop_reason reason);
+
+/* As struct nexthop_watch says, of all that watch e. */
+uint32_t nexthop_neigh_used(const struct nexthop_neigh *e);
 
 /* Tell those who watch e that it has another adjacency, or none. */
 void nexthop_neigh_tell(

@@ -31,6 +31,19 @@ nexthop_neigh_tell(const struct nexthop_neigh *e, const struct nexthop_adj *adj)
 			w->fn(w, adj);
 }
 
+uint32_t
+nexthop_neigh_used(const struct nexthop_neigh *e)
+{
+	struct nexthop_watch *w = *chain(e->table, &e->key);
+	uint32_t last = 0;
+
+	for (; w != NULL; w = w->next)
+		if (w->used != NULL &&
+		    memcmp(w->addr, e->key.word, sizeof(w->addr)) == 0)
+			last = nexthop_group_tick_later(last, w->used(w));
+	return last;
+}
+
 struct request {
 	struct nexthop_watch *w;
 	bool begin;

@@ -27,44 +27,56 @@ rehash(uint32_t h)
 
 /* A usable member of the group of word w, or NULL. */
 static const struct nexthop_slot *
-other(const struct nexthop_groups *g, uint64_t w, uint32_t hash)
+other(const struct nexthop_groups *g, struct nexthop_group_marks *m, uint64_t w,
+    uint32_t hash)
 {
 	const struct nexthop_slot *s;
-	uint32_t total, from;
+	uint32_t total, from, adj;
 
 	if (nexthop_word_kind(w) < NEXTHOP_WORD_SPREAD)
 		return NULL;
 	for (unsigned int i = 0; i < TRIES; i++) {
 		hash = rehash(hash + 1);
-		s = nexthop_slot_get(g, nexthop_word_pick(g, NULL, w, hash));
-		if (!nexthop_slot_down(g, s))
+		adj = nexthop_word_pick(g, NULL, w, hash);
+		s = nexthop_slot_get(g, adj);
+		if (!nexthop_slot_down(g, s)) {
+			nexthop_mark_use(m, adj);
 			return s;
+		}
 	}
 	total = UINT32_C(1) << nexthop_word_order(w);
 	from = nexthop_word_bucket(g, w, hash) - (uint32_t)w;
 	for (uint32_t i = 0; i < total; i++) {
 		const uint32_t at = (uint32_t)w + (from + i) % total;
 
-		s = nexthop_slot_get(g, nexthop_bucket_get(g, at));
-		if (!nexthop_slot_down(g, s))
+		adj = nexthop_bucket_get(g, at);
+		s = nexthop_slot_get(g, adj);
+		if (!nexthop_slot_down(g, s)) {
+			nexthop_mark_use(m, adj);
 			return s;
+		}
 	}
 	return NULL;
 }
 
 const struct nexthop_slot *
-nexthop_resolve_around(
-    const struct nexthop_groups *g, uint64_t w, uint32_t hash)
+nexthop_resolve_around(const struct nexthop_groups *g,
+    struct nexthop_group_marks *m, uint64_t w, uint32_t hash)
 {
-	const struct nexthop_slot *s = other(g, w, hash);
+	const struct nexthop_slot *s = other(g, m, w, hash);
+	uint32_t adj;
 
 	if (s != NULL || nexthop_word_backup(w) == NEXTHOP_GROUP_NONE)
 		return s;
 	w = nexthop_word_get(g, nexthop_word_backup(w));
 	if (nexthop_word_kind(w) == NEXTHOP_WORD_EMPTY)
 		return NULL;
-	s = nexthop_slot_get(g, nexthop_word_pick(g, NULL, w, hash));
-	return nexthop_slot_down(g, s) ? other(g, w, hash) : s;
+	adj = nexthop_word_pick(g, NULL, w, hash);
+	s = nexthop_slot_get(g, adj);
+	if (nexthop_slot_down(g, s))
+		return other(g, m, w, hash);
+	nexthop_mark_use(m, adj);
+	return s;
 }
 
 static void
@@ -73,6 +85,7 @@ block(const struct nexthop_groups *g, struct nexthop_group_marks *m,
     unsigned int n)
 {
 	uint64_t w[BLOCK];
+	uint32_t adj[BLOCK];
 
 	for (unsigned int i = 0; i < n; i++) {
 		w[i] = nexthop_word_get(g, id[i]);
@@ -85,14 +98,16 @@ block(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 	for (unsigned int i = 0; i < n; i++) {
 		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY)
 			continue;
-		out[i] =
-		    nexthop_slot_get(g, nexthop_word_pick(g, m, w[i], hash[i]));
+		adj[i] = nexthop_word_pick(g, m, w[i], hash[i]);
+		out[i] = nexthop_slot_get(g, adj[i]);
 		__builtin_prefetch(out[i]);
 	}
 	for (unsigned int i = 0; i < n; i++)
 		if (nexthop_word_kind(w[i]) == NEXTHOP_WORD_EMPTY ||
 		    nexthop_slot_down(g, out[i]))
-			out[i] = nexthop_resolve_around(g, w[i], hash[i]);
+			out[i] = nexthop_resolve_around(g, m, w[i], hash[i]);
+		else
+			nexthop_mark_use(m, adj[i]);
 }
 
 void

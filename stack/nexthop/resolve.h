@@ -104,9 +104,24 @@ nexthop_word_pick(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 	return nexthop_bucket_get(g, at);
 }
 
+/*
+ * A packet goes by adjacency id adj: the neighbour is in use, and is asked
+ * before its entry gets old.  Who keeps a slot's id and sends by it again, in
+ * another section, calls this himself.
+ */
+static inline void
+nexthop_mark_use(struct nexthop_group_marks *m, uint32_t adj)
+{
+	/* relaxed: only this worker writes its marks. */
+	if (m != NULL && sync_load_relaxed(&m->used[adj]) != m->tick)
+		/* relaxed: the owner only wants to know that it was lately. */
+		sync_store_relaxed(&m->used[adj], m->tick);
+}
+
 /* What is left when the group of word w is empty or its choice is down. */
 const struct nexthop_slot *nexthop_resolve_around(
-    const struct nexthop_groups *g, uint64_t w, uint32_t hash);
+    const struct nexthop_groups *g, struct nexthop_group_marks *m, uint64_t w,
+    uint32_t hash);
 
 /*
  * Where the packets of group id with this flow hash go.  If the port of the
@@ -123,15 +138,18 @@ nexthop_resolve(const struct nexthop_groups *g, struct nexthop_group_marks *m,
     uint32_t id, uint32_t hash)
 {
 	const struct nexthop_slot *s;
+	uint32_t adj;
 	uint64_t w;
 
 	SYNC_ASSERT(pserialize_in_read_section());
 	w = nexthop_word_get(g, id);
 	if (__builtin_expect(nexthop_word_kind(w) == NEXTHOP_WORD_EMPTY, 0))
-		return nexthop_resolve_around(g, w, hash);
-	s = nexthop_slot_get(g, nexthop_word_pick(g, m, w, hash));
+		return nexthop_resolve_around(g, m, w, hash);
+	adj = nexthop_word_pick(g, m, w, hash);
+	s = nexthop_slot_get(g, adj);
 	if (__builtin_expect(nexthop_slot_down(g, s), 0))
-		return nexthop_resolve_around(g, w, hash);
+		return nexthop_resolve_around(g, m, w, hash);
+	nexthop_mark_use(m, adj);
 	return s;
 }
 

@@ -33,17 +33,13 @@
 
 #include "stack/core/event.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/group.h"
 #include "stack/nexthop/neigh_impl.h"
 
-#define SEC           UINT64_C(1000000000)
-#define PUSH_INTERVAL (SEC / 1000)
+#define SEC UINT64_C(1000000000)
 
-static enum nexthop_state
-state_of(const struct nexthop_neigh *e)
-{
-	/* relaxed: the owner, who asks, is the only one to store it. */
-	return sync_load_relaxed(&e->state);
-}
+/* Of a second's requests, those that only who is favoured may send. */
+#define CREDIT_KEPT (SEC / 4)
 
 static void
 tell(const struct nexthop_neigh *e, enum event_action action)
@@ -54,7 +50,7 @@ tell(const struct nexthop_neigh *e, enum event_action action)
 	    .action = action,
 	    .netif = t->nif->id,
 	    .af = t->af,
-	    .state = (uint8_t)state_of(e),
+	    .state = (uint8_t)nexthop_entry_state(e),
 	};
 
 	if (!event_wanted(t->stack))
@@ -66,40 +62,22 @@ tell(const struct nexthop_neigh *e, enum event_action action)
 }
 
 static void
-set_state(struct nexthop_neigh *e, enum nexthop_state to)
-{
-	struct nexthop_table *t = e->table;
-	const enum nexthop_state from = state_of(e);
-
-	TAILQ_REMOVE(&t->by_state[from], e, of_state);
-	t->count[from]--;
-	TAILQ_INSERT_TAIL(&t->by_state[to], e, of_state);
-	t->count[to]++;
-	/* relaxed: readers take it as a hint; the adjacency decides. */
-	sync_store_relaxed(&e->state, to);
-}
-
-static void
 adj_free(struct pserialize_head *head)
 {
 	free((char *)head - offsetof(struct nexthop_adj, retire));
 }
 
-/* A header from the table's interface to hwaddr; NULL without memory. */
-static struct nexthop_adj *
-adj_make(const struct nexthop_table *t, const uint8_t *hwaddr, bool stale)
+/* A header from the table's interface to hwaddr. */
+static void
+adj_fill(const struct nexthop_table *t, const uint8_t *hwaddr, bool stale,
+    struct nexthop_adj *adj)
 {
-	struct nexthop_adj *adj = malloc(sizeof(*adj));
-
-	if (adj == NULL)
-		return NULL;
 	*adj = (struct nexthop_adj){
 	    .netif = t->nif->id, .hdr_len = NEXTHOP_HDR_LEN, .stale = stale};
 	memcpy(adj->hdr, hwaddr, 6);
 	memcpy(adj->hdr + 6, t->nif->hwaddr, 6);
 	adj->hdr[12] = (uint8_t)(t->res->ethertype >> 8);
 	adj->hdr[13] = (uint8_t)t->res->ethertype;
-	return adj;
 }
 
 static void
@@ -115,12 +93,36 @@ adj_swap(struct nexthop_neigh *e, struct nexthop_adj *adj)
 		pserialize_call(&old->retire, adj_free);
 }
 
+/*
+ * e's adjacency leads to hwaddr.  If it does already it stays, and with it the
+ * copies that others made.  -ENOMEM: nothing changed.
+ */
+static int
+adj_set(struct nexthop_neigh *e, const uint8_t *hwaddr, bool stale)
+{
+	/* relaxed: only we, the owner, store it. */
+	const struct nexthop_adj *old = sync_load_relaxed(&e->adj);
+	struct nexthop_adj want, *adj;
+
+	adj_fill(e->table, hwaddr, stale, &want);
+	if (old != NULL && old->stale == want.stale &&
+	    memcmp(old->hdr, want.hdr, sizeof(want.hdr)) == 0)
+		return 0;
+	adj = malloc(sizeof(*adj));
+	if (adj == NULL)
+		return -ENOMEM;
+	*adj = want;
+	adj_swap(e, adj);
+	return 0;
+}
+
 /* Take the packets that wait out of e. */
 static struct pkt *
 hold_take(struct nexthop_neigh *e)
 {
 	struct pkt *first = e->hold;
 
+	e->table->held -= e->held;
 	e->hold = NULL;
 	e->hold_end = &e->hold;
 	e->held = 0;
@@ -133,6 +135,7 @@ hold_send(struct nexthop_neigh *e, struct worker *w)
 {
 	struct pkt *next, *p = hold_take(e);
 
+	e->wanted |= p != NULL;
 	for (; p != NULL; p = next) {
 		next = p->next;
 		p->next = NULL;
@@ -152,133 +155,63 @@ hold_drop(struct nexthop_neigh *e, struct worker *w, enum drop_reason reason)
 	}
 }
 
+/* p waits for e.  It, or the oldest that waits with it, has to go if too many
+ * do. */
 static void
 hold_add(struct nexthop_neigh *e, struct worker *w, struct pkt *p)
 {
-	struct pkt *oldest = e->hold;
+	struct nexthop_table *t = e->table;
+	const bool full = t->held >= t->params.max_held;
+	enum drop_reason reason = DROP_NEIGH_QUEUE_FULL;
+	struct pkt *oldest;
 
+	if (full && e->held < NEXTHOP_HOLD_MAX) {
+		t->counters.refused_held++;
+		reason = DROP_NEIGH_HELD;
+	}
+	if (full && e->held == 0) {
+		pkt_drop(w, p, t->nif->id, reason);
+		return;
+	}
 	p->next = NULL;
 	*e->hold_end = p;
 	e->hold_end = &p->next;
-	if (++e->held <= NEXTHOP_HOLD_MAX)
+	if (!full && e->held < NEXTHOP_HOLD_MAX) {
+		e->held++;
+		t->held++;
 		return;
+	}
+	oldest = e->hold;
 	e->hold = oldest->next;
-	e->held--;
-	pkt_drop(w, oldest, e->table->nif->id, DROP_NEIGH_QUEUE_FULL);
+	pkt_drop(w, oldest, t->nif->id, reason);
 }
 
 void
 nexthop_state_remove(
     struct nexthop_neigh *e, struct worker *w, enum drop_reason reason)
 {
-	struct nexthop_table *t = e->table;
-
 	tell(e, EVENT_DELETE);
 	timer_cancel(w, &e->timer);
 	hold_drop(e, w, reason);
-	pslist_writer_remove(&e->link);
 	adj_swap(e, NULL);
-	TAILQ_REMOVE(&t->by_state[state_of(e)], e, of_state);
-	t->count[state_of(e)]--;
-	t->nlinked--;
-	e->linked = false;
-	e->gp = pserialize_poll_start();
-	TAILQ_INSERT_TAIL(&t->limbo, e, of_state);
-}
-
-/* An entry that readers have left, or NULL. */
-static struct nexthop_neigh *
-limbo_take(struct nexthop_table *t)
-{
-	struct nexthop_neigh *e = TAILQ_FIRST(&t->limbo);
-
-	if (e == NULL || !pserialize_poll(e->gp))
-		return NULL;
-	TAILQ_REMOVE(&t->limbo, e, of_state);
-	pslist_entry_fini(&e->link);
-	return e;
+	nexthop_entry_remove(e);
 }
 
 /*
- * An entry that no reader stands on; NULL if there is none at the moment.
- * Somebody has to push the grace periods that limbo waits for.  It may cost a
- * system call, so now and then is enough while there are entries.
+ * May one more request go to everybody?  What we send ourselves, and neighbours
+ * that answered once, are asked for before what others may be scanning.
  */
-static struct nexthop_neigh *
-entry_take(struct nexthop_table *t, uint64_t now)
-{
-	struct nexthop_neigh *e;
-
-	if (!TAILQ_EMPTY(&t->limbo) && now - t->pushed_at >= PUSH_INTERVAL) {
-		t->pushed_at = now;
-		(void)pserialize_poll_advance();
-	}
-	e = limbo_take(t);
-	if (e != NULL)
-		return e;
-	if (t->fresh < t->npool) {
-		e = &t->pool[t->fresh++];
-		nexthop_state_init(t, e);
-		return e;
-	}
-	(void)pserialize_poll_advance();
-	return limbo_take(t);
-}
-
-/* Make room for an entry that will start in this state. */
 static bool
-evict(struct nexthop_table *t, struct worker *w, enum nexthop_state state)
-{
-	struct nexthop_neigh *e = TAILQ_FIRST(&t->by_state[NEXTHOP_FAILED]);
-
-	/* What others send us must not push out what our packets wait for. */
-	if (e == NULL && state != NEXTHOP_STALE)
-		e = TAILQ_FIRST(&t->by_state[NEXTHOP_INCOMPLETE]);
-	if (e == NULL)
-		e = TAILQ_FIRST(&t->by_state[NEXTHOP_STALE]);
-	if (e == NULL)
-		return false;
-	nexthop_state_remove(e, w, DROP_NEIGH_TABLE_FULL);
-	return true;
-}
-
-/* A new entry in the given state, without adjacency, timer and event yet. */
-static struct nexthop_neigh *
-entry_create(struct nexthop_table *t, struct worker *w,
-    const struct nexthop_key *key, enum nexthop_state state)
-{
-	struct nexthop_neigh *e;
-
-	if (t->nlinked >= t->params.max_entries && !evict(t, w, state))
-		return NULL;
-	e = entry_take(t, w->now);
-	if (e == NULL)
-		return NULL;
-	e->key = *key;
-	e->linked = true;
-	e->tries = e->ticks = 0;
-	e->confirmed = w->now;
-	memset(e->hwaddr, 0, sizeof(e->hwaddr));
-	/* relaxed: the insertion below publishes the entry. */
-	sync_store_relaxed(&e->state, state);
-	TAILQ_INSERT_TAIL(&t->by_state[state], e, of_state);
-	t->count[state]++;
-	t->nlinked++;
-	pslist_entry_init(&e->link);
-	pslist_writer_insert_head(nexthop_bucket(t, key), &e->link);
-	return e;
-}
-
-/* May one more request go to everybody? */
-static bool
-credit_take(struct nexthop_table *t, uint64_t now)
+credit_take(struct nexthop_table *t, uint64_t now, bool favoured)
 {
 	const uint64_t cost = SEC / t->params.solicit_rate;
+	const uint64_t kept =
+	    CREDIT_KEPT < SEC - cost ? CREDIT_KEPT : SEC - cost;
 	const uint64_t passed = now - t->credit_at;
 
 	t->credit_at = now;
 	t->credit = passed >= SEC - t->credit ? SEC : t->credit + passed;
-	if (t->credit < cost)
+	if (t->credit < cost + (favoured ? 0 : kept))
 		return false;
 	t->credit -= cost;
 	return true;
@@ -289,25 +222,50 @@ static void
 ask(struct nexthop_neigh *e, struct worker *w)
 {
 	struct nexthop_table *t = e->table;
-	const bool probe = state_of(e) == NEXTHOP_PROBE;
+	const bool probe = nexthop_entry_state(e) == NEXTHOP_PROBE;
 
 	timer_arm(w, &e->timer, w->now + t->params.solicit_interval);
 	e->ticks++;
-	if (!probe && !credit_take(t, w->now))
+	if (!probe && !credit_take(t, w->now, e->known || e->ours)) {
+		t->counters.rate_limited++;
 		return;
+	}
 	e->tries++;
+	*(probe ? &t->counters.probes : &t->counters.solicits) += 1;
 	t->res->solicit(t->res_arg, w, t->nif, (const uint8_t *)e->key.word,
 	    probe ? e->hwaddr : NULL);
+}
+
+/* The adjacency, which does not say stale, is used meanwhile. */
+static void
+begin_probe(struct nexthop_neigh *e, struct worker *w)
+{
+	nexthop_entry_set(e, NEXTHOP_PROBE);
+	e->tries = e->ticks = 0;
+	tell(e, EVENT_CHANGE);
+	ask(e, w);
 }
 
 static void
 begin_incomplete(struct nexthop_neigh *e, struct worker *w)
 {
 	adj_swap(e, NULL);
-	set_state(e, NEXTHOP_INCOMPLETE);
+	nexthop_entry_set(e, NEXTHOP_INCOMPLETE);
 	e->tries = e->ticks = 0;
 	tell(e, EVENT_CHANGE);
 	ask(e, w);
+}
+
+/*
+ * Who answered at the same time is not asked again at the same time (as RFC
+ * 4861 6.3.2 has it, but never later than configured).
+ */
+static uint64_t
+reachable_time(const struct nexthop_neigh *e, struct worker *w)
+{
+	const uint64_t time = e->table->params.reachable_time;
+
+	return time - worker_random(w) % (time / 16 + 1);
 }
 
 /*
@@ -318,24 +276,73 @@ static int
 settle(struct nexthop_neigh *e, struct worker *w, const uint8_t *hwaddr,
     enum nexthop_state state)
 {
-	struct nexthop_table *t = e->table;
-	const struct nexthop_params *params = &t->params;
-	struct nexthop_adj *adj = adj_make(t, hwaddr, state == NEXTHOP_STALE);
+	const struct nexthop_params *params = &e->table->params;
+	int error = adj_set(e, hwaddr, state == NEXTHOP_STALE);
 
-	if (adj == NULL)
-		return -ENOMEM;
+	if (error != 0)
+		return error;
 	memmove(e->hwaddr, hwaddr, sizeof(e->hwaddr));
 	if (state == NEXTHOP_PERMANENT)
 		timer_cancel(w, &e->timer);
 	else
 		timer_arm(w, &e->timer,
 		    w->now + (state == NEXTHOP_STALE ? params->stale_time
-						     : params->reachable_time));
-	if (state != NEXTHOP_STALE)
+						     : reachable_time(e, w)));
+	if (state != NEXTHOP_STALE) {
 		e->confirmed = w->now;
-	set_state(e, state);
-	adj_swap(e, adj);
+		e->known = true;
+	}
+	nexthop_entry_set(e, state);
 	return 0;
+}
+
+/* Whose packet p is, as a number below NEXTHOP_SOURCES. */
+static uint8_t
+source_of(const struct nexthop_table *t, const struct pkt *p)
+{
+	const unsigned int off = t->res->src_off;
+	/* An IPv6 site has as many addresses as it likes: its /64 is meant. */
+	const unsigned int len = t->res->addr_len == 4 ? 4 : 8;
+	uint64_t src = 0;
+
+	if (off == 0 || p->len < off + len)
+		return NEXTHOP_SOURCE_NONE;
+	memcpy(&src, p->data + off, len);
+	src = (src ^ t->seed) * UINT64_C(0x94d049bb133111eb);
+	return (uint8_t)((src ^ src >> 32) >> 20) % NEXTHOP_SOURCES;
+}
+
+/* An entry for p to wait in; or why there is none. */
+static enum drop_reason
+admit(struct nexthop_table *t, struct worker *w, const struct nexthop_key *key,
+    const struct pkt *p, struct nexthop_neigh **out)
+{
+	const bool ours = (p->flags & PKT_LOCAL_ORIGIN) != 0;
+	const uint8_t source = ours ? NEXTHOP_SOURCE_NONE : source_of(t, p);
+	const unsigned int most = t->params.max_incomplete;
+	struct nexthop_neigh *e;
+
+	/* An eighth is left to what we send ourselves. */
+	if (t->count[NEXTHOP_INCOMPLETE] >= (ours ? most : most - most / 8)) {
+		t->counters.refused_incomplete++;
+		return DROP_NEIGH_INCOMPLETE;
+	}
+	if (source != NEXTHOP_SOURCE_NONE &&
+	    t->by_source[source] >= t->params.max_source) {
+		t->counters.refused_source++;
+		return DROP_NEIGH_SOURCE;
+	}
+	e = nexthop_entry_create(t, w, key, NEXTHOP_INCOMPLETE);
+	if (e == NULL) {
+		t->counters.refused_full++;
+		return DROP_NEIGH_TABLE_FULL;
+	}
+	e->ours = ours;
+	e->source = source;
+	if (source != NEXTHOP_SOURCE_NONE)
+		t->by_source[source]++;
+	*out = e;
+	return DROP_REASON_COUNT;
 }
 
 void
@@ -343,16 +350,16 @@ nexthop_state_hold(struct nexthop_table *t, struct worker *w,
     const struct nexthop_key *key, struct pkt *p)
 {
 	struct nexthop_neigh *e = nexthop_find(t, key);
+	enum drop_reason refused;
 
 	if (e != NULL) {
-		SYNC_ASSERT(state_of(e) == NEXTHOP_INCOMPLETE);
+		SYNC_ASSERT(nexthop_entry_state(e) == NEXTHOP_INCOMPLETE);
 		hold_add(e, w, p);
 		return;
 	}
-	if (t->count[NEXTHOP_INCOMPLETE] < t->params.max_incomplete)
-		e = entry_create(t, w, key, NEXTHOP_INCOMPLETE);
-	if (e == NULL) {
-		pkt_drop(w, p, t->nif->id, DROP_NEIGH_TABLE_FULL);
+	refused = admit(t, w, key, p, &e);
+	if (refused != DROP_REASON_COUNT) {
+		pkt_drop(w, p, t->nif->id, refused);
 		return;
 	}
 	tell(e, EVENT_ADD);
@@ -368,16 +375,19 @@ nexthop_state_claim(struct nexthop_table *t, struct worker *w,
 	struct nexthop_neigh *e = nexthop_find(t, key);
 	enum event_action action = EVENT_CHANGE;
 	enum nexthop_state from, to = NEXTHOP_STALE;
+	bool moved;
 
 	if (e == NULL) {
 		if (claim != NEXTHOP_CLAIM_REQUEST)
 			return;
-		e = entry_create(t, w, key, NEXTHOP_STALE);
-		if (e == NULL)
+		e = nexthop_entry_create(t, w, key, NEXTHOP_STALE);
+		if (e == NULL) {
+			t->counters.refused_claims++;
 			return;
+		}
 		action = EVENT_ADD;
 	}
-	from = state_of(e);
+	from = nexthop_entry_state(e);
 	if (from == NEXTHOP_PERMANENT)
 		return;
 	if (claim == NEXTHOP_CLAIM_ANSWER &&
@@ -386,7 +396,11 @@ nexthop_state_claim(struct nexthop_table *t, struct worker *w,
 	else if (memcmp(e->hwaddr, hwaddr, sizeof(e->hwaddr)) == 0 &&
 		 from != NEXTHOP_INCOMPLETE && from != NEXTHOP_FAILED)
 		return;
+	moved = from != NEXTHOP_FAILED && e->known &&
+		memcmp(e->hwaddr, hwaddr, sizeof(e->hwaddr)) != 0;
 	if (settle(e, w, hwaddr, to) == 0) {
+		t->counters.moved += moved;
+		t->counters.confirmed += to == NEXTHOP_REACHABLE;
 		tell(e, action);
 		hold_send(e, w);
 	} else if (action == EVENT_ADD) {
@@ -402,10 +416,11 @@ nexthop_state_permanent(struct nexthop_table *t, struct worker *w,
 	enum event_action action = EVENT_CHANGE;
 	int error;
 
-	if (e != NULL && state_of(e) == NEXTHOP_PERMANENT && !replace)
+	if (e != NULL && nexthop_entry_state(e) == NEXTHOP_PERMANENT &&
+	    !replace)
 		return -EEXIST;
 	if (e == NULL) {
-		e = entry_create(t, w, key, NEXTHOP_INCOMPLETE);
+		e = nexthop_entry_create(t, w, key, NEXTHOP_INCOMPLETE);
 		action = EVENT_ADD;
 	}
 	if (e == NULL)
@@ -428,10 +443,11 @@ give_up(struct nexthop_neigh *e, struct worker *w)
 	struct pkt *next, *p;
 
 	if (e->tries == 0) { /* the rate let no request through: no verdict */
-		nexthop_state_remove(e, w, DROP_NEIGH_TABLE_FULL);
+		nexthop_state_remove(e, w, DROP_NEIGH_RATE);
 		return;
 	}
-	set_state(e, NEXTHOP_FAILED);
+	t->counters.failed++;
+	nexthop_entry_set(e, NEXTHOP_FAILED);
 	timer_arm(w, &e->timer, w->now + t->params.failed_time);
 	tell(e, EVENT_CHANGE);
 	for (p = hold_take(e); p != NULL; p = next) {
@@ -442,6 +458,15 @@ give_up(struct nexthop_neigh *e, struct worker *w)
 	}
 }
 
+static bool
+used_since_confirmed(const struct nexthop_neigh *e)
+{
+	const uint32_t used = nexthop_entry_used(e);
+
+	return used != 0 &&
+	       (int32_t)(used - nexthop_group_tick(e->confirmed)) > 0;
+}
+
 static void
 timer_due(struct worker *w, struct timer *timer)
 {
@@ -450,7 +475,7 @@ timer_due(struct worker *w, struct timer *timer)
 				     offsetof(struct nexthop_neigh, timer));
 	const struct nexthop_params *params = &e->table->params;
 
-	switch (state_of(e)) {
+	switch (nexthop_entry_state(e)) {
 	case NEXTHOP_INCOMPLETE:
 		/* A request that the rate refused is made up for, once. */
 		if (e->tries >= params->max_solicits ||
@@ -460,7 +485,10 @@ timer_due(struct worker *w, struct timer *timer)
 			ask(e, w);
 		break;
 	case NEXTHOP_REACHABLE:
-		if (settle(e, w, e->hwaddr, NEXTHOP_STALE) == 0)
+		if (used_since_confirmed(e)) {
+			e->table->counters.renewals++;
+			begin_probe(e, w);
+		} else if (settle(e, w, e->hwaddr, NEXTHOP_STALE) == 0)
 			tell(e, EVENT_CHANGE);
 		else
 			timer_arm(w, &e->timer, w->now + SEC);
@@ -472,6 +500,7 @@ timer_due(struct worker *w, struct timer *timer)
 			ask(e, w);
 		break;
 	default: /* STALE, FAILED */
+		e->table->counters.expired++;
 		nexthop_state_remove(e, w, DROP_NEIGH_PURGED);
 		break;
 	}
@@ -484,20 +513,15 @@ note_use(struct worker *w, struct worker_msg *msg)
 	struct nexthop_neigh *e =
 	    (struct nexthop_neigh *)((char *)msg -
 				     offsetof(struct nexthop_neigh, used));
-	struct nexthop_adj *adj;
 
 	/* POST release: pairs with the acquire in nexthop_send. */
 	sync_store_release(&e->posted, false);
-	if (!e->linked || state_of(e) != NEXTHOP_STALE)
+	if (!e->linked || nexthop_entry_state(e) != NEXTHOP_STALE)
 		return;
-	adj = adj_make(e->table, e->hwaddr, false);
-	if (adj == NULL)
+	if (adj_set(e, e->hwaddr, false) != 0)
 		return; /* the next use asks again */
-	set_state(e, NEXTHOP_PROBE);
-	adj_swap(e, adj);
-	e->tries = e->ticks = 0;
-	tell(e, EVENT_CHANGE);
-	ask(e, w);
+	e->wanted = true;
+	begin_probe(e, w);
 }
 
 void

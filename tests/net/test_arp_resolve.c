@@ -178,8 +178,8 @@ Test(arp_resolve, scan_is_bounded)
 	r = rig_create(&params);
 	scan(&r, 10, 109);
 	cr_assert_eq(rig_search(&r, "10.0.0.10").count[NEXTHOP_INCOMPLETE], 8);
-	cr_assert_eq(net_drops(r.n, r.node, "neigh-table-full"), 92);
-	net_allow_drops(r.n, r.node, "neigh-table-full", 92);
+	cr_assert_eq(net_drops(r.n, r.node, "neigh-incomplete-full"), 92);
+	net_allow_drops(r.n, r.node, "neigh-incomplete-full", 92);
 	net_allow_drops(r.n, r.node, "neigh-unresolved", 8);
 	net_run(r.n, SEC(30));
 	cr_assert_eq(rig_search(&r, "10.0.0.10").total, 0);
@@ -206,7 +206,7 @@ Test(arp_resolve, scan_does_not_evict_a_reachable_neighbour)
 	net_probe_clear(r.n, r.probe);
 	rig_send(&r, "10.0.0.2");
 	cr_assert(rig_left(&r, "10.0.0.2", r.hw));
-	net_allow_drops(r.n, r.node, "neigh-table-full", 100);
+	net_allow_drops(r.n, r.node, "neigh-evicted", 100);
 	net_allow_drops(r.n, r.node, "neigh-unresolved", 8);
 	rig_destroy(&r);
 }
@@ -227,7 +227,7 @@ Test(arp_resolve, requests_of_a_table_are_rate_limited)
 	cr_assert_leq(sent, 15);
 	sent = rig_requests(&r, NULL, SEC(1));
 	cr_assert_leq(sent, 11);
-	net_allow_drops(r.n, r.node, "neigh-table-full", 50);
+	net_allow_drops(r.n, r.node, "neigh-rate-limit", 50);
 	net_allow_drops(r.n, r.node, "neigh-unresolved", 50);
 	net_run(r.n, SEC(10));
 	rig_destroy(&r);

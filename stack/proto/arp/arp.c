@@ -350,6 +350,7 @@ static const struct nexthop_resolver resolver = {
     .unreachable = unreachable,
     .ethertype = ETHER_TYPE_IPV4,
     .addr_len = 4,
+    .src_off = offsetof(struct ipv4_hdr, src),
 };
 
 /* Without memory for it the interface does without ARP. */
