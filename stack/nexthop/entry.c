@@ -216,17 +216,24 @@ struct nexthop_neigh *
 nexthop_entry_create(struct nexthop_table *t, struct worker *w,
     const struct nexthop_key *key, enum nexthop_state state)
 {
-	struct nexthop_neigh *e;
+	struct nexthop_neigh *e, *gone = NULL;
 
 	if (t->nlinked >= t->params.max_entries) {
-		e = victim(t, w->now, state);
-		if (e == NULL)
+		gone = victim(t, w->now, state);
+		if (gone == NULL)
 			return NULL;
-		evict(e, w);
 	}
+	/* Nobody goes for an entry that cannot be had. */
 	e = entry_take(t, w->now);
 	if (e == NULL)
 		return NULL;
+	while (gone != NULL) {
+		evict(gone, w);
+		/* More than one if the bound was lowered. */
+		gone = t->nlinked < t->params.max_entries
+			   ? NULL
+			   : victim(t, w->now, state);
+	}
 	e->key = *key;
 	e->linked = true;
 	e->known = e->wanted = e->ours = false;

@@ -55,6 +55,7 @@ static const struct nexthop_resolver resolver = {
     .unreachable = unreachable,
     .ethertype = TYPE,
     .addr_len = 4,
+    .src_off = 12,
 };
 
 static struct nexthop_params params;
@@ -140,6 +141,10 @@ pass(uint64_t ns)
 	ethdev_settle(st);
 }
 
+/* Of the packets that are sent from now on. */
+static uint32_t sender;
+static uint8_t sender_flags;
+
 struct send {
 	uint8_t addr[4];
 	unsigned int count;
@@ -157,21 +162,27 @@ send_on(struct worker *w, void *arg)
 
 		cr_assert_not_null(p);
 		p->len = 20;
+		p->flags = sender_flags;
 		p->data[0] = (uint8_t)i;
+		memcpy(p->data + 12, &sender, sizeof(sender));
 		memcpy(p->nexthop.bytes, s->addr, sizeof(s->addr));
 		nexthop_output(w, nif, NETIF_AF_INET, p);
 	}
 	return 0;
 }
 
-/* Worker w sends count packets to 10.0.x.y, where n = x << 8 | y. */
+/* Worker w sends count packets to 10.x.y.z, where n = x << 16 | y << 8 | z. */
 static inline void
 send(struct worker *w, unsigned int n, unsigned int count)
 {
-	struct send s = {{10, 0, (uint8_t)(n >> 8), (uint8_t)n}, count};
+	struct send s = {
+	    {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, count};
 
 	cr_assert_eq(worker_call(w, send_on, &s), 0);
 }
+
+/* What claims say from now on; another number is another card. */
+static uint8_t card;
 
 struct say {
 	struct nexthop_said said;
@@ -190,13 +201,14 @@ say_on(struct worker *w, void *arg)
 	return 0;
 }
 
-/* Worker w hears that 10.0.x.y is at 02:00:00:00:x:y. */
+/* Worker w hears that 10.x.y.z is at 02:00:card:x:y:z. */
 static inline void
 say(struct worker *w, unsigned int n, enum nexthop_claim claim)
 {
 	struct say s = {
-	    .addr = {10, 0, (uint8_t)(n >> 8), (uint8_t)n},
-	    .hwaddr = {2, 0, 0, 0, (uint8_t)(n >> 8), (uint8_t)n},
+	    .addr = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n},
+	    .hwaddr = {2, 0, card, (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+		(uint8_t)n},
 	};
 
 	s.said = (struct nexthop_said){s.addr, s.hwaddr, claim};
@@ -229,7 +241,8 @@ visit(void *arg, const struct nexthop_entry *e)
 static inline struct found
 find(unsigned int n)
 {
-	struct found f = {.addr = {10, 0, (uint8_t)(n >> 8), (uint8_t)n}};
+	struct found f = {
+	    .addr = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
 
 	cr_assert_eq(nexthop_walk(st, id, NETIF_AF_INET, visit, &f), 0);
 	return f;

@@ -75,7 +75,7 @@ static const struct proto *const protos[] = {&resolver_proto, NULL};
 static void
 begin(void)
 {
-	const struct nexthop_group_limits limits = {0};
+	const struct nexthop_group_limits limits = {.workers = 2};
 
 	dev = calloc(1, sizeof(*dev));
 	cr_assert_not_null(dev);
@@ -224,6 +224,84 @@ Test(group_neigh, a_stale_header_asks_the_cache_that_probes)
 	s.said.claim = NEXTHOP_CLAIM_ANSWER;
 	cr_assert_eq(worker_call(nexthop_owner(st, id), say_on, &s), 0);
 	cr_assert_eq(header(grp), 9);
+}
+
+/* The slot that worker w finds, one by one or in a batch; only compared. */
+static const struct nexthop_slot *
+use(unsigned int w, uint32_t grp, bool batch)
+{
+	struct nexthop_group_marks *m = nexthop_group_marks(g, w);
+	const uint64_t s = pserialize_read_enter();
+	const struct nexthop_slot *slot;
+	const uint32_t hash = 0;
+
+	m->tick = nexthop_group_tick(now);
+	if (batch)
+		nexthop_resolve_batch(g, m, &grp, &hash, &slot, 1);
+	else
+		slot = nexthop_resolve(g, m, grp, hash);
+	pserialize_read_exit(s);
+	return slot;
+}
+
+/* A second passes, and the neighbour answers if it was asked. */
+static void
+second(struct said *s)
+{
+	for (unsigned int i = 0; i < 10; i++) {
+		now += SEC / 10;
+		ethdev_settle(st);
+		cr_assert_eq(worker_call(nexthop_owner(st, id), say_on, s), 0);
+	}
+}
+
+Test(group_neigh, a_header_in_use_stays)
+{
+	struct said s = {.addr = {10, 0, 0, 9}, .hwaddr = {2, 0, 0, 0, 0, 9}};
+	const uint32_t grp = one(via(9, id, 1));
+	const struct nexthop_slot *slot;
+
+	s.said = (struct nexthop_said){s.addr, s.hwaddr, NEXTHOP_CLAIM_ANSWER};
+	cr_assert_eq(worker_call(nexthop_owner(st, id), send_on, s.addr), 0);
+	ethdev_settle(st);
+	second(&s);
+	cr_assert_eq(header(grp), 9);
+	slot = use(0, grp, false);
+	for (unsigned int i = 0; i < 300; i++) {
+		/* By each worker for a while, in either way. */
+		cr_assert_eq(use(i / 150, grp, i / 75 % 2 == 1), slot);
+		second(&s);
+	}
+	cr_assert_eq(header(grp), 9);
+	/* To look is not to use. */
+	for (unsigned int i = 0; i < 70; i++)
+		second(&s);
+	cr_assert_eq(header(grp), -1);
+	nexthop_group_release(g, grp);
+}
+
+Test(group_neigh, a_backup_in_use_stays)
+{
+	struct said s = {.addr = {10, 0, 0, 9}, .hwaddr = {2, 0, 0, 0, 0, 9}};
+	const struct nexthop_hop away = via(9, 0x10007, 1);
+	const uint32_t backup = one(via(9, id, 1));
+	const uint32_t grp = group(g, &away, 1, backup);
+	const struct nexthop_slot *slot;
+
+	nexthop_group_port(g, 0x10007, false);
+	s.said = (struct nexthop_said){s.addr, s.hwaddr, NEXTHOP_CLAIM_ANSWER};
+	cr_assert_eq(worker_call(nexthop_owner(st, id), send_on, s.addr), 0);
+	ethdev_settle(st);
+	second(&s);
+	slot = use(0, grp, false);
+	cr_assert_eq(slot->netif, id);
+	for (unsigned int i = 0; i < 100; i++) {
+		cr_assert_eq(use(0, grp, i > 50), slot);
+		second(&s);
+	}
+	cr_assert_eq(header(backup), 9);
+	nexthop_group_release(g, grp);
+	nexthop_group_release(g, backup);
 }
 
 Test(group_neigh, adjacencies_outlive_their_interface)
