@@ -23,6 +23,7 @@
 
 #include "apps/psnet-run/run.h"
 #include "drivers/wire/wire.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
@@ -52,11 +53,11 @@ struct scene {
 };
 
 static const struct proto *const host_protos[] = {&proto_ether, &proto_arp,
-    &proto_ipv4, &run_proto_probe, &run_proto_bulk, NULL};
-static const struct proto *const server_protos[] = {
-    &proto_ether, &proto_arp, &proto_ipv4, &proto_icmp, &run_proto_bulk, NULL};
+    &proto_nexthop, &proto_ipv4, &run_proto_probe, &run_proto_bulk, NULL};
+static const struct proto *const server_protos[] = {&proto_ether, &proto_arp,
+    &proto_nexthop, &proto_ipv4, &proto_icmp, &run_proto_bulk, NULL};
 const struct proto *const run_router_protos[] = {
-    &proto_ether, &proto_arp, &proto_ipv4, &proto_icmp, NULL};
+    &proto_ether, &proto_arp, &proto_nexthop, &proto_ipv4, &proto_icmp, NULL};
 
 __attribute__((__format__(__printf__, 3, 4))) static void
 check(struct scene *s, bool ok, const char *fmt, ...)

@@ -12,6 +12,8 @@
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/nexthop.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/proto/ipv4/ipv4.h"
 
 static const char *const filter_keys[] = {
@@ -178,7 +180,8 @@ static json_t *
 show_lookup(struct stack *st, const struct route *route,
     const struct route_found *at, uint32_t addr, netif_id iif)
 {
-	const struct route_nexthop *nh = route_select(st, route, 0);
+	const struct nexthop_slot *s =
+	    nexthop_resolve(nexthop_groups_of(st), NULL, route->hops, 0);
 	struct spec_nexthop hop = {.weight = 1};
 	struct spec_route r = {.prefix = addr,
 	    .plen = 32,
@@ -193,11 +196,10 @@ show_lookup(struct stack *st, const struct route *route,
 	char text[WORDS_TEXT_MAX];
 	json_t *o;
 
-	if (nh != NULL) {
+	if (s != NULL && s->netif != 0) {
 		r.nnexthops = 1;
-		if (nh->has_gateway)
-			memcpy(&hop.via, nh->gateway, 4);
-		psnetd_ops_name(st, nh->netif, hop.dev);
+		memcpy(&hop.via, s->gateway, 4);
+		psnetd_ops_name(st, s->netif, hop.dev);
 	}
 	o = psnetd_show_route(&r);
 	json_object_del(o, "scope");

@@ -10,10 +10,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libsync/base/assert.h"
 #include "stack/core/stack.h"
 #include "stack/core/timer.h"
+#include "stack/nexthop/neigh_impl.h"
+#include "stack/nexthop/resolve.h"
 
 /* [c] constant  [w] control mutex  [o] the first worker */
 struct nexthop {
@@ -21,11 +24,11 @@ struct nexthop {
 	struct nexthop_groups *groups;   /* [c] */
 	struct nexthop_objects *objects; /* [c] */
 	struct {
-		nexthop_object_gone_fn fn;
+		const struct nexthop_family *ops;
 		void *arg;
-	} gone[NETIF_AF_COUNT]; /* [w] */
-	struct timer timer;     /* [o] */
-	uint64_t due;           /* [w] ns; UINT64_MAX: it is not armed */
+	} family[NETIF_AF_COUNT]; /* [w] */
+	struct timer timer;       /* [o] */
+	uint64_t due;             /* [w] ns; UINT64_MAX: it is not armed */
 };
 
 static uint64_t
@@ -40,8 +43,18 @@ gone(void *arg, uint32_t group)
 	const struct nexthop *nh = arg;
 
 	for (unsigned int af = 0; af < NETIF_AF_COUNT; af++)
-		if (nh->gone[af].fn != NULL)
-			nh->gone[af].fn(nh->gone[af].arg, group);
+		if (nh->family[af].ops != NULL)
+			nh->family[af].ops->gone(nh->family[af].arg, group);
+}
+
+static uint32_t
+lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+{
+	const struct nexthop *nh = arg;
+
+	if (nh->family[af].ops == NULL)
+		return NEXTHOP_GROUP_NONE;
+	return nh->family[af].ops->lookup(nh->family[af].arg, table, addr);
 }
 
 static void
@@ -105,6 +118,7 @@ init(struct stack *st, void **state)
 	    &limits, nexthop_group_neigh(), st, &nh->groups);
 	if (error != 0)
 		goto free_state;
+	nexthop_resolve_via_set(nh->groups, lookup, nh);
 	error = nexthop_object_create(nh->groups, gone, nh, &nh->objects);
 	if (error != 0)
 		goto destroy_groups;
@@ -165,16 +179,16 @@ nexthop_objects_of(struct stack *st)
 }
 
 int
-nexthop_gone_set(
-    struct stack *st, enum netif_af af, nexthop_object_gone_fn fn, void *arg)
+nexthop_family_set(struct stack *st, enum netif_af af,
+    const struct nexthop_family *family, void *arg)
 {
 	struct nexthop *nh = proto_state(st, &proto_nexthop);
 
 	SYNC_REQUIRE(af < NETIF_AF_COUNT);
 	if (nh == NULL)
 		return -EPROTONOSUPPORT;
-	nh->gone[af].fn = fn;
-	nh->gone[af].arg = arg;
+	nh->family[af].ops = family;
+	nh->family[af].arg = arg;
 	return 0;
 }
 
@@ -225,4 +239,18 @@ nexthop_del(struct stack *st, uint32_t id, const char **why)
 	housekeep(nh);
 	stack_control_exit(st);
 	return error;
+}
+
+void
+nexthop_slot_output(struct worker *w, struct netif *nif,
+    const struct nexthop_slot *s, struct pkt *p)
+{
+	SYNC_ASSERT(s->netif == nif->id);
+	SYNC_ASSERT(s->hdr_len == NEXTHOP_HDR_LEN);
+	SYNC_ASSERT(pkt_headroom(p) >= NEXTHOP_HDR_LEN);
+	p->tx_if = nif->id;
+	p->data -= NEXTHOP_HDR_LEN;
+	p->len += NEXTHOP_HDR_LEN;
+	memcpy(p->data, s->hdr, NEXTHOP_HDR_LEN);
+	netif_output(w, nif, p);
 }

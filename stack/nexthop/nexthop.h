@@ -26,14 +26,22 @@ extern const struct proto proto_nexthop;
 struct nexthop_groups *nexthop_groups_of(struct stack *st);
 struct nexthop_objects *nexthop_objects_of(struct stack *st);
 
+/* What the table asks of a family's routes.  Context: writer. */
+struct nexthop_family {
+	/* As nexthop_resolve_via_fn. */
+	uint32_t (*lookup)(void *arg, uint32_t table, const uint8_t *addr);
+
+	/* The object is removed whose group this is: take its routes away. */
+	void (*gone)(void *arg, uint32_t group);
+};
+
 /*
- * Have fn take the routes of a family away when the object is removed that
- * they name; NULL: none.
- * Context: control thread, when no object is being removed; never sleeps.
+ * A family has routes, or no more (NULL).
+ * Context: control thread, before its first route and after its last.
  * Returns: 0 or -EPROTONOSUPPORT (the stack is without the protocol).
  */
-int nexthop_gone_set(
-    struct stack *st, enum netif_af af, nexthop_object_gone_fn fn, void *arg);
+int nexthop_family_set(struct stack *st, enum netif_af af,
+    const struct nexthop_family *family, void *arg);
 
 /*
  * nexthop_object_add() and nexthop_object_remove() under the control mutex.
@@ -43,5 +51,14 @@ int nexthop_gone_set(
 int nexthop_add(struct stack *st, const struct nexthop_object_config *cfg,
     enum nexthop_object_mode mode, const char **why);
 int nexthop_del(struct stack *st, uint32_t id, const char **why);
+
+/*
+ * Send p, whose data is the L3 header, on nif, which s names, with the header
+ * that s has (hdr_len is not 0).
+ * Context: worker in a read section; never sleeps; wait-free.
+ * Owner:   takes p.
+ */
+void nexthop_slot_output(struct worker *w, struct netif *nif,
+    const struct nexthop_slot *s, struct pkt *p);
 
 #endif /* STACK_NEXTHOP_NEXTHOP_H */

@@ -154,6 +154,19 @@ nexthop_resolve(const struct nexthop_groups *g, struct nexthop_group_marks *m,
 }
 
 /*
+ * May the answer for group id depend on the hash?
+ * Context: reader section; never sleeps; wait-free.
+ */
+static inline bool
+nexthop_resolve_spreads(const struct nexthop_groups *g, uint32_t id)
+{
+	const uint64_t w = nexthop_word_get(g, id);
+
+	return nexthop_word_kind(w) != NEXTHOP_WORD_SINGLE ||
+	       nexthop_word_backup(w) != NEXTHOP_GROUP_NONE;
+}
+
+/*
  * nexthop_resolve() for n packets; each answer is that of some moment during
  * the call, not all of the same.
  */

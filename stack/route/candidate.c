@@ -94,11 +94,30 @@ host_bits_clear(const uint8_t *key, unsigned int plen, unsigned int bits)
 	return true;
 }
 
+/* Is the way on said as the type wants it? */
 static bool
-needs_nexthop(uint8_t type)
+way_valid(const struct route_config *cfg)
 {
-	return type == ROUTE_UNICAST || type == ROUTE_LOCAL ||
-	       type == ROUTE_BROADCAST;
+	switch (cfg->type) {
+	case ROUTE_UNICAST:
+		return (cfg->nnexthops > 0) != (cfg->nhid != 0);
+	case ROUTE_LOCAL:
+	case ROUTE_BROADCAST:
+		return cfg->nnexthops > 0 && cfg->nhid == 0;
+	default:
+		return cfg->nnexthops == 0 && cfg->nhid == 0;
+	}
+}
+
+static bool
+nexthop_valid(const struct route_config *cfg, const struct route_nexthop *nh)
+{
+	if (nh->weight == 0)
+		return false;
+	if (nh->recursive)
+		return cfg->type == ROUTE_UNICAST && nh->netif == 0 &&
+		       nh->has_gateway;
+	return nh->netif != 0;
 }
 
 bool
@@ -110,12 +129,11 @@ route_candidate_valid(
 
 	if (cfg->plen > bits || route_type_name(cfg->type) == NULL ||
 	    !host_bits_clear(cfg->prefix, cfg->plen, bits) ||
-	    cfg->nnexthops > ROUTE_NEXTHOPS_MAX ||
-	    needs_nexthop(cfg->type) != (cfg->nnexthops > 0) ||
+	    cfg->nnexthops > ROUTE_NEXTHOPS_MAX || !way_valid(cfg) ||
 	    (cfg->type == ROUTE_LOOKUP) != (cfg->table != 0))
 		return false;
 	for (i = 0; i < cfg->nnexthops; i++)
-		if (cfg->nexthops[i].weight == 0 || cfg->nexthops[i].netif == 0)
+		if (!nexthop_valid(cfg, &cfg->nexthops[i]))
 			return false;
 	return true;
 }

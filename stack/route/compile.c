@@ -55,12 +55,6 @@ stage(struct route_txn *x, const uint8_t *key, unsigned int plen)
 			       : fib6_stage(x->fib6, key, plen);
 }
 
-static uint32_t
-group_of(const struct route_store *s, const struct route_item *i)
-{
-	return i != NULL ? route_item_group(s, i) : FIB_NONE;
-}
-
 /* Say which prefixes lead elsewhere after x. */
 static int
 stage_log(struct route_txn *x)
@@ -70,11 +64,9 @@ stage_log(struct route_txn *x)
 	size_t i;
 
 	for (i = 0; i < x->n && error == 0; i++) {
-		const struct route_edit *e = &x->log[i];
-		const struct route_item *any =
-		    e->fresh != NULL ? e->fresh : e->old;
+		const struct route_item *any = route_edit_item(&x->log[i]);
 
-		if (group_of(s, e->fresh) != group_of(s, e->old))
+		if (route_edit_moves(s, &x->log[i]))
 			error = stage(x, any->key, route_item_plen(any));
 	}
 	return error;

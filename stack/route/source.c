@@ -16,7 +16,7 @@ cover(
 	if (plen > 0)
 		i = radix_lf_txn_lookup(x->tree, key, plen - 1);
 	*cover_plen = i != NULL ? route_item_plen(i) : 0;
-	return i != NULL ? route_item_group(x->table->store, i) : FIB_NONE;
+	return route_item_group(x->table->store, i);
 }
 
 struct visit {

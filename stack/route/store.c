@@ -132,7 +132,7 @@ hash_bytes(const void *bytes, size_t n)
 
 /* --- Routes ------------------------------------------------------------- */
 
-/* A route follows its head; all but the group belongs to what it is. */
+/* A route follows its head; all behind the groups belongs to what it is. */
 #define CONTENT offsetof(struct route, metric)
 
 static struct route *
@@ -164,13 +164,14 @@ same_route(const struct route *a, const struct route *b)
 /* Field by field, as the padding must be zero. */
 static void
 fill(const struct route_store *s, const struct route_config *cfg,
-    struct route *r)
+    uint32_t number, struct route *r)
 {
 	unsigned int i;
 
 	memset(r, 0, route_size(cfg->nnexthops));
 	r->metric = cfg->metric;
 	r->table = cfg->table;
+	r->nhid = cfg->nhid;
 	r->type = cfg->type;
 	r->protocol = cfg->protocol;
 	r->distance = route_config_key(cfg).distance;
@@ -182,8 +183,12 @@ fill(const struct route_store *s, const struct route_config *cfg,
 
 		r->nexthops[i].netif = from->netif;
 		r->nexthops[i].has_gateway = from->has_gateway;
+		r->nexthops[i].recursive = from->recursive;
 		r->nexthops[i].weight = from->weight;
 		memcpy(r->nexthops[i].gateway, from->gateway, s->bits / 8);
+		/* Another table may have another way to the gateway. */
+		if (from->recursive)
+			r->table = number;
 	}
 }
 
@@ -219,39 +224,56 @@ group_free(struct route_store *s, uint32_t group)
 	s->free_group = group;
 }
 
-int
-route_store_route(struct route_store *s, const struct route_config *cfg,
+/* Copy r, which is new, into the store. */
+static int
+route_insert(struct route_store *s, const struct route *r, uint32_t hash,
     const struct route **out)
 {
-	struct route *r = route_of(s->scratch);
-	const size_t size = route_size(cfg->nnexthops);
-	struct route_intern *i;
-	uint32_t hash, group;
+	const size_t size = route_size(r->nnexthops);
+	struct route_intern *i = malloc(sizeof(*i) + size);
+	struct route *own;
 	int error;
 
-	fill(s, cfg, r);
-	hash = hash_bytes((const char *)r + CONTENT, size - CONTENT);
+	if (i == NULL)
+		return -ENOMEM;
+	*i = (struct route_intern){.hash = hash};
+	own = route_of(i);
+	memcpy(own, r, size);
+	error = group_alloc(s, &own->group);
+	if (error != 0)
+		goto free_intern;
+	error = route_hops_acquire(s, own);
+	if (error != 0)
+		goto free_group;
+	s->way[own->group] = own;
+	index_insert(&s->routes, i);
+	*out = own;
+	return 0;
+free_group:
+	group_free(s, own->group);
+free_intern:
+	free(i);
+	return error;
+}
+
+int
+route_store_route(struct route_store *s, const struct route_config *cfg,
+    uint32_t number, const struct route **out)
+{
+	struct route *r = route_of(s->scratch);
+	struct route_intern *i;
+	uint32_t hash;
+
+	fill(s, cfg, number, r);
+	hash = hash_bytes(
+	    (const char *)r + CONTENT, route_size(cfg->nnexthops) - CONTENT);
 	for (i = *index_at(&s->routes, hash); i != NULL; i = i->next) {
 		if (i->hash == hash && same_route(route_of(i), r)) {
 			*out = route_of(i);
 			return 0;
 		}
 	}
-	error = group_alloc(s, &group);
-	if (error != 0)
-		return error;
-	i = malloc(sizeof(*i) + size);
-	if (i == NULL) {
-		group_free(s, group);
-		return -ENOMEM;
-	}
-	r->group = group;
-	*i = (struct route_intern){.hash = hash};
-	memcpy(route_of(i), r, size);
-	s->way[group] = route_of(i);
-	index_insert(&s->routes, i);
-	*out = route_of(i);
-	return 0;
+	return route_insert(s, r, hash, out);
 }
 
 void
@@ -268,8 +290,21 @@ route_store_release(struct route_store *s, const struct route *r)
 	if (--i->refs > 0)
 		return;
 	index_remove(&s->routes, i);
+	route_hops_release(s, r);
 	group_free(s, r->group);
 	free(i);
+}
+
+/* All of them, at the end. */
+static void
+routes_release(struct route_store *s)
+{
+	const struct route_intern *i;
+	size_t k;
+
+	for (k = 0; s->routes.bucket != NULL && k < s->routes.nbuckets; k++)
+		for (i = s->routes.bucket[k]; i != NULL; i = i->next)
+			route_hops_release(s, (const void *)(i + 1));
 }
 
 /* --- Lists of candidates ------------------------------------------------ */
@@ -450,7 +485,9 @@ route_store_item_free(struct route_store *s, struct route_item *i)
 /* --- The store ---------------------------------------------------------- */
 
 int
-route_store_create(struct stack *st, enum netif_af af, struct route_store **out)
+route_store_create(struct stack *st, enum netif_af af,
+    struct nexthop_groups *groups, struct nexthop_objects *objects,
+    struct route_store **out)
 {
 	struct route_store *s = aligned_alloc(SYNC_CACHELINE, sizeof(*s));
 
@@ -460,6 +497,8 @@ route_store_create(struct stack *st, enum netif_af af, struct route_store **out)
 	s->stack = st;
 	s->af = af;
 	s->bits = af == NETIF_AF_INET ? 32 : 128;
+	s->groups = groups;
+	s->objects = objects;
 	lfqueue_mpsc_init(&s->returned);
 	s->way = calloc(GROUPS_MAX, sizeof(s->way[0])); /* touched as used */
 	s->scratch =
@@ -480,6 +519,7 @@ route_store_destroy(struct route_store *s)
 	size_t i;
 
 	index_fini(&s->sets);
+	routes_release(s);
 	index_fini(&s->routes);
 	for (slab = s->slabs; slab != NULL; slab = next) {
 		next = slab->next;

@@ -24,6 +24,7 @@
 
 #include "libsync/base/assert.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/route/table_impl.h"
 #include "stack/route/tables.h"
 
@@ -59,32 +60,61 @@ route_table_make(
 	return 0;
 }
 
+/* What next hops look up in a table by itself, arg. */
+static uint32_t
+lookup_alone(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+{
+	const struct route_table *t = arg;
+	const struct route *r;
+
+	if (table != 0 || af != t->store->af)
+		return NEXTHOP_GROUP_NONE;
+	r = route_hops_find(t, addr);
+	return r != NULL ? r->hops : NEXTHOP_GROUP_NONE;
+}
+
 int
 route_table_create(struct stack *st, enum netif_af af, struct route_table **out)
 {
+	const struct nexthop_group_limits limits = {
+	    .workers = stack_nworkers(st)};
+	struct nexthop_groups *groups;
 	struct route_store *s;
 	int error;
 
-	error = route_store_create(st, af, &s);
+	error =
+	    nexthop_group_create(&limits, nexthop_group_neigh(), st, &groups);
 	if (error != 0)
 		return error;
+	error = route_store_create(st, af, groups, NULL, &s);
+	if (error != 0)
+		goto destroy_groups;
 	error = route_table_make(s, 0, out);
 	if (error != 0)
-		route_store_destroy(s);
-	else
-		(*out)->alone = true;
+		goto destroy_store;
+	(*out)->alone = true;
+	nexthop_resolve_via_set(groups, lookup_alone, *out);
+	return 0;
+destroy_store:
+	route_store_destroy(s);
+destroy_groups:
+	nexthop_group_destroy(groups);
 	return error;
 }
 
 void
 route_table_destroy(struct route_table *t)
 {
+	struct nexthop_groups *groups = t->store->groups;
+
 	/* It waits for what was retired; the rest goes with the store. */
 	radix_lf_destroy(t->tree);
 	route_retire_fini(t);
 	route_compile_destroy(t);
-	if (t->alone)
+	if (t->alone) {
 		route_store_destroy(t->store);
+		nexthop_group_destroy(groups);
+	}
 	free(t);
 }
 
@@ -92,6 +122,12 @@ uint32_t
 route_table_number(const struct route_table *t)
 {
 	return t->number;
+}
+
+struct nexthop_groups *
+route_table_groups(const struct route_table *t)
+{
+	return t->store->groups;
 }
 
 /* The candidate of that rank. */
@@ -197,7 +233,8 @@ route_table_remove(struct route_table *t, const uint8_t *prefix,
 
 struct purge {
 	struct route_txn *txn;
-	netif_id id;
+	netif_id id;   /* purge_netif */
+	uint32_t hops; /* purge_group */
 	int edits;
 };
 
@@ -210,7 +247,7 @@ uses_netif(const struct route_nexthop *nh, void *arg)
 }
 
 static int
-purge_one(void *arg, const struct route_entry *e)
+purge_netif(void *arg, const struct route_entry *e)
 {
 	struct purge *p = arg;
 	int n;
@@ -221,22 +258,47 @@ purge_one(void *arg, const struct route_entry *e)
 	return n < 0 ? n : 0;
 }
 
-int
-route_table_purge_netif(struct route_table *t, netif_id id)
+static int
+purge_hops(void *arg, const struct route_entry *e)
 {
-	struct purge p = {.id = id};
+	const struct route_key key = route_key(e->route);
+	struct purge *p = arg;
+
+	if (e->route->hops != p->hops)
+		return 0;
+	p->edits++;
+	return route_txn_remove(p->txn, e->key, e->plen, &key);
+}
+
+/* Have fn edit all that there is. */
+static int
+purge(struct route_table *t, struct purge *p,
+    int (*fn)(void *arg, const struct route_entry *e))
+{
 	int error;
 
 	SYNC_REQUIRE(stack_control_held(t->store->stack));
-	error = route_txn_begin(t, &p.txn);
+	error = route_txn_begin(t, &p->txn);
 	if (error != 0)
 		return error;
-	error = route_table_walk(t, purge_one, &p);
+	error = route_table_walk(t, fn, p);
 	if (error != 0)
-		route_txn_abort(p.txn);
+		route_txn_abort(p->txn);
 	else
-		error = route_txn_commit(p.txn);
-	return error != 0 ? error : p.edits;
+		error = route_txn_commit(p->txn);
+	return error != 0 ? error : p->edits;
+}
+
+int
+route_table_purge_netif(struct route_table *t, netif_id id)
+{
+	return purge(t, &(struct purge){.id = id}, purge_netif);
+}
+
+int
+route_table_purge_hops(struct route_table *t, uint32_t hops)
+{
+	return purge(t, &(struct purge){.hops = hops}, purge_hops);
 }
 
 /* Call fn for each candidate of i. */

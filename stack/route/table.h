@@ -25,6 +25,7 @@
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 
+struct nexthop_groups;
 struct route_table;
 struct route_txn;
 struct stack;
@@ -53,9 +54,10 @@ enum route_protocol {
 #define ROUTE_CANDIDATES_MAX 64 /* of one prefix */
 
 struct route_nexthop {
-	netif_id netif;
+	netif_id netif;      /* 0: it is recursive */
 	uint8_t gateway[16]; /* all zero: the destination is on the link */
 	bool has_gateway;
+	bool recursive; /* by what the route's own table has for the gateway */
 	uint8_t weight; /* 1 .. 255 */
 };
 
@@ -65,12 +67,14 @@ struct route_nexthop {
  */
 struct route {
 	uint32_t group;      /* [c] its number in a FIB, stack/route/source.h */
+	uint32_t hops;       /* [c] its next-hop group, stack/nexthop/group.h */
 	uint32_t metric;     /* [c] */
 	uint32_t table;      /* [c] ROUTE_LOOKUP: where to go on */
+	uint32_t nhid;       /* [c] next-hop object that it names; 0: none */
 	uint8_t type;        /* [c] enum route_type */
 	uint8_t protocol;    /* [c] enum route_protocol or a daemon's */
 	uint8_t distance;    /* [c] preference of the source, 0 the best */
-	uint8_t nnexthops;   /* [c] 0 where there is no way on */
+	uint8_t nnexthops;   /* [c] 0: no way on, or that of the object */
 	uint8_t prefsrc[16]; /* [c] source for our own packets; zero: none */
 	bool has_prefsrc;    /* [c] */
 	struct route_nexthop nexthops[]; /* [c] */
@@ -93,7 +97,8 @@ struct route_entry {
 };
 
 /*
- * Make an empty table that shares nothing with others.
+ * Make an empty table that shares nothing with others, nor next-hop groups
+ * with its stack.
  * Context: control thread; may sleep (allocates).
  * Returns: 0 or -ENOMEM.
  */
@@ -105,6 +110,9 @@ void route_table_destroy(struct route_table *t);
 
 /* Its number (stack/route/tables.h); 0 for one by itself.  Any thread. */
 uint32_t route_table_number(const struct route_table *t);
+
+/* What the hops of its routes are numbers of.  Any thread. */
+struct nexthop_groups *route_table_groups(const struct route_table *t);
 
 /*
  * The route of the longest prefix that matches addr (4 or 16 bytes, network
@@ -134,15 +142,6 @@ const struct route *route_table_candidate(const struct route_table *t,
     const uint8_t *prefix, unsigned int plen, unsigned int rank);
 
 /*
- * The next hop of r for a packet with this flow hash: by weight among those
- * whose interface is usable.
- * Context: reader section; never sleeps; wait-free.
- * Returns: NULL if none is usable.
- */
-const struct route_nexthop *route_select(
-    struct stack *st, const struct route *r, uint32_t hash);
-
-/*
  * What to do when the prefix has a candidate with the same key already, or has
  * none.
  */
@@ -165,6 +164,7 @@ struct route_config {
 	uint32_t metric;
 	uint32_t in;    /* number of the table it is in; 0: the main one */
 	uint32_t table; /* ROUTE_LOOKUP: where to go on */
+	uint32_t nhid;  /* next-hop object instead of next hops; 0: none */
 	unsigned int nnexthops;
 	const struct route_nexthop *nexthops;
 };
@@ -183,8 +183,10 @@ bool route_key_equal(struct route_key a, struct route_key b);
  * route_txn_remove() takes away the candidate with this key; NULL: all.
  * Context: control thread holding the control mutex; may sleep (allocates).
  * Returns: 0, -ENOMEM; route_txn_add(): also -EINVAL (host bits, type, next
- *          hops), -ENOSPC (too many candidates or different routes), -EEXIST or
- *          -ENOENT as mode says; route_txn_remove(): -ENOENT.
+ *          hops), -ENXIO (no such next-hop object), -ENOSPC (too many
+ *          candidates, different routes or next hops), -E2BIG (too many next
+ *          hops of one route), -EEXIST or -ENOENT as mode says;
+ *          route_txn_remove(): -ENOENT.
  *          A failed edit leaves the transaction as it was.
  */
 int route_txn_begin(struct route_table *t, struct route_txn **out);
@@ -216,11 +218,13 @@ int route_txn_prune(struct route_txn *x, const struct route_entry *e,
     bool (*goes)(const struct route_nexthop *nh, void *arg), void *arg);
 
 /*
- * Compile all edits, unseen; after that there can be no more, and a commit
- * cannot fail.  For those who commit several tables together.
+ * Compile all edits, unseen, and resolve what goes by them; after that there
+ * can be no more, and a commit cannot fail.  For those who commit several
+ * tables together: none of these edits once the first has prepared.
  * Context: control thread holding the control mutex, outside a read section;
  *          may sleep, for readers too.
- * Returns: 0, or -ENOMEM: the edits may be tried again, or aborted.
+ * Returns: 0, or -ENOMEM, -ENOSPC or -E2BIG (next hops): x may be tried
+ *          again; others that have prepared before have to be aborted.
  */
 int route_txn_prepare(struct route_txn *x);
 
@@ -232,7 +236,7 @@ int route_txn_prepare(struct route_txn *x);
  * Context: as route_txn_prepare().
  * Order:   of the edits of a commit a lookup may see some and not yet others,
  *          but for each address the state before or the one after.
- * Returns: commit: 0, or -ENOMEM and nothing has changed.
+ * Returns: commit: 0, or as prepare, and nothing has changed.
  */
 int route_txn_commit(struct route_txn *x);
 void route_txn_abort(struct route_txn *x);
@@ -249,6 +253,9 @@ int route_table_remove(struct route_table *t, const uint8_t *prefix,
  * Returns: the number of routes removed or changed, or -ENOMEM.
  */
 int route_table_purge_netif(struct route_table *t, netif_id id);
+
+/* The same for routes with this next-hop group. */
+int route_table_purge_hops(struct route_table *t, uint32_t hops);
 
 /*
  * Call fn for each candidate of one snapshot: a prefix before its

@@ -7,6 +7,7 @@
 
 #include "libsync/lfqueue/mpsc.h"
 #include "libsync/radix_lf/radix_lf.h"
+#include "stack/nexthop/object.h"
 #include "stack/route/arena.h"
 #include "stack/route/change.h"
 #include "stack/route/fib4.h"
@@ -73,6 +74,7 @@ struct route_retired {
 struct route_table {
 	struct route_store *store; /* [c] */
 	struct radix_lf *tree;     /* [c] of struct route_item */
+	struct route_txn *open;    /* [w] the transaction under way, or NULL */
 	uint32_t number;           /* [c] */
 	bool alone;                /* [c] the store is this table's */
 	bool main;                 /* [c] compiled from its first route on */
@@ -109,6 +111,8 @@ struct route_store {
 	struct stack *stack;             /* [c] */
 	enum netif_af af;                /* [c] */
 	unsigned int bits;               /* [c] of an address */
+	struct nexthop_groups *groups;   /* [c] that routes go by */
+	struct nexthop_objects *objects; /* [c] that they may name; or NULL */
 	struct route_index routes, sets; /* [w] */
 	union route_slot
 	    *slot[ROUTE_SETS_MAX / ROUTE_CHUNK]; /* [w] see above */
@@ -140,26 +144,43 @@ route_item_set(const struct route_store *s, const struct route_item *i)
 	return s->slot[id >> ROUTE_CHUNK_BITS][id & (ROUTE_CHUNK - 1)].set;
 }
 
-/* The group of an item's best candidate.  Context: as above. */
+/* The group of an item's best candidate; NULL: none.  Context: as above. */
 static inline uint32_t
 route_item_group(const struct route_store *s, const struct route_item *i)
 {
-	return route_item_set(s, i)->route[0]->group;
+	return i != NULL ? route_item_set(s, i)->route[0]->group : FIB_NONE;
+}
+
+/* Does the prefix have another best route after e?  Context: as above. */
+static inline bool
+route_edit_moves(const struct route_store *s, const struct route_edit *e)
+{
+	return route_item_group(s, e->fresh) != route_item_group(s, e->old);
+}
+
+/* Any item of the prefix of e. */
+static inline const struct route_item *
+route_edit_item(const struct route_edit *e)
+{
+	return e->fresh != NULL ? e->fresh : e->old;
 }
 
 /* store.c; context of all: control mutex, unless nobody else has the store. */
 
-int route_store_create(
-    struct stack *st, enum netif_af af, struct route_store **out);
+/* The groups and objects outlive the store. */
+int route_store_create(struct stack *st, enum netif_af af,
+    struct nexthop_groups *groups, struct nexthop_objects *objects,
+    struct route_store **out);
 /* Everything in it goes, too.  Its tables must be gone. */
 void route_store_destroy(struct route_store *s);
 
 /*
- * The one route that is like cfg; it must be held or put into a set before the
- * next call of release.  Returns: 0, -ENOMEM or -ENOSPC.
+ * The one route that is like cfg, in table number; it must be held or put into
+ * a set before the next call of release.
+ * Returns: 0, -ENOMEM, -ENOSPC, -E2BIG or -ENXIO.
  */
 int route_store_route(struct route_store *s, const struct route_config *cfg,
-    const struct route **out);
+    uint32_t number, const struct route **out);
 void route_store_hold(const struct route *r);
 void route_store_release(struct route_store *s, const struct route *r);
 
@@ -211,6 +232,25 @@ bool route_compile_lookup(
     const struct route_table *t, const uint8_t *addr, const struct route **out);
 bool route_compile_lookup_batch(const struct route_table *t,
     const uint8_t *const *addr, const struct route **out, unsigned int n);
+
+/*
+ * hops.c: give r, complete but for it, its next-hop group.
+ * Returns: 0, -ENOMEM, -ENOSPC, -E2BIG or -ENXIO.
+ */
+int route_hops_acquire(const struct route_store *s, struct route *r);
+void route_hops_release(const struct route_store *s, const struct route *r);
+/*
+ * Resolve anew, unseen, what goes by the prefixes that x changes.
+ * Returns: 0, -ENOMEM, -ENOSPC or -E2BIG with nothing prepared for whatever
+ *          transaction.
+ */
+int route_hops_prepare(struct route_txn *x);
+/*
+ * The route of addr in t as it will be after the change under way; NULL: none.
+ * Context: control mutex.
+ */
+const struct route *route_hops_find(
+    const struct route_table *t, const uint8_t *addr);
 
 /* event.c: tell what an edit did to a prefix; either may be NULL. */
 void route_event_publish(const struct route_table *t,

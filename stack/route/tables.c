@@ -167,15 +167,16 @@ init(struct route_tables *ts)
 }
 
 int
-route_tables_create(
-    struct stack *st, enum netif_af af, struct route_tables **out)
+route_tables_create(struct stack *st, enum netif_af af,
+    struct nexthop_groups *groups, struct nexthop_objects *objects,
+    struct route_tables **out)
 {
 	struct route_tables *ts = malloc(sizeof(*ts));
 	int error;
 
 	if (ts == NULL)
 		return -ENOMEM;
-	error = route_store_create(st, af, &ts->store);
+	error = route_store_create(st, af, groups, objects, &ts->store);
 	if (error != 0)
 		goto free_tables;
 	error = init(ts);
@@ -249,6 +250,16 @@ route_tables_get(
 	route_tables_publish(ts, p);
 	*out = t;
 	return 0;
+}
+
+uint32_t
+route_tables_hops(
+    const struct route_tables *ts, uint32_t number, const uint8_t *addr)
+{
+	const struct route_table *t = route_tables_find(ts, number);
+	const struct route *r = t != NULL ? route_hops_find(t, addr) : NULL;
+
+	return r != NULL ? r->hops : NEXTHOP_GROUP_NONE;
 }
 
 int

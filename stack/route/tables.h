@@ -16,6 +16,8 @@
 #include "stack/core/netif.h"
 #include "stack/route/table.h"
 
+struct nexthop_groups;
+struct nexthop_objects;
 struct route_tables;
 
 /* The numbers of Linux; the local routes are in the table of their interface */
@@ -26,12 +28,14 @@ enum route_tables_number {
 };
 
 /*
- * Make the tables, of which only the main one exists.
+ * Make the tables, of which only the main one exists.  Their routes go by
+ * groups, which outlive them, and may name objects (may be NULL).
  * Context: control thread; may sleep (allocates).
  * Returns: 0 or -ENOMEM.
  */
-int route_tables_create(
-    struct stack *st, enum netif_af af, struct route_tables **out);
+int route_tables_create(struct stack *st, enum netif_af af,
+    struct nexthop_groups *groups, struct nexthop_objects *objects,
+    struct route_tables **out);
 
 /* Free all of them.  Context: control thread, the only user. */
 void route_tables_destroy(struct route_tables *ts);
@@ -63,6 +67,15 @@ int route_tables_get(
  */
 int route_tables_walk(struct route_tables *ts,
     int (*fn)(void *arg, struct route_table *t), void *arg);
+
+/*
+ * The next-hop group of the route that addr has in table number alone, as it
+ * will be after the change under way: what recursive next hops ask.
+ * Context: control thread holding the control mutex; never sleeps.
+ * Returns: NEXTHOP_GROUP_NONE if there is no such route.
+ */
+uint32_t route_tables_hops(
+    const struct route_tables *ts, uint32_t number, const uint8_t *addr);
 
 /*
  * Give interface id a table; 0 or the main one's number: none of its own.  Its

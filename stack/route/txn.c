@@ -23,6 +23,7 @@
 #include "libsync/base/assert.h"
 #include "stack/core/event.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/route/table_impl.h"
 
 #define EVENTS_MAX 1024
@@ -47,6 +48,7 @@ route_txn_begin(struct route_table *t, struct route_txn **out)
 		s->free_txn = x;
 		return error;
 	}
+	t->open = x;
 	*out = x;
 	return 0;
 }
@@ -184,7 +186,7 @@ route_txn_add(
 		return -ENOENT;
 	if (rank == n && n == ROUTE_CANDIDATES_MAX)
 		return -ENOSPC;
-	error = route_store_route(x->table->store, cfg, &r);
+	error = route_store_route(x->table->store, cfg, x->table->number, &r);
 	if (error != 0)
 		return error;
 	if (rank < n && set->route[rank] == r)
@@ -331,10 +333,16 @@ destroy(struct route_txn *x)
 int
 route_txn_prepare(struct route_txn *x)
 {
-	int error = 0;
+	int error;
 
-	if (!x->prepared)
-		error = route_compile_prepare(x);
+	if (x->prepared)
+		return 0;
+	error = route_compile_prepare(x);
+	if (error != 0)
+		return error;
+	error = route_hops_prepare(x);
+	if (error != 0)
+		route_compile_abort(x);
 	x->prepared = error == 0;
 	return error;
 }
@@ -354,6 +362,8 @@ route_txn_commit(struct route_txn *x)
 	radix_lf_txn_commit(x->tree);
 	route_compile_commit(x);
 	route_change_exit(&x->table->store->change);
+	x->table->open = NULL;
+	nexthop_resolve_via_commit(x->table->store->groups);
 	publish_events(x);
 	retire(x);
 	destroy(x);
@@ -366,9 +376,12 @@ route_txn_abort(struct route_txn *x)
 	size_t i;
 
 	SYNC_REQUIRE(stack_control_held(x->table->store->stack));
-	if (x->prepared)
+	if (x->prepared) {
 		route_compile_abort(x);
+		nexthop_resolve_via_abort(x->table->store->groups);
+	}
 	radix_lf_txn_abort(x->tree);
+	x->table->open = NULL;
 	for (i = 0; i < x->n; i++)
 		if (x->log[i].fresh != NULL)
 			route_store_item_free(x->table->store, x->log[i].fresh);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "libsync/pserialize/pserialize.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
@@ -325,8 +326,8 @@ netns_send_frame(pid_t peer, const char *dev, const void *frame, size_t len)
 struct stack *
 netns_stack(unsigned int nworkers)
 {
-	static const struct proto *const protos[] = {
-	    &proto_ether, &proto_ipv4, &proto_arp, &proto_icmp, NULL};
+	static const struct proto *const protos[] = {&proto_ether,
+	    &proto_nexthop, &proto_ipv4, &proto_arp, &proto_icmp, NULL};
 	const struct stack_config cfg = {
 	    .name = "psnet",
 	    .protos = protos,

@@ -20,6 +20,7 @@
 
 #include "stack/core/stack.h"
 #include "stack/nexthop/neigh.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
@@ -34,7 +35,7 @@ size_t LLVMFuzzerCustomMutator(
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 static const struct proto *const protos[] = {
-    &proto_ether, &proto_arp, &proto_ipv4, &proto_icmp, NULL};
+    &proto_ether, &proto_arp, &proto_nexthop, &proto_ipv4, &proto_icmp, NULL};
 
 static struct stack *st;
 static netif_id port[2];

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "drivers/loop/loop.h"
+#include "stack/nexthop/nexthop.h"
 #include "tests/net/harness_impl.h"
 
 #define PKTS_DEFAULT   512
@@ -140,7 +141,8 @@ net_node(struct net *n, const char *name, unsigned int nworkers,
     unsigned int pkts_per_worker, bool forwarding)
 {
 	static const struct proto *const protos[] = {&net_peek_ether,
-	    &net_peek_loop, &proto_ipv4, &proto_arp, &proto_icmp, NULL};
+	    &net_peek_loop, &proto_nexthop, &proto_ipv4, &proto_arp,
+	    &proto_icmp, NULL};
 	const int node =
 	    net_node_create(n, name, protos, nworkers, pkts_per_worker);
 	struct net_node_state *s = net_node_of(n, node);

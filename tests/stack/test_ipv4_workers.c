@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/icmp/icmp.h"
 #include "stack/proto/ipv4/checksum.h"
 #include "stack/proto/ipv4/ipv4.h"
@@ -25,7 +26,7 @@ static void
 setup(bool stepped)
 {
 	static const struct proto *const protos[] = {
-	    &proto_ipv4, &proto_ipv4_link, &proto_icmp, NULL};
+	    &proto_nexthop, &proto_ipv4, &proto_ipv4_link, &proto_icmp, NULL};
 
 	st = testdev_stack(stepped, WORKERS, 64, protos);
 	testdev_init(&dev, 0, 0);

@@ -11,6 +11,7 @@
 
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/route/rule.h"
 #include "stack/route/tables.h"
 #include "tests/stress.h"
@@ -21,12 +22,14 @@ static struct route_tables *ts;
 static void
 setup(void)
 {
-	static const struct proto *const none[] = {NULL};
+	static const struct proto *const protos[] = {&proto_nexthop, NULL};
 	const struct stack_config cfg = {
-	    .name = "rule", .protos = none, .stepped = true};
+	    .name = "rule", .protos = protos, .stepped = true};
 
 	cr_assert_eq(stack_create(&cfg, &st), 0);
-	cr_assert_eq(route_tables_create(st, NETIF_AF_INET, &ts), 0);
+	cr_assert_eq(route_tables_create(st, NETIF_AF_INET,
+			 nexthop_groups_of(st), nexthop_objects_of(st), &ts),
+	    0);
 	stack_control_enter(st);
 }
 

@@ -36,6 +36,7 @@
 #include "stack/core/stack.h"
 #include "stack/core/timer.h"
 #include "stack/nexthop/neigh.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/icmp/icmp.h"
@@ -125,9 +126,9 @@ static const struct proto proto_flow = {
 };
 
 static const struct proto *const router_protos[] = {
-    &proto_ether, &proto_arp, &proto_ipv4, &proto_icmp, NULL};
-static const struct proto *const host_protos[] = {
-    &proto_ether, &proto_arp, &proto_ipv4, &proto_icmp, &proto_flow, NULL};
+    &proto_ether, &proto_arp, &proto_nexthop, &proto_ipv4, &proto_icmp, NULL};
+static const struct proto *const host_protos[] = {&proto_ether, &proto_arp,
+    &proto_nexthop, &proto_ipv4, &proto_icmp, &proto_flow, NULL};
 
 static bool
 send_to(struct worker *w, uint32_t dst, uint64_t flow, uint64_t seq, size_t len)

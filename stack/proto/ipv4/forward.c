@@ -18,22 +18,24 @@ link_local(uint32_t addr)
 	return (ntohl(addr) >> 16) == 0xa9fe;
 }
 
-/* Those that no next hop is asked for.  Returns: true if p is gone. */
+/* Is p, which goes by s (NULL: nothing), not sent on?  Then it is gone. */
 static bool
-refuse(struct worker *w, struct pkt *p, const struct route *r)
+refuse(struct worker *w, struct pkt *p, const struct nexthop_slot *s)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->l3;
+	const enum nexthop_kind kind =
+	    s != NULL ? (enum nexthop_kind)s->kind : NEXTHOP_KIND_COUNT;
 
 	if (link_local(h->src))
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_MARTIAN_SRC);
 	else if (link_local(h->dst))
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_MARTIAN_DST);
-	else if (r->type == ROUTE_BLACKHOLE)
+	else if (kind == NEXTHOP_BLACKHOLE)
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_BLACKHOLE);
-	else if (r->type == ROUTE_UNREACHABLE)
+	else if (kind == NEXTHOP_UNREACHABLE)
 		icmp_error(w, p, ICMP_UNREACHABLE, ICMP_UNREACH_HOST, 0,
 		    DROP_IPV4_REJECT);
-	else if (r->type == ROUTE_PROHIBIT)
+	else if (kind == NEXTHOP_PROHIBIT)
 		icmp_error(w, p, ICMP_UNREACHABLE, ICMP_UNREACH_PROHIBITED, 0,
 		    DROP_IPV4_REJECT);
 	else if (h->ttl <= 1)
@@ -88,8 +90,8 @@ own_address(struct ipv4 *ip, const struct netif *nif, const struct pkt *p)
 
 /* The header's changes, and out. */
 static void
-transmit(struct ipv4 *ip, struct worker *w, struct netif *nif, struct pkt *p,
-    const struct ipv4_options *o)
+transmit(struct ipv4 *ip, struct worker *w, struct netif *nif,
+    const struct nexthop_slot *s, struct pkt *p, const struct ipv4_options *o)
 {
 	struct ipv4_hdr *h = (struct ipv4_hdr *)p->l3;
 
@@ -98,7 +100,7 @@ transmit(struct ipv4 *ip, struct worker *w, struct netif *nif, struct pkt *p,
 		ipv4_options_update(
 		    ip, p->l3, o, own_address(ip, nif, p), w->now);
 	p->flags |= PKT_FORWARDED;
-	ipv4_output_nif(w, nif, p);
+	ipv4_output_nif(w, nif, s, p);
 }
 
 /* Too big, and not to be cut?  Then p is gone (RFC 1191 section 4). */
@@ -116,20 +118,26 @@ refuse_size(struct worker *w, struct netif *nif, struct pkt *p)
 	return true;
 }
 
+const struct nexthop_slot *
+ipv4_resolve(struct ipv4 *ip, const struct worker *w, const struct route *r,
+    struct pkt *p)
+{
+	if (p->hash == 0 && nexthop_resolve_spreads(ip->groups, r->hops))
+		p->hash = ipv4_flow_hash(ip, p);
+	return nexthop_resolve(ip->groups, ipv4_marks(ip, w), r->hops, p->hash);
+}
+
 void
 ipv4_forward(struct ipv4 *ip, struct worker *w, struct pkt *p,
     const struct route *r, const struct ipv4_options *o)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->l3;
-	const struct route_nexthop *nh;
+	const struct nexthop_slot *s = ipv4_resolve(ip, w, r, p);
 	struct netif *nif;
 
-	if (refuse(w, p, r))
+	if (refuse(w, p, s))
 		return;
-	if (r->nnexthops > 1 && p->hash == 0)
-		p->hash = ipv4_flow_hash(ip, p);
-	nh = route_select(ip->stack, r, p->hash);
-	nif = nh != NULL ? netif_lookup(ip->stack, nh->netif) : NULL;
+	nif = s != NULL ? netif_lookup(ip->stack, s->netif) : NULL;
 	if (nif == NULL) {
 		icmp_error(w, p, ICMP_UNREACHABLE, ICMP_UNREACH_HOST, 0,
 		    DROP_IPV4_NEXTHOP_DOWN);
@@ -138,10 +146,10 @@ ipv4_forward(struct ipv4 *ip, struct worker *w, struct pkt *p,
 	if (refuse_size(w, nif, p))
 		return;
 	p->tx_if = nif->id;
-	p->nexthop.ipv4 = nh->has_gateway ? ipv4_get(nh->gateway) : h->dst;
+	p->nexthop.ipv4 = ipv4_neighbour(s, h->dst);
 	if (nif->id == p->rx_if)
 		redirect(ip, w, nif, p);
-	transmit(ip, w, nif, p, o);
+	transmit(ip, w, nif, s, p, o);
 }
 
 /* RFC 1812 5.3.5.2: when allowed, both forwarded and received. */
@@ -150,14 +158,13 @@ ipv4_forward_broadcast(struct ipv4 *ip, struct worker *w, struct pkt *p,
     const struct route *r, const struct ipv4_options *o,
     struct pkt_batch *local)
 {
-	const struct route_nexthop *nh;
+	const struct nexthop_slot *s = ipv4_resolve(ip, w, r, p);
 	struct netif *nif, *rx;
 	struct pkt *copy;
 
-	if (refuse(w, p, r))
+	if (refuse(w, p, s))
 		return;
-	nh = route_select(ip->stack, r, 0);
-	nif = nh != NULL ? netif_lookup(ip->stack, nh->netif) : NULL;
+	nif = s != NULL ? netif_lookup(ip->stack, s->netif) : NULL;
 	if (nif == NULL) {
 		pkt_drop(w, p, p->rx_if, DROP_IPV4_NEXTHOP_DOWN);
 		return;
@@ -175,5 +182,5 @@ ipv4_forward_broadcast(struct ipv4 *ip, struct worker *w, struct pkt *p,
 	}
 	p->tx_if = nif->id;
 	p->nexthop.ipv4 = INADDR_BROADCAST;
-	transmit(ip, w, nif, p, o);
+	transmit(ip, w, nif, NULL, p, o);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "libsync/base/assert.h"
-#include "stack/nexthop/neigh.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/ipv4/ipv4_impl.h"
 
@@ -51,14 +51,16 @@ destroy(struct ipv4 *ip)
 			ipv4_reass_destroy(ip->worker[i]->reass);
 		free(ip->worker[i]);
 	}
-	if (ip->tables != NULL)
+	if (ip->tables != NULL) {
+		(void)nexthop_family_set(ip->stack, NETIF_AF_INET, NULL, NULL);
 		route_tables_destroy(ip->tables);
+	}
 	free(ip);
 }
 
 /* A line of its own for each worker: only it writes there. */
 static int
-create_worker(struct ipv4_worker **out)
+create_worker(struct ipv4 *ip, unsigned int id)
 {
 	const size_t size =
 	    SYNC_ROUNDUP(sizeof(struct ipv4_worker), SYNC_CACHELINE);
@@ -66,9 +68,58 @@ create_worker(struct ipv4_worker **out)
 
 	if (iw == NULL)
 		return -ENOMEM;
-	*iw = (struct ipv4_worker){0};
-	*out = iw;
+	*iw =
+	    (struct ipv4_worker){.marks = nexthop_group_marks(ip->groups, id)};
+	ip->worker[id] = iw;
 	return ipv4_reass_create(&iw->reass);
+}
+
+static uint32_t
+hops_lookup(void *arg, uint32_t table, const uint8_t *addr)
+{
+	const struct ipv4 *ip = arg;
+
+	return route_tables_hops(ip->tables, table, addr);
+}
+
+static int
+hops_gone_from(void *arg, struct route_table *t)
+{
+	const uint32_t *hops = arg;
+
+	/* Without memory they stay, and lead nowhere. */
+	(void)route_table_purge_hops(t, *hops);
+	return 0;
+}
+
+static void
+hops_gone(void *arg, uint32_t hops)
+{
+	const struct ipv4 *ip = arg;
+
+	(void)route_tables_walk(ip->tables, hops_gone_from, &hops);
+}
+
+static const struct nexthop_family family = {
+    .lookup = hops_lookup,
+    .gone = hops_gone,
+};
+
+/* The tables, whose routes go by the groups of the stack. */
+static int
+create_tables(struct ipv4 *ip)
+{
+	struct stack *st = ip->stack;
+	int error;
+
+	ip->groups = nexthop_groups_of(st);
+	if (ip->groups == NULL)
+		return -EPROTONOSUPPORT;
+	error = route_tables_create(
+	    st, NETIF_AF_INET, ip->groups, nexthop_objects_of(st), &ip->tables);
+	if (error != 0)
+		return error;
+	return nexthop_family_set(st, NETIF_AF_INET, &family, ip);
 }
 
 static int
@@ -87,9 +138,9 @@ init(struct stack *st, void **state)
 	ip->seed = seed_of(st);
 	for (i = 0; i < IPV4_OPT_COUNT; i++)
 		sync_init(&ip->option[i], options[i].initial);
-	error = route_tables_create(st, NETIF_AF_INET, &ip->tables);
+	error = create_tables(ip);
 	for (i = 0; i < n && error == 0; i++)
-		error = create_worker(&ip->worker[i]);
+		error = create_worker(ip, i);
 	if (error != 0) {
 		destroy(ip);
 		return error;

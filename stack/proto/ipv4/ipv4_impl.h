@@ -9,6 +9,7 @@
 
 #include "libsync/base/atomic.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/proto/ipv4/ipv4.h"
 #include "stack/route/rule.h"
 
@@ -21,17 +22,19 @@ struct ipv4_reass;
 
 /* [o] its worker only */
 struct ipv4_worker {
-	struct ipv4_reass *reass;        /* [o] */
-	uint16_t next_id[IPV4_ID_SLOTS]; /* [o] */
+	struct ipv4_reass *reass;          /* [o] */
+	struct nexthop_group_marks *marks; /* [o] */
+	uint16_t next_id[IPV4_ID_SLOTS];   /* [o] */
 };
 
 /* [c] constant  [a] atomic  [w] the stack's control mutex */
 struct ipv4 {
-	struct stack *stack;         /* [c] */
-	struct route_tables *tables; /* [c] */
-	uint32_t seed;               /* [c] of hashes */
-	unsigned int nworkers;       /* [c] */
-	bool prefsrc_used;           /* [w] a configured route ever had one */
+	struct stack *stack;           /* [c] */
+	struct route_tables *tables;   /* [c] */
+	struct nexthop_groups *groups; /* [c] */
+	uint32_t seed;                 /* [c] of hashes */
+	unsigned int nworkers;         /* [c] */
+	bool prefsrc_used;             /* [w] a configured route ever had one */
 	SYNC_ATOMIC(uint32_t) option[IPV4_OPT_COUNT]; /* [a] */
 	struct ipv4_worker *worker[];                 /* [c] one each */
 };
@@ -180,9 +183,35 @@ void ipv4_reass_flush(struct ipv4_reass *re, struct worker *w, netif_id id);
 
 /*
  * Send p, data at its finished header, to p->nexthop (a group address: as an
- * L2 group) on nif, in fragments if need be.  Owner: takes p.
+ * L2 group) on nif, in fragments if need be.  s (may be NULL) is the slot that
+ * it goes by.  Owner: takes p.
  */
-void ipv4_output_nif(struct worker *w, struct netif *nif, struct pkt *p);
+void ipv4_output_nif(struct worker *w, struct netif *nif,
+    const struct nexthop_slot *s, struct pkt *p);
+
+/*
+ * Where p goes by r; NULL: nowhere usable.  Asks for p's flow if it matters.
+ * Context: worker in a read section.
+ */
+const struct nexthop_slot *ipv4_resolve(struct ipv4 *ip, const struct worker *w,
+    const struct route *r, struct pkt *p);
+
+/* Where w marks what it uses, with the time set. */
+static inline struct nexthop_group_marks *
+ipv4_marks(struct ipv4 *ip, const struct worker *w)
+{
+	struct nexthop_group_marks *m = ip->worker[w->id]->marks;
+
+	m->tick = nexthop_group_tick(w->now);
+	return m;
+}
+
+/* The neighbour for dst (network order) by s; dst itself on the link. */
+static inline uint32_t
+ipv4_neighbour(const struct nexthop_slot *s, uint32_t dst)
+{
+	return s->kind == NEXTHOP_VIA ? ipv4_get(s->gateway) : dst;
+}
 
 /* frag.c */
 

@@ -7,7 +7,7 @@
  */
 
 #include "libsync/base/assert.h"
-#include "stack/nexthop/neigh.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/ipv4/checksum.h"
 #include "stack/proto/ipv4/ipv4_impl.h"
@@ -16,10 +16,11 @@
 
 /* How a destination is reached. */
 struct way {
-	struct netif *nif;     /* never NULL */
-	const struct route *r; /* NULL: a group on nif */
-	uint32_t nexthop;      /* network order; a group: an L2 group */
-	bool local;            /* one of our own addresses */
+	struct netif *nif;            /* never NULL */
+	const struct route *r;        /* NULL: a group on nif */
+	const struct nexthop_slot *s; /* it goes by; NULL: nexthop says it */
+	uint32_t nexthop;             /* network order; a group: an L2 group */
+	bool local;                   /* one of our own addresses */
 };
 
 static bool
@@ -55,55 +56,77 @@ output_one(struct worker *w, struct netif *nif, struct pkt *p)
 }
 
 void
-ipv4_output_nif(struct worker *w, struct netif *nif, struct pkt *p)
+ipv4_output_nif(struct worker *w, struct netif *nif,
+    const struct nexthop_slot *s, struct pkt *p)
 {
 	/* relaxed: a packet may see the MTU of a moment ago. */
 	const uint32_t mtu = sync_load_relaxed(&nif->mtu);
 
 	if (p->len > mtu)
 		ipv4_frag(w, nif, p, mtu, output_one);
+	else if (s != NULL && s->hdr_len != 0)
+		nexthop_slot_output(w, nif, s, p);
 	else
 		output_one(w, nif, p);
 }
 
+/* Why what r leads to is no way on; FOUND: it is one. */
 static enum drop_reason
-find_routed(struct ipv4 *ip, const struct route_flow *flow, uint32_t hash,
-    struct way *out)
+refused(const struct nexthop_slot *s)
 {
-	const struct route *r = route_rule_lookup(ip->tables, flow, NULL);
-	const struct route_nexthop *nh;
-
-	if (r == NULL)
-		return DROP_IPV4_NO_ROUTE;
-	if (r->type == ROUTE_BLACKHOLE)
-		return DROP_IPV4_BLACKHOLE;
-	if (r->nnexthops == 0)
-		return DROP_IPV4_REJECT;
-	out->r = r;
-	out->local = r->type == ROUTE_LOCAL;
-	nh = out->local ? &r->nexthops[0] : route_select(ip->stack, r, hash);
-	out->nif = nh != NULL ? netif_lookup(ip->stack, nh->netif) : NULL;
-	if (out->nif == NULL)
+	if (s == NULL)
 		return DROP_IPV4_NEXTHOP_DOWN;
-	if (r->type == ROUTE_BROADCAST)
-		out->nexthop = INADDR_BROADCAST;
-	else
-		out->nexthop = nh->has_gateway ? ipv4_get(nh->gateway)
-					       : ipv4_get(flow->dst);
+	if (s->kind == NEXTHOP_BLACKHOLE)
+		return DROP_IPV4_BLACKHOLE;
+	if (s->kind == NEXTHOP_UNREACHABLE || s->kind == NEXTHOP_PROHIBIT)
+		return DROP_IPV4_REJECT;
 	return FOUND;
 }
 
-/* tx_if: the interface for a group, which no route tells. */
+/* What a way is looked for by. */
+struct search {
+	struct route_flow flow;
+	netif_id tx_if; /* the interface for a group, which no route tells */
+	uint32_t hash;
+	struct nexthop_group_marks *marks; /* NULL: nothing is sent */
+};
+
 static enum drop_reason
-find_way(struct ipv4 *ip, const struct route_flow *flow, netif_id tx_if,
-    uint32_t hash, struct way *out)
+find_routed(struct ipv4 *ip, const struct search *q, struct way *out)
 {
-	const uint32_t dst = ipv4_get(flow->dst);
+	const struct route *r = route_rule_lookup(ip->tables, &q->flow, NULL);
+	enum drop_reason reason;
+
+	if (r == NULL)
+		return DROP_IPV4_NO_ROUTE;
+	out->r = r;
+	out->local = r->type == ROUTE_LOCAL;
+	if (out->local) {
+		out->nif = netif_lookup(ip->stack, r->nexthops[0].netif);
+		return out->nif != NULL ? FOUND : DROP_IPV4_NEXTHOP_DOWN;
+	}
+	out->s = nexthop_resolve(ip->groups, q->marks, r->hops, q->hash);
+	reason = refused(out->s);
+	if (reason != FOUND)
+		return reason;
+	out->nif = netif_lookup(ip->stack, out->s->netif);
+	if (out->nif == NULL)
+		return DROP_IPV4_NEXTHOP_DOWN;
+	out->nexthop = out->s->kind == NEXTHOP_BROADCAST
+			   ? INADDR_BROADCAST
+			   : ipv4_neighbour(out->s, out->nexthop);
+	return FOUND;
+}
+
+static enum drop_reason
+find_way(struct ipv4 *ip, const struct search *q, struct way *out)
+{
+	const uint32_t dst = ipv4_get(q->flow.dst);
 
 	*out = (struct way){.nexthop = dst};
 	if (!is_group(dst))
-		return find_routed(ip, flow, hash, out);
-	out->nif = netif_lookup(ip->stack, tx_if);
+		return find_routed(ip, q, out);
+	out->nif = netif_lookup(ip->stack, q->tx_if);
 	return out->nif != NULL ? FOUND : DROP_IPV4_NO_ROUTE;
 }
 
@@ -169,7 +192,7 @@ transmit(struct worker *w, const struct way *way, struct pkt *p)
 	} else if (p->len > mtu && (h->frag_off & htons(IPV4_DF)) != 0) {
 		pkt_drop(w, p, p->tx_if, DROP_IPV4_TOO_BIG);
 	} else {
-		ipv4_output_nif(w, way->nif, p);
+		ipv4_output_nif(w, way->nif, way->s, p);
 	}
 }
 
@@ -196,10 +219,11 @@ ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
     uint8_t proto, uint8_t tos, uint8_t ttl, bool df)
 {
 	struct ipv4 *ip = ipv4_of(w->stack);
-	const struct route_flow flow = {.dst = (const uint8_t *)&dst,
-	    .src = (const uint8_t *)&src,
-	    .member = p->rx_if,
-	    .mark = p->mark};
+	struct search q = {.flow = {.dst = (const uint8_t *)&dst,
+			       .src = (const uint8_t *)&src,
+			       .member = p->rx_if,
+			       .mark = p->mark},
+	    .tx_if = p->tx_if};
 	enum drop_reason reason = FOUND;
 	struct ipv4_hdr *h;
 	struct way way;
@@ -208,13 +232,15 @@ ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
 	p->flags = PKT_LOCAL_ORIGIN;
 	p->rx_if = 0;
 	p->hash = 0;
-	if (ip == NULL)
+	if (ip == NULL) {
 		reason = DROP_NO_PROTO;
-	else if (p->len > 65535 - IPV4_HDR_MIN)
+	} else if (p->len > 65535 - IPV4_HDR_MIN) {
 		reason = DROP_IPV4_TOO_BIG;
-	else
-		reason = find_way(ip, &flow, p->tx_if,
-		    ipv4_flow_mix(ip, src, dst, proto), &way);
+	} else {
+		q.hash = ipv4_flow_mix(ip, src, dst, proto);
+		q.marks = ipv4_marks(ip, w);
+		reason = find_way(ip, &q, &way);
+	}
 	if (reason == FOUND && src == 0) {
 		src = choose_source(ip, &way);
 		if (src == 0)
@@ -241,14 +267,14 @@ uint32_t
 ipv4_source_on(struct stack *st, netif_id id, uint32_t dst)
 {
 	static const uint32_t unsaid;
-	const struct route_flow flow = {.dst = (const uint8_t *)&dst,
-	    .src = (const uint8_t *)&unsaid,
-	    .member = id};
+	const struct search q = {.flow = {.dst = (const uint8_t *)&dst,
+				     .src = (const uint8_t *)&unsaid,
+				     .member = id}};
 	struct ipv4 *ip = ipv4_of(st);
 	struct way way;
 
 	SYNC_ASSERT(pserialize_in_read_section());
-	if (ip == NULL || find_way(ip, &flow, 0, 0, &way) != FOUND)
+	if (ip == NULL || find_way(ip, &q, &way) != FOUND)
 		return 0;
 	return choose_source(ip, &way);
 }

@@ -23,7 +23,8 @@ link_by(const struct ipv4 *ip, const struct route_table *t, uint32_t gw)
 	const struct route *r =
 	    route_rule_lookup_in(ip->tables, t, (const uint8_t *)&gw, NULL);
 
-	if (r == NULL || r->type != ROUTE_UNICAST || r->nexthops[0].has_gateway)
+	if (r == NULL || r->type != ROUTE_UNICAST || r->nnexthops == 0 ||
+	    r->nexthops[0].has_gateway)
 		return 0;
 	return r->nexthops[0].netif;
 }
@@ -52,6 +53,8 @@ resolve(const struct ipv4 *ip, const struct route_table *t,
 	const struct netif *nif;
 	netif_id on;
 
+	if (nh->recursive)
+		return nh->netif == 0 && nh->has_gateway ? 0 : -EINVAL;
 	if (nh->netif == 0 && !nh->has_gateway)
 		return -EINVAL;
 	on = nh->has_gateway ? link_of(ip, t, nh) : nh->netif;

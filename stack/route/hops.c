@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What a route leads to, as a next-hop group: routes with the same next hops
+ * share one, and a route that names an object has the object's.  A gateway
+ * that is on no link is looked up here, as the table will be after the change
+ * under way, and again whenever a prefix around it changes.
+ *
+ * Recursion does not leave its table: a gateway whose route says "look in
+ * another table", or "throw", is not reachable.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "libsync/base/assert.h"
+#include "stack/core/stack.h"
+#include "stack/nexthop/resolve.h"
+#include "stack/route/table_impl.h"
+
+_Static_assert(
+    ROUTE_NEXTHOPS_MAX <= NEXTHOP_HOPS_MAX, "a route's next hops fit");
+
+static uint8_t
+kind_of(uint8_t type)
+{
+	static const uint8_t kinds[] = {
+	    [ROUTE_UNICAST] = NEXTHOP_LINK,
+	    [ROUTE_LOCAL] = NEXTHOP_LOCAL,
+	    [ROUTE_BROADCAST] = NEXTHOP_BROADCAST,
+	    [ROUTE_BLACKHOLE] = NEXTHOP_BLACKHOLE,
+	    [ROUTE_UNREACHABLE] = NEXTHOP_UNREACHABLE,
+	    [ROUTE_PROHIBIT] = NEXTHOP_PROHIBIT,
+	    [ROUTE_THROW] = NEXTHOP_THROW,
+	    [ROUTE_LOOKUP] = NEXTHOP_THROW,
+	};
+
+	return kinds[type];
+}
+
+static void
+hop_fill(const struct route_store *s, const struct route *r,
+    const struct route_nexthop *nh, struct nexthop_hop *hop)
+{
+	*hop = (struct nexthop_hop){.kind = kind_of(r->type),
+	    .af = (uint8_t)s->af,
+	    .weight = nh->weight,
+	    .netif = nh->netif,
+	    .table = nh->recursive ? r->table : 0};
+	if (!nh->has_gateway)
+		return;
+	hop->kind = NEXTHOP_VIA;
+	memcpy(hop->gateway, nh->gateway, s->bits / 8);
+}
+
+int
+route_hops_acquire(const struct route_store *s, struct route *r)
+{
+	static const struct route_nexthop nowhere = {.weight = 1};
+	struct nexthop_hop hop[ROUTE_NEXTHOPS_MAX];
+	const struct nexthop_group_config cfg = {
+	    .hops = hop, .nhops = r->nnexthops > 0 ? r->nnexthops : 1};
+	unsigned int i;
+
+	if (r->nhid != 0) {
+		if (s->objects == NULL ||
+		    nexthop_object_acquire(s->objects, r->nhid, &r->hops) != 0)
+			return -ENXIO;
+		return 0;
+	}
+	if (r->nnexthops == 0)
+		hop_fill(s, r, &nowhere, &hop[0]);
+	for (i = 0; i < r->nnexthops; i++)
+		hop_fill(s, r, &r->nexthops[i], &hop[i]);
+	return nexthop_group_acquire(s->groups, &cfg, &r->hops);
+}
+
+void
+route_hops_release(const struct route_store *s, const struct route *r)
+{
+	nexthop_group_release(s->groups, r->hops);
+}
+
+const struct route *
+route_hops_find(const struct route_table *t, const uint8_t *addr)
+{
+	const struct route_item *i;
+	uint64_t section;
+
+	if (t->open != NULL) {
+		i = radix_lf_txn_lookup(t->open->tree, addr, t->store->bits);
+	} else {
+		section = pserialize_read_enter();
+		i = radix_lf_lookup(t->tree, addr, t->store->bits);
+		pserialize_read_exit(section);
+	}
+	return i != NULL ? route_item_set(t->store, i)->route[0] : NULL;
+}
+
+int
+route_hops_prepare(struct route_txn *x)
+{
+	const struct route_table *t = x->table;
+	size_t i;
+
+	for (i = 0; i < x->n; i++) {
+		const struct route_item *any = route_edit_item(&x->log[i]);
+
+		if (route_edit_moves(t->store, &x->log[i]))
+			(void)nexthop_resolve_via_stage(t->store->groups,
+			    t->number, t->store->af, any->key,
+			    route_item_plen(any));
+	}
+	return nexthop_resolve_via_prepare(t->store->groups);
+}
