@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "stack/core/stack.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/route/fib4.h"
 #include "stack/route/tables.h"
 #include "stack/route/verify.h"
@@ -47,13 +48,15 @@ __wrap_fib4_lookup_batch(
 static void
 setup_family(enum netif_af af)
 {
-	static const struct proto *const none[] = {NULL};
+	static const struct proto *const protos[] = {&proto_nexthop, NULL};
 	const struct stack_config cfg = {
-	    .name = "verify", .protos = none, .stepped = true};
+	    .name = "verify", .protos = protos, .stepped = true};
 
 	forgetful = err = false;
 	cr_assert_eq(stack_create(&cfg, &st), 0);
-	cr_assert_eq(route_tables_create(st, af, &ts), 0);
+	cr_assert_eq(route_tables_create(st, af, nexthop_groups_of(st),
+			 nexthop_objects_of(st), &ts),
+	    0);
 }
 
 static void
