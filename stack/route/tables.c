@@ -28,6 +28,7 @@
 
 #include "libsync/base/assert.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/route/tables_impl.h"
 
 struct route_policy *
@@ -167,16 +168,20 @@ init(struct route_tables *ts)
 }
 
 int
-route_tables_create(struct stack *st, enum netif_af af,
-    struct nexthop_groups *groups, struct nexthop_objects *objects,
-    struct route_tables **out)
+route_tables_create(
+    struct stack *st, enum netif_af af, struct route_tables **out)
 {
-	struct route_tables *ts = malloc(sizeof(*ts));
+	struct nexthop_groups *groups = nexthop_groups_of(st);
+	struct route_tables *ts;
 	int error;
 
+	if (groups == NULL)
+		return -EPROTONOSUPPORT;
+	ts = malloc(sizeof(*ts));
 	if (ts == NULL)
 		return -ENOMEM;
-	error = route_store_create(st, af, groups, objects, &ts->store);
+	error = route_store_create(
+	    st, af, groups, nexthop_objects_of(st), &ts->store);
 	if (error != 0)
 		goto free_tables;
 	error = init(ts);

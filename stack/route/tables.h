@@ -16,8 +16,6 @@
 #include "stack/core/netif.h"
 #include "stack/route/table.h"
 
-struct nexthop_groups;
-struct nexthop_objects;
 struct route_tables;
 
 /* The numbers of Linux; the local routes are in the table of their interface */
@@ -28,14 +26,13 @@ enum route_tables_number {
 };
 
 /*
- * Make the tables, of which only the main one exists.  Their routes go by
- * groups, which outlive them, and may name objects (may be NULL).
+ * Make the tables, of which only the main one exists.  Their routes go by the
+ * stack's next-hop groups, which outlive them.
  * Context: control thread; may sleep (allocates).
- * Returns: 0 or -ENOMEM.
+ * Returns: 0, -EPROTONOSUPPORT (no proto_nexthop in st) or -ENOMEM.
  */
-int route_tables_create(struct stack *st, enum netif_af af,
-    struct nexthop_groups *groups, struct nexthop_objects *objects,
-    struct route_tables **out);
+int route_tables_create(
+    struct stack *st, enum netif_af af, struct route_tables **out);
 
 /* Free all of them.  Context: control thread, the only user. */
 void route_tables_destroy(struct route_tables *ts);

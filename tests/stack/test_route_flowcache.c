@@ -13,6 +13,7 @@
 #include "libsync/base/atomic.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/route/flowcache.h"
 #include "stack/route/flowcache_auto.h"
 #include "stack/route/rule.h"
@@ -29,11 +30,11 @@ static struct route_flowcache *cache;
 static void
 setup(void)
 {
-	static const struct proto *const none[] = {NULL};
+	static const struct proto *const protos[] = {&proto_nexthop, NULL};
 	static const struct route_flowcache_config small = {
 	    .entries = ENTRIES, .seed = 7};
 	const struct stack_config cfg = {
-	    .name = "flow", .protos = none, .stepped = true};
+	    .name = "flow", .protos = protos, .stepped = true};
 
 	cr_assert_eq(stack_create(&cfg, &st), 0);
 	cr_assert_eq(route_tables_create(st, NETIF_AF_INET, &ts), 0);

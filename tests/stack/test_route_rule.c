@@ -27,9 +27,7 @@ setup(void)
 	    .name = "rule", .protos = protos, .stepped = true};
 
 	cr_assert_eq(stack_create(&cfg, &st), 0);
-	cr_assert_eq(route_tables_create(st, NETIF_AF_INET,
-			 nexthop_groups_of(st), nexthop_objects_of(st), &ts),
-	    0);
+	cr_assert_eq(route_tables_create(st, NETIF_AF_INET, &ts), 0);
 	stack_control_enter(st);
 }
 

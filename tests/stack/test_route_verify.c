@@ -54,9 +54,7 @@ setup_family(enum netif_af af)
 
 	forgetful = err = false;
 	cr_assert_eq(stack_create(&cfg, &st), 0);
-	cr_assert_eq(route_tables_create(st, af, nexthop_groups_of(st),
-			 nexthop_objects_of(st), &ts),
-	    0);
+	cr_assert_eq(route_tables_create(st, af, &ts), 0);
 }
 
 static void

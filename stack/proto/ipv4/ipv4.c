@@ -105,21 +105,16 @@ static const struct nexthop_family family = {
     .gone = hops_gone,
 };
 
-/* The tables, whose routes go by the groups of the stack. */
+/* The tables, and what next hops ask of them. */
 static int
 create_tables(struct ipv4 *ip)
 {
-	struct stack *st = ip->stack;
-	int error;
+	int error = route_tables_create(ip->stack, NETIF_AF_INET, &ip->tables);
 
-	ip->groups = nexthop_groups_of(st);
-	if (ip->groups == NULL)
-		return -EPROTONOSUPPORT;
-	error = route_tables_create(
-	    st, NETIF_AF_INET, ip->groups, nexthop_objects_of(st), &ip->tables);
 	if (error != 0)
 		return error;
-	return nexthop_family_set(st, NETIF_AF_INET, &family, ip);
+	ip->groups = nexthop_groups_of(ip->stack);
+	return nexthop_family_set(ip->stack, NETIF_AF_INET, &family, ip);
 }
 
 static int
