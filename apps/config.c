@@ -100,8 +100,11 @@ parse_interface(
 	if (rc == 0)
 		rc =
 		    spec_link_parse(w, SPEC_LINK_FILE, &c->links[c->nlinks], e);
-	if (rc == 0)
+	if (rc == 0) {
+		/* Who says no mark wants none. */
+		c->links[c->nlinks].has_mark = true;
 		c->links[c->nlinks++].line = line;
+	}
 	return rc;
 }
 

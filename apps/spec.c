@@ -161,6 +161,21 @@ parse_switch(struct words *w, const char *keyword, enum spec_switch *out,
 	return 0;
 }
 
+int
+spec_mark_parse(const char *s, uint32_t *out, struct words_error *e)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(s, &end, 0);
+	if (*s < '0' || *s > '9' || *end != '\0' || errno != 0 ||
+	    n > UINT32_MAX)
+		return words_fail(e, s, "not a mark");
+	*out = (uint32_t)n;
+	return 0;
+}
+
 /* One of the words that every interface knows.  Returns: 1 if it is none. */
 static int
 link_keyword(struct words *w, struct spec_link *l, struct words_error *e)
@@ -188,6 +203,11 @@ link_keyword(struct words *w, struct spec_link *l, struct words_error *e)
 	if (words_accept(w, "table")) {
 		l->has_table = true;
 		return parse_table(w, "table", &l->table, e);
+	}
+	if (words_accept(w, "mark")) {
+		l->has_mark = true;
+		s = words_value(w, "mark", e);
+		return s == NULL ? -EINVAL : spec_mark_parse(s, &l->mark, e);
 	}
 	return 1;
 }
@@ -245,7 +265,8 @@ spec_link_parse(struct words *w, enum spec_link_form form,
 		rc = link_keyword(w, &l, e);
 		if (rc > 0 && form == SPEC_LINK_CHANGE)
 			return words_fail(e, s,
-			    "neither up, down, mtu, promisc, arp nor table");
+			    "neither up, down, mtu, promisc, arp, table nor "
+			    "mark");
 		if (rc > 0)
 			rc = link_argument(w, &l, e);
 		if (rc != 0)

@@ -34,8 +34,9 @@ struct spec_link {
 	char args[SPEC_ARGS_MAX];     /* the driver's words, one blank apart */
 	uint32_t mtu;                 /* 0: unsaid */
 	enum spec_switch up, promisc, arp;
-	bool has_table;
+	bool has_table, has_mark;
 	uint32_t table; /* of routes, if has_table; 0: the main one */
+	uint32_t mark;  /* of what comes in, if has_mark; 0: none */
 };
 
 struct spec_addr {
@@ -91,7 +92,7 @@ struct spec_neigh {
 
 /*
  * "NAME DRIVER [KEY=VALUE]... [mtu N] [up|down] [promisc on|off] [arp on|off]
- * [table T]";
+ * [table T] [mark N]";
  * with type "NAME type DRIVER ..."; without driver "NAME [mtu N] ...".
  * Context: any thread; never sleeps.
  * Returns: 0, or -EINVAL after filling *e.
@@ -103,6 +104,9 @@ enum spec_link_form {
 };
 int spec_link_parse(struct words *w, enum spec_link_form form,
     struct spec_link *out, struct words_error *e);
+
+/* A mark, decimal or 0x hexadecimal; else as spec_link_parse(). */
+int spec_mark_parse(const char *s, uint32_t *out, struct words_error *e);
 
 /* "ADDRESS/LENGTH dev NAME"; else as spec_link_parse(). */
 int spec_addr_parse(

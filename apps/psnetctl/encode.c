@@ -91,6 +91,8 @@ encode_link(const struct spec_link *l)
 	set_switch(o, "up", l->up);
 	set_switch(o, "promisc", l->promisc);
 	set_switch(o, "arp", l->arp);
+	if (l->has_mark)
+		json_object_set_new(o, "mark", json_integer(l->mark));
 	if (l->has_table)
 		set_string(o, "table", spec_table_name(l->table, text));
 	return o;
@@ -118,9 +120,9 @@ psnetctl_link_set(struct psnetctl *ctl, struct words *w,
 	if (spec_link_parse(w, SPEC_LINK_CHANGE, &l, e) != 0)
 		return -EINVAL;
 	if (l.mtu == 0 && l.up == SPEC_UNSAID && l.promisc == SPEC_UNSAID &&
-	    l.arp == SPEC_UNSAID && !l.has_table)
+	    l.arp == SPEC_UNSAID && !l.has_table && !l.has_mark)
 		return words_fail(e, l.name,
-		    "up, down, mtu, promisc, arp or table must follow");
+		    "up, down, mtu, promisc, arp, table or mark must follow");
 	return request(out, "link.set", encode_link(&l), NULL);
 }
 

@@ -32,7 +32,7 @@ static const struct {
 } objects[] = {
     {"link", "link [show [DEV]]\n"
 	     "link set DEV [up|down] [mtu N] [promisc on|off] [arp on|off]\n"
-	     "         [table T]\n"
+	     "         [table T] [mark N]\n"
 	     "link add NAME type DRIVER [KEY=VALUE]... [mtu N] [up]\n"
 	     "link delete DEV\n"
 	     "\n"

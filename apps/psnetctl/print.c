@@ -47,6 +47,8 @@ print_link(const json_t *o)
 	    psnetctl_text(o, "operstate", "?"));
 	if (json_object_get(o, "table") != NULL)
 		printf(" table %s", psnetctl_text(o, "table", "?"));
+	if (json_object_get(o, "mark") != NULL)
+		printf(" mark 0x%llx", (long long)psnetctl_number(o, "mark"));
 	putchar('\n');
 	printf("    link/%s", psnetctl_text(o, "link_type", "?"));
 	if (json_object_get(o, "address") != NULL)

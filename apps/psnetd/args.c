@@ -133,9 +133,9 @@ psnetd_args_link(
     json_t *args, bool add, struct spec_link *out, struct words_error *e)
 {
 	static const char *const keys_add[] = {"dev", "driver", "args", "mtu",
-	    "up", "promisc", "arp", "table", NULL};
+	    "up", "promisc", "arp", "table", "mark", NULL};
 	static const char *const keys_set[] = {
-	    "dev", "mtu", "up", "promisc", "arp", "table", NULL};
+	    "dev", "mtu", "up", "promisc", "arp", "table", "mark", NULL};
 	struct spec_link l = {.line = 0};
 
 	if (psnetd_args_known(args, add ? keys_add : keys_set, e) != 0 ||
@@ -145,8 +145,10 @@ psnetd_args_link(
 	    psnetd_args_switch(args, "up", &l.up, e) != 0 ||
 	    psnetd_args_switch(args, "promisc", &l.promisc, e) != 0 ||
 	    psnetd_args_switch(args, "arp", &l.arp, e) != 0 ||
-	    args_table(args, "table", &l.table, e) != 0)
+	    args_table(args, "table", &l.table, e) != 0 ||
+	    psnetd_args_u32(args, "mark", 0, UINT32_MAX, &l.mark, e) != 0)
 		return -EINVAL;
+	l.has_mark = json_object_get(args, "mark") != NULL;
 	l.has_table = json_object_get(args, "table") != NULL;
 	if (add && link_driver(args, &l, e) != 0)
 		return -EINVAL;

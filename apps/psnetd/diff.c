@@ -135,7 +135,8 @@ set_links(struct psnetd_diff *d)
 		    unchanged(d, l) ? find_link(d->old, l->name) : NULL;
 
 		if (old != NULL && old->mtu == l->mtu && old->up == l->up &&
-		    old->promisc == l->promisc && old->arp == l->arp)
+		    old->promisc == l->promisc && old->arp == l->arp &&
+		    old->mark == l->mark)
 			continue;
 		rc = add_op(
 		    d, (struct psnetd_diff_op){.kind = PSNETD_DIFF_LINK_SET,

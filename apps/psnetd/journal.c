@@ -280,12 +280,15 @@ present_state(struct stack *st, netif_id id, struct spec_link *l)
 
 	l->table = route_table_number(route_tables_of(ipv4_tables(st), id));
 	l->has_table = l->table != ROUTE_TABLES_MAIN;
+	l->has_mark = true;
 
 	if (nif != NULL) {
 		/* relaxed: configuration changes on this thread only. */
 		f = sync_load_relaxed(&nif->flags);
 		/* relaxed: as above. */
 		l->mtu = sync_load_relaxed(&nif->mtu);
+		/* relaxed: as above. */
+		l->mark = sync_load_relaxed(&nif->mark);
 	}
 	pserialize_read_exit(s);
 	l->up = (f & NETIF_UP) != 0 ? SPEC_ON : SPEC_OFF;

@@ -102,6 +102,15 @@ set_table(struct stack *st, netif_id id, const struct spec_link *l,
 			 : NULL);
 }
 
+static int
+set_mark(struct stack *st, netif_id id, const struct spec_link *l,
+    struct words_error *e)
+{
+	const int rc = l->has_mark ? netif_set_mark(st, id, l->mark) : 0;
+
+	return rc == 0 ? 0 : fail(e, rc, l->name, NULL);
+}
+
 /* What the interface has, to go back to it. */
 static int
 get_state(struct stack *st, netif_id id, uint32_t *flags, uint32_t *mtu)
@@ -137,6 +146,8 @@ psnetd_ops_link_set(
 	rc = set_table(st, id, l, e);
 	if (rc == 0)
 		rc = set_flags(st, id, l, e);
+	if (rc == 0)
+		rc = set_mark(st, id, l, e);
 	if (rc != 0 && l->mtu != 0)
 		netif_set_mtu(st, id, mtu);
 	return rc;
@@ -173,6 +184,8 @@ psnetd_ops_link_add(
 	rc = set_mtu(st, id, l, e);
 	if (rc == 0)
 		rc = set_table(st, id, l, e);
+	if (rc == 0)
+		rc = set_mark(st, id, l, e);
 	if (rc == 0)
 		rc = set_flags(st, id, l, e);
 	if (rc != 0)

@@ -78,6 +78,8 @@ psnetd_show_link(const struct netif *nif)
 					 : "ether",
 	    "driver", nif->driver, "queues", (int)nif->nqueues);
 	const struct route_tables *ts = ipv4_tables(nif->stack);
+	/* relaxed: as above. */
+	const uint32_t mark = sync_load_relaxed(&nif->mark);
 	char text[WORDS_TEXT_MAX];
 	uint32_t table = 0;
 
@@ -86,6 +88,8 @@ psnetd_show_link(const struct netif *nif)
 	if (table != 0 && table != ROUTE_TABLES_MAIN)
 		json_object_set_new(
 		    o, "table", json_string(spec_table_name(table, text)));
+	if (mark != 0)
+		json_object_set_new(o, "mark", json_integer((json_int_t)mark));
 	if (nif->link == NETIF_LINK_ETHER) {
 		json_object_set_new(o, "address", lladdr_string(nif->hwaddr));
 		json_object_set_new(

@@ -140,9 +140,14 @@ netif_orphan_drops(
 void
 netif_input(struct worker *w, struct netif *nif, struct pkt_batch *b)
 {
+	/* relaxed: a packet may get the mark of a moment ago. */
+	const uint32_t mark = sync_load_relaxed(&nif->mark);
 	uint64_t bytes = 0;
 
 	SYNC_ASSERT(pserialize_in_read_section());
+	/* Without a mark nobody writes to the packet's second line. */
+	for (unsigned int i = 0; mark != 0 && i < b->n; i++)
+		b->pkt[i]->mark = mark;
 	for (unsigned int i = 0; i < b->n; i++) {
 		b->pkt[i]->rx_if = nif->id;
 		bytes += b->pkt[i]->len;
@@ -254,6 +259,7 @@ netif_new(struct stack *st, const struct netif_config *cfg, struct netif **out)
 	nif->link = cfg->link;
 	sync_init(&nif->flags, cfg->flags);
 	sync_init(&nif->mtu, cfg->mtu);
+	sync_init(&nif->mark, 0);
 	memcpy(nif->hwaddr, cfg->hwaddr, sizeof(nif->hwaddr));
 	nif->nqueues = cfg->nqueues;
 	nif->ops = cfg->ops;
@@ -460,6 +466,20 @@ netif_set_mtu(struct stack *st, netif_id id, uint32_t mtu)
 	}
 	stack_control_exit(st);
 	return error;
+}
+
+int
+netif_set_mark(struct stack *st, netif_id id, uint32_t mark)
+{
+	struct netif *nif;
+
+	stack_control_enter(st);
+	nif = find(st, id);
+	if (nif != NULL)
+		/* relaxed: as in netif_input. */
+		sync_store_relaxed(&nif->mark, mark);
+	stack_control_exit(st);
+	return nif != NULL ? 0 : -ENODEV;
 }
 
 void

@@ -153,6 +153,7 @@ struct netif {
 	enum netif_link link;             /* [c] */
 	SYNC_ATOMIC(uint32_t) flags;      /* [a] enum netif_flags */
 	SYNC_ATOMIC(uint32_t) mtu;        /* [a] bytes */
+	SYNC_ATOMIC(uint32_t) mark;       /* [a] of what comes in; 0: none */
 	uint8_t hwaddr[6];                /* [c] */
 	unsigned int nqueues;             /* [c] */
 	const struct netif_ops *ops;      /* [c] */
@@ -244,6 +245,13 @@ int netif_set_flags(
  *          packet holds), or what the driver answered.
  */
 int netif_set_mtu(struct stack *st, netif_id id, uint32_t mtu);
+
+/*
+ * Mark the packets that come in from now on, for policy rules; 0: do not.
+ * Context: control thread without the control mutex; may sleep.
+ * Returns: 0 or -ENODEV.
+ */
+int netif_set_mark(struct stack *st, netif_id id, uint32_t mark);
 
 /*
  * For drivers: the carrier came or went.

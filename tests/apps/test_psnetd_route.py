@@ -179,6 +179,30 @@ def rules_choose_the_table(d):
     d.ctl("route", "flush", "table", "all", "proto", "boot")
 
 
+def an_interface_marks_what_comes_in(d):
+    assert "mark" not in d.ctl_json("link", "show", "east")[0]
+    d.ctl("link", "set", "east", "mark", "0x2a")
+    assert d.ctl_json("link", "show", "east")[0]["mark"] == 42
+    assert " mark 0x2a\n" in d.ctl("link", "show", "east")
+    d.ctl("link", "set", "east", "mark", "0")
+    assert " mark" not in d.ctl("link", "show", "east")
+    d.ctl("link", "set", "east", "mark", "4294967296", status=1)
+    d.ctl("link", "add", "blue", "type", "loop", "mark", "7", "up")
+    assert " mark 0x7\n" in d.ctl("link", "show", "blue")
+    d.ctl("link", "del", "blue")
+    # The file says it, changes it, and takes it away.
+    line = "interface east wire peer=west up"
+    for mark, shown in (("7", 7), ("0x8", 8)):
+        d.reload(BASE.replace(line, line + " mark " + mark))
+        assert d.ctl_json("link", "show", "east")[0]["mark"] == shown
+    log = d.reload(BASE.replace(line, line + " mark 9") +
+                   "interface broken tap dev=/no/such up\n", "failed")
+    assert "nothing is changed" in log, log
+    assert d.ctl_json("link", "show", "east")[0]["mark"] == 8
+    d.reload(BASE)
+    assert "mark" not in d.ctl_json("link", "show", "east")[0]
+
+
 def interfaces_with_other_tables_may_share_addresses(d):
     d.ctl("link", "add", "blue", "type", "loop", "up")
     d.ctl("link", "set", "blue", "table", "10")
@@ -218,6 +242,6 @@ if __name__ == "__main__":
     sys.exit(daemon.run([
         routes_are_edited_and_shown, the_best_of_several_routes_is_used,
         events_are_told_to_a_monitor, a_table_has_routes_of_its_own,
-        rules_choose_the_table,
+        rules_choose_the_table, an_interface_marks_what_comes_in,
         interfaces_with_other_tables_may_share_addresses,
     ]))

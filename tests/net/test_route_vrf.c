@@ -234,6 +234,55 @@ RIG_TEST(route_vrf, a_rule_goes_by_interface)
 	cr_assert(rig_expect_icmp(&g, g.a, ICMP_ECHO_REPLY, 0));
 }
 
+RIG_TEST(route_vrf, a_rule_goes_by_the_mark_of_the_interface)
+{
+	const struct route_rule rule = {
+	    .table = 20, .mark = 0x10, .mask = 0xf0, .pref = 7};
+
+	cr_assert_eq(netif_set_mark(st(), 0x70009, 1), -ENODEV);
+	cr_assert_eq(ipv4_rule_add(st(), &rule), 0);
+	cr_assert_eq(add(20, ROUTE_PROHIBIT, 0, 0, NULL), 0);
+	cr_assert_eq(add(0, ROUTE_UNICAST, 0, 0, B_ADDR), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+	cr_assert_eq(netif_set_mark(st(), eth("eth0"), 0x31f), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_draws(&g, ICMP_UNREACHABLE, ICMP_UNREACH_PROHIBITED, 0);
+	rig_dropped(&g, "ipv4-reject", 1);
+	/* Another interface's packets have none. */
+	(void)rig_ipv4(&g, g.b, "192.0.2.9", "192.0.2.1", PROTO_UDP, 0);
+	net_frame_udp(&g.f, 4000, 9999, 8);
+	net_frame_end(&g.f);
+	rig_send(&g, g.b);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+	cr_assert_eq(netif_set_mark(st(), eth("eth0"), 0), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+}
+
+/* Also the answers to what was marked. */
+RIG_TEST(route_vrf, an_answer_has_the_mark_of_its_question)
+{
+	const struct route_rule rule = {
+	    .table = 20, .mark = 5, .mask = UINT32_MAX, .pref = 7};
+	const struct route_config away = {.plen = 0,
+	    .type = ROUTE_BLACKHOLE,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .in = 20};
+
+	cr_assert_eq(ipv4_rule_add(st(), &rule), 0);
+	cr_assert_eq(ipv4_route_add(st(), &away, ROUTE_ADD), 0);
+	cr_assert_eq(netif_set_mark(st(), eth("eth0"), 5), 0);
+	(void)rig_ipv4(&g, g.a, A_ADDR, R_B, PROTO_ICMP, 0);
+	net_frame_icmp(&g.f, ICMP_ECHO, 0, 1, 8);
+	net_frame_end(&g.f);
+	rig_send(&g, g.a);
+	cr_assert_eq(rig_count(&g, g.a), 0);
+	rig_dropped(&g, "ipv4-blackhole", 1);
+}
+
 /* Routes of several tables are one load: all or nothing. */
 RIG_TEST(route_vrf, a_load_fills_several_tables)
 {

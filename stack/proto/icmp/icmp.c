@@ -225,6 +225,7 @@ answer(struct worker *w, const struct pkt *p, uint8_t type, uint8_t code,
 	memcpy(q->data + ICMP_HDR_LEN, p->l3, quote);
 	q->len = (uint32_t)(ICMP_HDR_LEN + quote);
 	q->rx_if = p->rx_if;
+	q->mark = p->mark;
 	e->checksum = ipv4_checksum(q->data, q->len);
 	ipv4_output(w, q, 0, h->src, ICMP_PROTO, TOS_ERROR, 0, false);
 }
