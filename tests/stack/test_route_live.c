@@ -16,6 +16,8 @@
 
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/nexthop.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/route/rule.h"
 #include "tests/stack/routelog.h"
 #include "tests/stress.h"
@@ -233,14 +235,22 @@ make_route(uint32_t stamp, const struct routelog_prefix *p,
 	}
 }
 
+/* The stamp of a route, whose packets go by what it says. */
 static uint32_t
 stamp_of(const struct route *r)
 {
-	uint32_t stamp = 0;
+	const struct nexthop_slot *slot;
+	uint32_t stamp = 0, via;
 
-	if (r != NULL)
-		memcpy(&stamp, r->nexthops[0].gateway, sizeof(stamp));
-	return stamp;
+	if (r == NULL)
+		return 0;
+	memcpy(&stamp, r->nexthops[0].gateway, sizeof(stamp));
+	slot = nexthop_resolve(
+	    route_table_groups(table[MAIN]), NULL, r->hops, stamp);
+	if (slot == NULL || slot->kind != NEXTHOP_VIA || slot->netif != 1)
+		return ROUTELOG_NONE;
+	memcpy(&via, slot->gateway, sizeof(via));
+	return via == stamp ? stamp : ROUTELOG_NONE;
 }
 
 /* What a prefix of a table may get. */
@@ -561,9 +571,9 @@ load(uint32_t in)
 static void
 begin(unsigned int bits, bool rules, uint32_t states)
 {
-	static const struct proto *const none[] = {NULL};
+	static const struct proto *const protos[] = {&proto_nexthop, NULL};
 	const struct stack_config cfg = {
-	    .name = "live", .protos = none, .stepped = true};
+	    .name = "live", .protos = protos, .stepped = true};
 	const struct route_rule rule = {
 	    .pref = 5, .table = FIRST_NUMBER, .mark = MARK, .mask = MARK};
 	const enum netif_af af = bits == 32 ? NETIF_AF_INET : NETIF_AF_INET6;
