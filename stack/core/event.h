@@ -22,7 +22,8 @@ enum event_kind {
 	EVENT_LINK,
 	EVENT_ADDR,
 	EVENT_ROUTE,
-	EVENT_NEIGH
+	EVENT_NEIGH,
+	EVENT_NEXTHOP
 };
 enum event_action {
 	EVENT_ADD,
@@ -32,12 +33,13 @@ enum event_action {
 
 #define EVENT_HOPS_MAX 64
 
-/* A next hop of a route. */
+/* A next hop of a route, a numbered one, or a member of a group of them. */
 struct event_hop {
-	netif_id netif;
+	netif_id netif; /* 0: it is recursive */
 	uint8_t gateway[16];
 	bool has_gateway;
-	uint8_t weight;
+	uint16_t weight;
+	uint32_t id; /* of a member; it has nothing else but a weight */
 };
 
 /* One change.  Fields that do not apply to the kind are zero. */
@@ -59,8 +61,9 @@ struct event {
 	uint8_t addr[16];    /* address, prefix or neighbour */
 	uint8_t plen;        /* ADDR, ROUTE: bits */
 	uint8_t gateway[16]; /* ROUTE: of the first next hop */
-	uint8_t type;        /* ROUTE: enum route_type */
-	uint8_t protocol;    /* ROUTE: who made it */
+	uint8_t type;        /* ROUTE: route_type; NEXTHOP: nexthop_kind */
+	uint8_t protocol;    /* ROUTE, NEXTHOP: who made it */
+	uint32_t nhid;       /* NEXTHOP: its id; ROUTE: that it names, or 0 */
 	uint8_t state;       /* NEIGH: nexthop_state; ADDR: arp_claim_state */
 	/* ROUTE, all of these. */
 	bool selected; /* packets find it; else it waits, or is gone */
@@ -70,6 +73,11 @@ struct event {
 	uint32_t table;  /* number of the table it is in; 0: of none */
 	uint32_t lookup; /* number of the table it leads to */
 	uint8_t prefsrc[16];
+	/* NEXTHOP, groups of type resilient only. */
+	bool resilient;
+	unsigned int buckets;
+	uint64_t idle_timer, unbalanced_timer; /* ns */
+	/* ROUTE and NEXTHOP. */
 	unsigned int nhops;
 	struct event_hop hop[EVENT_HOPS_MAX]; /* the first nhops */
 };

@@ -13,10 +13,13 @@
 #include <string.h>
 
 #include "libsync/base/assert.h"
+#include "stack/core/event.h"
 #include "stack/core/stack.h"
 #include "stack/core/timer.h"
 #include "stack/nexthop/neigh_impl.h"
 #include "stack/nexthop/resolve.h"
+
+_Static_assert(EVENT_HOPS_MAX == NEXTHOP_HOPS_MAX, "all members fit");
 
 /* [c] constant  [w] control mutex  [o] the first worker */
 struct nexthop {
@@ -55,6 +58,52 @@ lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
 	if (nh->family[af].ops == NULL)
 		return NEXTHOP_GROUP_NONE;
 	return nh->family[af].ops->lookup(nh->family[af].arg, table, addr);
+}
+
+static void
+describe(const struct nexthop_object_config *cfg, struct event *ev)
+{
+	if (cfg->nmembers == 0) {
+		ev->type = cfg->hop.kind;
+		ev->nhops = 1;
+		ev->hop[0].netif = cfg->hop.netif;
+		ev->hop[0].has_gateway = cfg->hop.kind == NEXTHOP_VIA;
+		memcpy(ev->hop[0].gateway, cfg->hop.gateway,
+		    sizeof(ev->hop[0].gateway));
+		return;
+	}
+	ev->nhops = cfg->nmembers;
+	for (unsigned int i = 0; i < cfg->nmembers; i++) {
+		ev->hop[i].id = cfg->member[i].id;
+		ev->hop[i].weight = cfg->member[i].weight;
+	}
+	if (!cfg->resilient)
+		return;
+	ev->resilient = true;
+	ev->buckets = cfg->buckets;
+	ev->idle_timer = cfg->idle_timer;
+	ev->unbalanced_timer = cfg->unbalanced_timer;
+}
+
+/* Tell those who are subscribed to events. */
+static void
+changed(void *arg, const struct nexthop_object_config *cfg,
+    enum nexthop_object_change change)
+{
+	static const enum event_action actions[] = {
+	    [NEXTHOP_OBJECT_ADDED] = EVENT_ADD,
+	    [NEXTHOP_OBJECT_CHANGED] = EVENT_CHANGE,
+	    [NEXTHOP_OBJECT_REMOVED] = EVENT_DELETE,
+	};
+	struct event ev = {.kind = EVENT_NEXTHOP,
+	    .action = actions[change],
+	    .nhid = cfg->id,
+	    .protocol = cfg->protocol};
+
+	if (!event_wanted(arg))
+		return;
+	describe(cfg, &ev);
+	event_publish(arg, &ev);
 }
 
 static void
@@ -122,6 +171,7 @@ init(struct stack *st, void **state)
 	error = nexthop_object_create(nh->groups, gone, nh, &nh->objects);
 	if (error != 0)
 		goto destroy_groups;
+	nexthop_object_watch(nh->objects, changed, st);
 	*state = nh;
 	return 0;
 destroy_groups:

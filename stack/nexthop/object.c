@@ -59,6 +59,22 @@ nexthop_object_create(struct nexthop_groups *g, nexthop_object_gone_fn gone,
 	return 0;
 }
 
+void
+nexthop_object_watch(
+    struct nexthop_objects *t, nexthop_object_changed_fn fn, void *arg)
+{
+	t->changed = fn;
+	t->changed_arg = arg;
+}
+
+static void
+tell(const struct nexthop_objects *t, const struct nexthop_object_config *cfg,
+    enum nexthop_object_change change)
+{
+	if (t->changed != NULL)
+		t->changed(t->changed_arg, cfg, change);
+}
+
 static uint64_t
 hash_of(uint32_t id)
 {
@@ -394,7 +410,11 @@ nexthop_object_add(struct nexthop_objects *t,
 		return error;
 	nexthop_group_wait_run(t->g);
 	error = old != NULL ? replace(t, old, cfg) : add_new(t, cfg);
-	return error != 0 ? fail(why, error) : 0;
+	if (error != 0)
+		return fail(why, error);
+	tell(t, &nexthop_object_find(t, cfg->id)->cfg,
+	    old != NULL ? NEXTHOP_OBJECT_CHANGED : NEXTHOP_OBJECT_ADDED);
+	return 0;
 }
 
 /* Take o out of the table; its group is empty, and lives while routes do. */
@@ -407,6 +427,7 @@ forget(struct nexthop_objects *t, struct nexthop_object *o)
 	o->grp->object = NULL;
 	if (t->gone != NULL && o->grp->refs > 1)
 		t->gone(t->gone_arg, id);
+	tell(t, &o->cfg, NEXTHOP_OBJECT_REMOVED);
 	nexthop_group_release(t->g, id);
 	config_free(&o->cfg);
 	free(o);
@@ -512,6 +533,8 @@ nexthop_object_remove(struct nexthop_objects *t, uint32_t id, const char **why)
 		member_drop(in[i], id);
 		if (in[i]->cfg.nmembers == 0)
 			forget(t, in[i]);
+		else
+			tell(t, &in[i]->cfg, NEXTHOP_OBJECT_CHANGED);
 	}
 	free(in);
 	forget(t, o);
@@ -577,6 +600,7 @@ nexthop_object_destroy(struct nexthop_objects *t)
 	size_t chain = 0;
 
 	t->gone = NULL;
+	t->changed = NULL;
 	/* In any order: what groups name, they have references to. */
 	while ((o = nexthop_object_next(t, &chain, NULL)) != NULL) {
 		chain--;

@@ -57,6 +57,19 @@ struct nexthop_object_config {
  */
 typedef void (*nexthop_object_gone_fn)(void *arg, uint32_t group);
 
+enum nexthop_object_change {
+	NEXTHOP_OBJECT_ADDED,
+	NEXTHOP_OBJECT_CHANGED, /* replaced, or a group lost a member */
+	NEXTHOP_OBJECT_REMOVED,
+};
+
+/*
+ * An object is, or was, as cfg says.
+ * Context: writer; changes no objects.
+ */
+typedef void (*nexthop_object_changed_fn)(void *arg,
+    const struct nexthop_object_config *cfg, enum nexthop_object_change change);
+
 /*
  * Make a table of objects in g.  gone may be NULL.
  * Context: writer; may sleep (allocates).
@@ -64,6 +77,10 @@ typedef void (*nexthop_object_gone_fn)(void *arg, uint32_t group);
  */
 int nexthop_object_create(struct nexthop_groups *g, nexthop_object_gone_fn gone,
     void *arg, struct nexthop_objects **out);
+
+/* Have fn told of every change from now on, in order.  Context: writer. */
+void nexthop_object_watch(
+    struct nexthop_objects *t, nexthop_object_changed_fn fn, void *arg);
 
 /* Remove all without telling, and free.  Context: writer. */
 void nexthop_object_destroy(struct nexthop_objects *t);
