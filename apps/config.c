@@ -30,6 +30,8 @@ config_init(struct config *c)
 void
 config_fini(struct config *c)
 {
+	for (size_t i = 0; i < c->nobjects; i++)
+		spec_object_fini(&c->objects[i]);
 	for (size_t i = 0; i < c->nroutes; i++)
 		spec_route_fini(&c->routes[i]);
 	for (size_t i = 0; i < c->ntables; i++) {
@@ -38,6 +40,7 @@ config_fini(struct config *c)
 	}
 	free(c->links);
 	free(c->addrs);
+	free(c->objects);
 	free(c->routes);
 	free(c->neighs);
 	free(c->tables);
@@ -144,6 +147,26 @@ parse_route(
 }
 
 static int
+parse_object(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	int rc = array_reserve(
+	    &c->objects, &c->objects_room, c->nobjects, sizeof(c->objects[0]));
+	struct spec_object *o;
+
+	words_accept(w, "add");
+	if (rc == 0)
+		rc = spec_object_parse(w, &c->objects[c->nobjects], e);
+	if (rc != 0)
+		return rc;
+	o = &c->objects[c->nobjects++];
+	o->line = line;
+	if (o->protocol == 0)
+		o->protocol = ROUTE_PROTO_STATIC;
+	return 0;
+}
+
+static int
 parse_neighbour(
     struct config *c, struct words *w, unsigned int line, struct words_error *e)
 {
@@ -196,6 +219,10 @@ table_words(struct words *w, struct config_table *t, struct words_error *e)
 	const char *key, *s;
 
 	while ((key = words_next(w)) != NULL) {
+		if (strcmp(key, "nhid") == 0) {
+			t->ids = true;
+			continue;
+		}
 		s = words_value(w, key, e);
 		if (s == NULL)
 			return -EINVAL;
@@ -206,7 +233,7 @@ table_words(struct words *w, struct config_table *t, struct words_error *e)
 			if (words_name(s, t->dflt.dev, e) != 0)
 				return -EINVAL;
 		} else {
-			return words_fail(e, key, "neither via nor dev");
+			return words_fail(e, key, "neither via, dev nor nhid");
 		}
 		t->has_default = true;
 	}
@@ -244,6 +271,7 @@ static const struct {
     {"interface", parse_interface},
     {"address", parse_address},
     {"route", parse_route},
+    {"nexthop", parse_object},
     {"neighbour", parse_neighbour},
     {"neighbor", parse_neighbour},
     {"set", parse_set},
@@ -264,7 +292,7 @@ parse_words(
 			return keywords[i].parse(c, &w, line, e);
 	}
 	return words_fail(e, first,
-	    "not one of workers, packets, interface, address, route, "
+	    "not one of workers, packets, interface, address, nexthop, route, "
 	    "neighbour, set, table");
 }
 
@@ -321,6 +349,34 @@ parse_lines(struct config *c, struct line *l, const char *text, size_t len,
 	return 0;
 }
 
+/* By id, and of the same the first one first. */
+static int
+compare_objects(const void *a, const void *b)
+{
+	const struct spec_object *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+const struct spec_object *
+config_object_find(const struct config *c, uint32_t id)
+{
+	size_t lo = 0, hi = c->nobjects;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (c->objects[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->nobjects && c->objects[lo].id == id ? &c->objects[lo]
+							   : NULL;
+}
+
 int
 config_parse(
     const char *text, size_t len, struct config *out, struct config_error *e)
@@ -338,6 +394,9 @@ config_parse(
 		config_fini(&c);
 		return rc;
 	}
+	if (c.nobjects > 1)
+		qsort(c.objects, c.nobjects, sizeof(c.objects[0]),
+		    compare_objects);
 	*out = c;
 	return 0;
 }

@@ -11,9 +11,10 @@
  *   interface NAME DRIVER [WORD]... [mtu N] [up|down] [promisc on|off]
  *   address ADDRESS/LENGTH dev NAME
  *   route [add] ROUTE                as psnetctl route add
+ *   nexthop [add] NEXTHOP            as psnetctl nexthop add
  *   neighbour ADDRESS lladdr LLADDR dev NAME
  *   set OPTION on|off|N
- *   table FILE [via ADDRESS] [dev NAME]
+ *   table FILE [via ADDRESS] [dev NAME] [nhid]
  */
 
 #include <stddef.h>
@@ -21,6 +22,7 @@
 
 #include "apps/prefixlist.h"
 #include "apps/spec.h"
+#include "apps/spec_object.h"
 #include "apps/words.h"
 #include "stack/proto/ipv4/ipv4.h"
 
@@ -33,6 +35,7 @@ struct config_table {
 	char *path; /* as written */
 	struct spec_nexthop dflt;
 	bool has_default;
+	bool ids;               /* its next hops are ids of objects */
 	struct prefixlist list; /* filled by config_load() */
 };
 
@@ -47,11 +50,13 @@ struct config {
 	struct config_option options[IPV4_OPT_COUNT];
 	struct spec_link *links;
 	struct spec_addr *addrs;
+	struct spec_object *objects; /* by id */
 	struct spec_route *routes;
 	struct spec_neigh *neighs;
 	struct config_table *tables;
-	size_t nlinks, naddrs, nroutes, nneighs, ntables;
-	size_t links_room, addrs_room, routes_room, neighs_room, tables_room;
+	size_t nlinks, naddrs, nobjects, nroutes, nneighs, ntables;
+	size_t links_room, addrs_room, objects_room, routes_room, neighs_room,
+	    tables_room;
 };
 
 struct config_error {
@@ -94,6 +99,10 @@ int config_load(const char *path, const struct driver *const *drivers,
 
 /* "FILE:LINE: WORD: REASON" in out. */
 void config_error_show(const struct config_error *e, char *out, size_t outlen);
+
+/* The next hop with this id; NULL if there is none. */
+const struct spec_object *config_object_find(
+    const struct config *c, uint32_t id);
 
 /* The option of this name; false if there is none. */
 bool config_option_find(const char *name, enum ipv4_option *out);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ check_hop(const struct config *c, const struct spec_nexthop *nh,
 	e->line = line;
 	if (nh->dev[0] != '\0' && check_dev(c, nh->dev, line, e) != 0)
 		return -EINVAL;
-	if (nh->via == 0)
+	if (nh->via == 0 || nh->recursive)
 		return 0;
 	for (size_t i = 0; i < c->naddrs; i++) {
 		const struct spec_addr *a = &c->addrs[i];
@@ -129,6 +130,67 @@ check_hop(const struct config *c, const struct spec_nexthop *nh,
 	return words_fail(&e->what, words_show_ipv4(nh->via, text),
 	    "no address of this file puts the gateway on %s",
 	    nh->dev[0] != '\0' ? nh->dev : "a link");
+}
+
+/* Is there such an object? */
+static int
+check_nhid(const struct config *c, uint32_t id, unsigned int line,
+    struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+
+	e->line = line;
+	if (config_object_find(c, id) != NULL)
+		return 0;
+	snprintf(text, sizeof(text), "%u", (unsigned int)id);
+	return words_fail(&e->what, text, "no line defines this next hop");
+}
+
+static int
+check_members(
+    const struct config *c, const struct spec_object *o, struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+
+	for (unsigned int i = 0; i < o->nmembers; i++) {
+		const uint32_t id = o->members[i].id;
+		const struct spec_object *m = config_object_find(c, id);
+
+		if (check_nhid(c, id, o->line, e) != 0)
+			return -EINVAL;
+		snprintf(text, sizeof(text), "%u", (unsigned int)id);
+		if (m->nmembers > 0)
+			return words_fail(&e->what, text,
+			    "it is a group itself, of line %u", m->line);
+		if (o->nmembers > 1 && spec_object_drop_name(m->kind) != NULL)
+			return words_fail(&e->what, text,
+			    "it is a drop, of line %u, in a group of several",
+			    m->line);
+	}
+	return 0;
+}
+
+static int
+check_objects(const struct config *c, struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+
+	for (size_t i = 0; i < c->nobjects; i++) {
+		const struct spec_object *o = &c->objects[i];
+		struct spec_nexthop nh = {.via = o->via, .weight = 1};
+
+		e->line = o->line;
+		snprintf(text, sizeof(text), "%u", (unsigned int)o->id);
+		if (i > 0 && o[-1].id == o->id)
+			return words_fail(&e->what, text,
+			    "defined on line %u already", o[-1].line);
+		memcpy(nh.dev, o->dev, sizeof(nh.dev));
+		if (o->dev[0] != '\0' && check_hop(c, &nh, o->line, e) != 0)
+			return -EINVAL;
+		if (check_members(c, o, e) != 0)
+			return -EINVAL;
+	}
+	return 0;
 }
 
 static int
@@ -197,6 +259,8 @@ check_routes(const struct config *c, struct config_error *e)
 	for (size_t i = 0; i < c->nroutes; i++) {
 		const struct spec_route *r = &c->routes[i];
 
+		if (r->nhid != 0 && check_nhid(c, r->nhid, r->line, e) != 0)
+			return -EINVAL;
 		for (unsigned int k = 0; k < r->nnexthops; k++) {
 			if (check_hop(c, &r->nexthops[k], r->line, e) != 0)
 				return -EINVAL;
@@ -208,7 +272,11 @@ check_routes(const struct config *c, struct config_error *e)
 		if (t->has_default && check_hop(c, &t->dflt, t->line, e) != 0)
 			return -EINVAL;
 		for (size_t k = 0; k < t->list.nhops; k++) {
-			if (check_hop(c, &t->list.hops[k], t->line, e) != 0)
+			const struct spec_nexthop *nh = &t->list.hops[k];
+
+			if (nh->nhid != 0
+				? check_nhid(c, nh->nhid, t->line, e) != 0
+				: check_hop(c, nh, t->line, e) != 0)
 				return -EINVAL;
 		}
 	}
@@ -242,7 +310,7 @@ config_check(const struct config *c, const struct driver *const *drivers,
     struct config_error *e)
 {
 	if (check_links(c, drivers, e) != 0 || check_addrs(c, e) != 0 ||
-	    check_routes(c, e) != 0)
+	    check_objects(c, e) != 0 || check_routes(c, e) != 0)
 		return -EINVAL;
 	return check_neighs(c, e);
 }

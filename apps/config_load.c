@@ -135,7 +135,7 @@ static int
 load_table(struct config_table *t, const char *config, struct config_error *e)
 {
 	const struct prefixlist_config cfg = {
-	    .hop = t->has_default ? &t->dflt : NULL};
+	    .hop = t->has_default ? &t->dflt : NULL, .ids = t->ids};
 	char path[CONFIG_PATH_MAX];
 	struct tablefile_error fault;
 	int fd, rc;

@@ -14,15 +14,17 @@
 #include "apps/array.h"
 
 static size_t
-hash(uint32_t via, size_t size)
+hash(const struct spec_nexthop *nh, size_t size)
 {
-	return ((uint64_t)via * UINT32_C(2654435761) >> 8) & (size - 1);
+	const uint64_t key = nh->via ^ nh->nhid;
+
+	return (key * UINT32_C(2654435761) >> 8) & (size - 1);
 }
 
 static void
 index_insert(struct prefixlist *l, uint32_t hop)
 {
-	size_t at = hash(l->hops[hop].via, l->index_size);
+	size_t at = hash(&l->hops[hop], l->index_size);
 
 	while (l->index[at] != 0)
 		at = (at + 1) & (l->index_size - 1);
@@ -61,21 +63,21 @@ add_hop(struct prefixlist *l, const struct spec_nexthop *nh)
 }
 
 static int
-intern_hop(struct prefixlist *l, uint32_t via, uint32_t *out)
+intern_hop(struct prefixlist *l, const struct spec_nexthop *nh, uint32_t *out)
 {
-	const struct spec_nexthop nh = {.via = via, .weight = 1};
 	size_t at;
 	int rc = index_grow(l);
 
 	if (rc != 0)
 		return rc;
-	for (at = hash(via, l->index_size); l->index[at] != 0;
+	for (at = hash(nh, l->index_size); l->index[at] != 0;
 	     at = (at + 1) & (l->index_size - 1)) {
 		*out = l->index[at] - 1;
-		if (l->hops[*out].via == via)
+		if (l->hops[*out].via == nh->via &&
+		    l->hops[*out].nhid == nh->nhid)
 			return 0;
 	}
-	rc = add_hop(l, &nh);
+	rc = add_hop(l, nh);
 	if (rc == 0) {
 		*out = (uint32_t)l->nhops - 1;
 		l->index[at] = *out + 1;
@@ -135,9 +137,13 @@ take_hop(struct prefixlist *l, const struct tablefile_entry *entry,
 {
 	const bool recorded =
 	    entry->action != TABLEFILE_ROUTE || entry->peer_family != 0;
-	uint32_t via;
+	struct spec_nexthop nh = {.weight = 1};
 
 	*out = 0;
+	if (l->cfg.ids && entry->hop_kind == TABLEFILE_HOP_ID) {
+		nh.nhid = entry->hop_id;
+		return intern_hop(l, &nh, out);
+	}
 	if (l->has_default &&
 	    (recorded || entry->hop_kind != TABLEFILE_HOP_INET))
 		return entry->hop_kind == TABLEFILE_HOP_INET6 && !recorded
@@ -155,8 +161,8 @@ take_hop(struct prefixlist *l, const struct tablefile_entry *entry,
 	case TABLEFILE_HOP_INET:
 		break;
 	}
-	memcpy(&via, entry->hop, sizeof(via));
-	return intern_hop(l, via, out);
+	memcpy(&nh.via, entry->hop, sizeof(nh.via));
+	return intern_hop(l, &nh, out);
 }
 
 int

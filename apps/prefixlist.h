@@ -10,7 +10,8 @@
  *
  * The next hop of a line of a list goes before the default.  The next hops of
  * dumps and traces, and ids, are those of where they were recorded: there the
- * default, if there is one, takes their place.
+ * default, if there is one, takes their place.  It is for who gives the list to
+ * say that ids mean the next hops that are numbered here (ids).
  */
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@
 
 struct prefixlist_config {
 	const struct spec_nexthop *hop; /* the default; NULL: none */
+	bool ids;                       /* ids are those of objects here */
 	uint8_t family;                 /* 4 or 6; 0: all */
 	uint8_t peer_family; /* 0: the first peer's route to a prefix */
 	uint8_t peer[16];
@@ -49,7 +51,7 @@ struct prefixlist {
 	bool stream;               /* updates came */
 	struct spec_nexthop *hops; /* [0] is the default, if there is one */
 	size_t nhops, hops_room;
-	uint32_t *index; /* of hops by address: open addressing, 0 free */
+	uint32_t *index; /* of hops by address or id: open addressing, 0 free */
 	size_t index_size;
 };
 

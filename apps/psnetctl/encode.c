@@ -5,6 +5,7 @@
 
 #include "apps/psnetctl/ctl.h"
 #include "apps/spec.h"
+#include "apps/spec_object.h"
 #include "stack/route/table.h"
 
 /* Ask for cmd and print the result; args is taken. */
@@ -301,25 +302,38 @@ psnetctl_route_get(struct psnetctl *ctl, struct words *w,
 	return 0;
 }
 
+/* Ids are numbers, everything else is words. */
+static int
+filter_value(json_t *o, const char *key, const char *s, struct words_error *e)
+{
+	const bool id = strcmp(key, "nhid") == 0;
+	uint32_t n = 0;
+
+	if (id && spec_object_id(s, &n, e) != 0)
+		return -EINVAL;
+	json_object_set_new(o, key, id ? json_integer(n) : json_string(s));
+	return 0;
+}
+
 /* The selector of ip-route(8). */
 static int
 route_filter(struct words *w, json_t *o, struct words_error *e)
 {
 	static const char *const keys[][2] = {{"dev", "dev"},
 	    {"via", "gateway"}, {"proto", "protocol"}, {"protocol", "protocol"},
-	    {"type", "type"}, {"table", "table"}};
+	    {"type", "type"}, {"table", "table"}, {"nhid", "nhid"}};
+	const size_t nkeys = sizeof(keys) / sizeof(keys[0]);
 	const char *s, *v;
 
 	while ((s = words_next(w)) != NULL) {
 		size_t i = 0;
 
-		while (i < 6 && strcmp(s, keys[i][0]) != 0)
+		while (i < nkeys && strcmp(s, keys[i][0]) != 0)
 			i++;
-		if (i < 6) {
+		if (i < nkeys) {
 			v = words_value(w, s, e);
-			if (v == NULL)
+			if (v == NULL || filter_value(o, keys[i][1], v, e) != 0)
 				return -EINVAL;
-			json_object_set_new(o, keys[i][1], json_string(v));
 			continue;
 		}
 		if (strcmp(s, "to") == 0 && (s = words_value(w, s, e)) == NULL)
@@ -390,15 +404,16 @@ psnetctl_route_load(struct psnetctl *ctl, struct words *w,
 	if (out->file == NULL)
 		return words_fail(e, NULL, "a file must follow, or -");
 	while (rc == 0 && (key = words_next(w)) != NULL) {
-		if (strcmp(key, "replace") == 0 || strcmp(key, "whole") == 0) {
+		if (strcmp(key, "replace") == 0 || strcmp(key, "whole") == 0 ||
+		    strcmp(key, "nhid") == 0) {
 			json_object_set_new(out->args, key, json_true());
 			continue;
 		}
 		argument = load_argument(key);
 		if (argument == NULL)
 			return words_fail(e, key,
-			    "neither via, dev, protocol, family, peer, replace "
-			    "nor whole");
+			    "neither via, dev, nhid, protocol, family, peer, "
+			    "replace nor whole");
 		s = words_value(w, key, e);
 		if (s == NULL)
 			return -EINVAL;
@@ -576,8 +591,10 @@ psnetctl_monitor(struct psnetctl *ctl, struct words *w,
     struct psnetctl_request *out, struct words_error *e)
 {
 	static const char *const kinds[] = {
-	    "link", "address", "route", "neigh"};
-	static const char *const names[] = {"link", "addr", "route", "neigh"};
+	    "link", "address", "route", "neigh", "nexthop"};
+	static const char *const names[] = {
+	    "link", "addr", "route", "neigh", "nexthop"};
+	const size_t n = sizeof(kinds) / sizeof(kinds[0]);
 	json_t *list = json_array();
 	const char *s;
 
@@ -589,11 +606,11 @@ psnetctl_monitor(struct psnetctl *ctl, struct words *w,
 
 		if (strcmp(s, "all") == 0)
 			continue;
-		while (i < 4 && strncmp(kinds[i], s, strlen(s)) != 0)
+		while (i < n && strncmp(kinds[i], s, strlen(s)) != 0)
 			i++;
-		if (i == 4)
-			return words_fail(
-			    e, s, "neither link, address, route nor neigh");
+		if (i == n)
+			return words_fail(e, s,
+			    "neither link, address, route, neigh nor nexthop");
 		json_array_append_new(list, json_string(names[i]));
 	}
 	return 0;

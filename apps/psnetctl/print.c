@@ -117,6 +117,8 @@ print_hop(const json_t *o)
 		printf(" via %s", psnetctl_text(o, "gateway", "?"));
 	if (json_object_get(o, "dev") != NULL)
 		printf(" dev %s", psnetctl_text(o, "dev", "?"));
+	if (json_is_true(json_object_get(o, "recursive")))
+		fputs(" recursive", stdout);
 }
 
 void
@@ -130,6 +132,8 @@ psnetctl_print_route(const json_t *o)
 	if (json_object_get(o, "type") != NULL)
 		printf("%s ", psnetctl_text(o, "type", "?"));
 	fputs(psnetctl_text(o, "dst", "?"), stdout);
+	if (json_object_get(o, "nhid") != NULL)
+		printf(" nhid %lld", (long long)psnetctl_number(o, "nhid"));
 	print_hop(o);
 	if (json_object_get(o, "lookup") != NULL)
 		printf(" lookup %s", psnetctl_text(o, "lookup", "?"));
@@ -286,7 +290,7 @@ psnetctl_print_event(struct psnetctl *ctl, json_t *o)
 	printf("[%s]", kind);
 	if (strcmp(psnetctl_text(o, "action", ""), "del") == 0)
 		fputs("Deleted ", stdout);
-	if (strcmp(kind, "route") == 0 &&
+	if ((strcmp(kind, "route") == 0 || strcmp(kind, "nexthop") == 0) &&
 	    strcmp(psnetctl_text(o, "action", ""), "change") == 0 &&
 	    !json_is_true(json_object_get(o, "bulk")))
 		fputs("Replaced ", stdout);
@@ -296,6 +300,8 @@ psnetctl_print_event(struct psnetctl *ctl, json_t *o)
 		print_event_addr(o);
 	else if (strcmp(kind, "neigh") == 0)
 		print_neigh(o);
+	else if (strcmp(kind, "nexthop") == 0)
+		psnetctl_print_nexthop(o);
 	else if (json_is_true(json_object_get(o, "bulk")))
 		puts("many routes changed in one commit");
 	else

@@ -11,6 +11,7 @@
 #include "apps/psnetd/diff.h"
 #include "apps/psnetd/journal.h"
 #include "apps/psnetd/ops.h"
+#include "apps/psnetd/ops_nexthop.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
@@ -122,6 +123,103 @@ apply_option(struct apply *a, const struct psnetd_diff_op *op)
 	words_fail(&a->e->what, ipv4_option_name(op->option),
 	    "the value %u is out of range", (unsigned int)value);
 	return rc;
+}
+
+/* Does o name one that was made again? */
+static bool
+names_fresh(
+    const struct config *c, const struct spec_object *o, const bool *fresh)
+{
+	for (unsigned int i = 0; i < o->nmembers; i++)
+		if (fresh[config_object_find(c, o->members[i].id) - c->objects])
+			return true;
+	return false;
+}
+
+static int
+replace_object(
+    struct apply *a, const struct spec_object *o, const struct spec_object *now)
+{
+	int rc = 0;
+
+	a->e->line = o->line;
+	if (now != NULL && !spec_object_replaceable(now, o)) {
+		rc = psnetd_journal_object_remove(&a->journal, o->id);
+		if (rc == 0)
+			rc = psnetd_ops_nexthop_del(a->st, o->id, &a->e->what);
+	}
+	if (rc != 0)
+		return blame(a, o->line, NULL, rc);
+	rc = psnetd_journal_object(&a->journal, o->id);
+	if (rc != 0)
+		return blame(a, o->line, NULL, rc);
+	return psnetd_ops_nexthop_add(
+	    a->st, o, NEXTHOP_OBJECT_REPLACE, &a->e->what);
+}
+
+/* One that changed in the file, or that the stack has lost. */
+static int
+apply_object(struct apply *a, const struct spec_object *o, bool *fresh)
+{
+	const struct config *c = a->diff.new;
+	const struct spec_object *old = config_object_find(a->diff.old, o->id);
+	struct spec_object now;
+	int rc = psnetd_ops_nexthop_find(a->st, o->id, &now);
+
+	if (rc == -ENOENT) {
+		fresh[o - c->objects] = true;
+		return replace_object(a, o, NULL);
+	}
+	if (rc != 0)
+		return blame(a, o->line, NULL, rc);
+	if ((old == NULL || !spec_object_equal(old, o) ||
+		names_fresh(c, o, fresh)) &&
+	    !spec_object_equal(&now, o))
+		rc = replace_object(a, o, &now);
+	spec_object_fini(&now);
+	return rc;
+}
+
+/* Single ones first, for groups to name. */
+static int
+apply_objects(struct apply *a)
+{
+	const struct config *c = a->diff.new;
+	bool *fresh = calloc(c->nobjects + 1, sizeof(*fresh));
+	int rc = 0;
+
+	if (fresh == NULL)
+		return blame(a, 0, NULL, -ENOMEM);
+	for (unsigned int groups = 0; groups < 2; groups++)
+		for (size_t i = 0; i < c->nobjects && rc == 0; i++)
+			if ((c->objects[i].nmembers > 0) == (groups > 0))
+				rc = apply_object(a, &c->objects[i], fresh);
+	free(fresh);
+	return rc;
+}
+
+static int
+apply_objects_remove(struct apply *a)
+{
+	const struct config *c = a->diff.old;
+	int rc = 0;
+
+	for (unsigned int singles = 0; singles < 2; singles++) {
+		for (size_t i = 0; i < c->nobjects; i++) {
+			const struct spec_object *o = &c->objects[i];
+
+			if ((o->nmembers == 0) != (singles > 0) ||
+			    config_object_find(a->diff.new, o->id) != NULL)
+				continue;
+			rc = psnetd_journal_object_remove(&a->journal, o->id);
+			if (rc == 0)
+				rc = psnetd_ops_nexthop_del(
+				    a->st, o->id, &a->e->what);
+			if (rc != 0 && rc != -ENOENT)
+				return blame(a, 0, NULL, rc);
+		}
+	}
+	return 0;
 }
 
 /* The routes of one commit: specifications, and what the stack needs. */
@@ -344,6 +442,10 @@ apply_op(struct apply *a, const struct psnetd_diff_op *op)
 	case PSNETD_DIFF_ADDR_ADD:
 	case PSNETD_DIFF_ADDR_REMOVE:
 		return apply_addr(a, op);
+	case PSNETD_DIFF_OBJECTS_SET:
+		return apply_objects(a);
+	case PSNETD_DIFF_OBJECTS_REMOVE:
+		return apply_objects_remove(a);
 	case PSNETD_DIFF_ROUTES_SET:
 		return apply_routes(a);
 	case PSNETD_DIFF_ROUTES_REMOVE:

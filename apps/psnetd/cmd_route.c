@@ -16,8 +16,8 @@
 #include "stack/nexthop/resolve.h"
 #include "stack/proto/ipv4/ipv4.h"
 
-static const char *const filter_keys[] = {
-    "dst", "scope", "type", "protocol", "gateway", "dev", "table", NULL};
+static const char *const filter_keys[] = {"dst", "scope", "type", "protocol",
+    "gateway", "dev", "nhid", "table", NULL};
 
 static int
 filter_prefix(
@@ -73,6 +73,7 @@ parse_filter(struct psnetd_request *r, struct psnetd_dump_filter *f)
 	    psnetd_args_string(r->args, "type", false, &type, e) != 0 ||
 	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0 ||
 	    psnetd_args_string(r->args, "gateway", false, &via, e) != 0 ||
+	    psnetd_args_u32(r->args, "nhid", 1, UINT32_MAX, &f->nhid, e) != 0 ||
 	    psnetd_args_name(r->args, "dev", false, dev, e) != 0)
 		return -EINVAL;
 	if (type != NULL && strcmp(type, "local") == 0)

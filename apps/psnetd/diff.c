@@ -382,7 +382,8 @@ psnetd_diff_view(const struct config *c, const struct psnetd_diff_route *r,
 	    .plen = e->plen,
 	    .type = ROUTE_UNICAST,
 	    .protocol = ROUTE_PROTO_STATIC,
-	    .nnexthops = 1,
+	    .nhid = t->list.hops[e->hop].nhid,
+	    .nnexthops = t->list.hops[e->hop].nhid == 0,
 	    .nexthops = &t->list.hops[e->hop]};
 }
 
@@ -452,6 +453,9 @@ diff_all(struct psnetd_diff *d)
 {
 	const struct psnetd_diff_op set = {.kind = PSNETD_DIFF_ROUTES_SET};
 	const struct psnetd_diff_op del = {.kind = PSNETD_DIFF_ROUTES_REMOVE};
+	const struct psnetd_diff_op objects = {.kind = PSNETD_DIFF_OBJECTS_SET};
+	const struct psnetd_diff_op no_objects = {
+	    .kind = PSNETD_DIFF_OBJECTS_REMOVE};
 	int rc;
 
 	if ((rc = attach_links(d, false)) != 0 ||
@@ -459,12 +463,15 @@ diff_all(struct psnetd_diff *d)
 	    (rc = attach_links(d, true)) != 0 || (rc = set_links(d)) != 0 ||
 	    (rc = diff_options(d, true)) != 0 ||
 	    (rc = remove_addrs(d, true)) != 0 || (rc = add_addrs(d)) != 0 ||
-	    (rc = diff_routes(d)) != 0 || (rc = add_op(d, set)) != 0 ||
-	    (rc = diff_neighs(d, true)) != 0 ||
+	    (rc = diff_routes(d)) != 0 ||
+	    (d->new->nobjects > 0 && (rc = add_op(d, objects)) != 0) ||
+	    (rc = add_op(d, set)) != 0 || (rc = diff_neighs(d, true)) != 0 ||
 	    (rc = diff_options(d, false)) != 0 ||
 	    (rc = diff_neighs(d, false)) != 0)
 		return rc;
 	if (d->ndel > 0 && (rc = add_op(d, del)) != 0)
+		return rc;
+	if (d->old->nobjects > 0 && (rc = add_op(d, no_objects)) != 0)
 		return rc;
 	rc = remove_addrs(d, false);
 	return rc != 0 ? rc : detach_links(d, false);

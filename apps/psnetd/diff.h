@@ -14,16 +14,18 @@
 #include "apps/config.h"
 
 enum psnetd_diff_kind {
-	PSNETD_DIFF_LINK_ATTACH,   /* link */
-	PSNETD_DIFF_LINK_DETACH,   /* old_link */
-	PSNETD_DIFF_LINK_SET,      /* old_link (NULL: new), link */
-	PSNETD_DIFF_ADDR_ADD,      /* addr */
-	PSNETD_DIFF_ADDR_REMOVE,   /* addr */
-	PSNETD_DIFF_ROUTES_SET,    /* the set list, one commit */
-	PSNETD_DIFF_ROUTES_REMOVE, /* the del list, one commit */
-	PSNETD_DIFF_NEIGH_SET,     /* neigh */
-	PSNETD_DIFF_NEIGH_REMOVE,  /* neigh */
-	PSNETD_DIFF_OPTION,        /* option; said or back to its default */
+	PSNETD_DIFF_LINK_ATTACH,    /* link */
+	PSNETD_DIFF_LINK_DETACH,    /* old_link */
+	PSNETD_DIFF_LINK_SET,       /* old_link (NULL: new), link */
+	PSNETD_DIFF_ADDR_ADD,       /* addr */
+	PSNETD_DIFF_ADDR_REMOVE,    /* addr */
+	PSNETD_DIFF_OBJECTS_SET,    /* those of new that changed or are lost */
+	PSNETD_DIFF_OBJECTS_REMOVE, /* those of old that new has not */
+	PSNETD_DIFF_ROUTES_SET,     /* the set list, one commit */
+	PSNETD_DIFF_ROUTES_REMOVE,  /* the del list, one commit */
+	PSNETD_DIFF_NEIGH_SET,      /* neigh */
+	PSNETD_DIFF_NEIGH_REMOVE,   /* neigh */
+	PSNETD_DIFF_OPTION,         /* option; said or back to its default */
 };
 
 struct psnetd_diff_op {

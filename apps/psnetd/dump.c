@@ -20,7 +20,7 @@
 #include "stack/proto/ipv4/ipv4.h"
 #include "stack/route/table.h"
 
-#define HEAD_WORDS 7
+#define HEAD_WORDS 8
 #define HOP_WORDS  3
 #define PIECE      256 /* routes of one message */
 
@@ -33,6 +33,8 @@ struct psnetd_dump {
 static bool
 has_hop(const struct psnetd_dump_filter *f, const struct route *r)
 {
+	if (f->nhid != 0 && f->nhid != r->nhid)
+		return false;
 	if (f->via == 0 && f->dev == 0)
 		return true;
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
@@ -120,13 +122,15 @@ keep(void *arg, const struct route_entry *e)
 	    put(dump, (uint32_t)r->distance | (uint32_t)(e->rank > 0) << 8) !=
 		0 ||
 	    put(dump, e->table == ROUTE_TABLES_MAIN ? 0 : e->table) != 0 ||
-	    put(dump, r->table) != 0)
+	    put(dump, r->table) != 0 || put(dump, r->nhid) != 0)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
 		const struct route_nexthop *nh = &r->nexthops[i];
 
 		if (put(dump, nh->has_gateway ? load(nh->gateway) : 0) != 0 ||
-		    put(dump, nh->netif) != 0 || put(dump, nh->weight) != 0)
+		    put(dump, nh->netif) != 0 ||
+		    put(dump, (uint32_t)nh->weight | (uint32_t)nh->recursive
+							 << 16) != 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -189,16 +193,18 @@ take(struct psnetd_dump *dump, struct stack *st)
 	    .waiting = w[4] >> 8 != 0,
 	    .table = w[5],
 	    .lookup = w[6],
+	    .nhid = w[7],
 	    .nexthops = hops};
 
 	w += HEAD_WORDS;
 	for (unsigned int i = 0; i < r.nnexthops; i++, w += HOP_WORDS) {
-		hops[i].via = w[0];
-		hops[i].weight = (uint8_t)w[2];
+		hops[i] = (struct spec_nexthop){.via = w[0],
+		    .weight = (uint16_t)w[2],
+		    .recursive = w[2] >> 16 != 0};
 		psnetd_ops_name(st, w[1], hops[i].dev);
 	}
 	dump->at = (size_t)(w - dump->words);
-	return psnetd_show_route(&r);
+	return psnetd_show_route_of(st, &r);
 }
 
 void

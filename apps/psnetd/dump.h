@@ -35,6 +35,7 @@ struct psnetd_dump_filter {
 	unsigned int plen;
 	uint8_t type, protocol;
 	uint32_t via;
+	uint32_t nhid;
 	netif_id dev;
 	bool main_only; /* neither local nor broadcast */
 	bool every;     /* whatever table it is in */

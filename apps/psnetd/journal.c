@@ -9,6 +9,7 @@
 
 #include "apps/array.h"
 #include "apps/psnetd/ops.h"
+#include "apps/psnetd/ops_nexthop.h"
 #include "drivers/args/args.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
@@ -25,6 +26,8 @@ enum undo {
 	UNDO_NEIGH_REMOVE,
 	UNDO_OPTION,
 	UNDO_ROUTES,
+	UNDO_OBJECT_SET,
+	UNDO_OBJECT_REMOVE,
 };
 
 /* kind is what to do now; the other fields belong to it. */
@@ -34,6 +37,7 @@ struct psnetd_journal_entry {
 		struct spec_link link;
 		struct spec_addr addr;
 		struct spec_neigh neigh;
+		struct spec_object object;
 		struct {
 			enum ipv4_option opt;
 			uint32_t value;
@@ -66,6 +70,8 @@ psnetd_journal_fini(struct psnetd_journal *j)
 		if (j->entries[i].kind == UNDO_ROUTES)
 			free_routes(j->entries[i].u.routes.list,
 			    j->entries[i].u.routes.n);
+		if (j->entries[i].kind == UNDO_OBJECT_SET)
+			spec_object_fini(&j->entries[i].u.object);
 	}
 	free(j->entries);
 	psnetd_journal_init(j, j->st);
@@ -84,6 +90,21 @@ undo_routes(struct stack *st, const struct psnetd_journal_route *list, size_t n)
 		else
 			psnetd_ops_route_del(st, r, true, &e);
 	}
+}
+
+/* One of another type takes its place by going first. */
+static void
+undo_object(struct stack *st, const struct spec_object *o)
+{
+	struct spec_object now;
+	struct words_error e;
+
+	if (psnetd_ops_nexthop_find(st, o->id, &now) == 0) {
+		if (!spec_object_replaceable(&now, o))
+			psnetd_ops_nexthop_del(st, o->id, &e);
+		spec_object_fini(&now);
+	}
+	psnetd_ops_nexthop_add(st, o, NEXTHOP_OBJECT_REPLACE, &e);
 }
 
 /* A step back that fails leaves the others to be taken. */
@@ -119,6 +140,12 @@ undo_one(struct stack *st, const struct psnetd_journal_entry *u)
 		break;
 	case UNDO_ROUTES:
 		undo_routes(st, u->u.routes.list, u->u.routes.n);
+		break;
+	case UNDO_OBJECT_SET:
+		undo_object(st, &u->u.object);
+		break;
+	case UNDO_OBJECT_REMOVE:
+		psnetd_ops_nexthop_del(st, u->u.object.id, &e);
 		break;
 	}
 }
@@ -182,10 +209,11 @@ psnetd_journal_snapshot(struct stack *st, const struct spec_route *r,
 	return rc;
 }
 
-/* The configured routes that leave through one interface. */
+/* The configured routes that leave through one interface, or by an object. */
 struct via {
 	struct stack *st;
 	netif_id id;
+	uint32_t nhid; /* 0: by interface */
 	struct psnetd_journal_route *list;
 	size_t n, room;
 };
@@ -200,7 +228,9 @@ collect_via(void *arg, const struct route_entry *e)
 
 	while (i < r->nnexthops && r->nexthops[i].netif != v->id)
 		i++;
-	if (i == r->nnexthops || r->protocol == ROUTE_PROTO_KERNEL)
+	if (v->nhid != 0 ? r->nhid != v->nhid : i == r->nnexthops)
+		return 0;
+	if (r->protocol == ROUTE_PROTO_KERNEL)
 		return 0;
 	rc = array_reserve(&v->list, &v->room, v->n, sizeof(v->list[0]));
 	if (rc != 0)
@@ -219,15 +249,68 @@ collect_table(void *arg, struct route_table *t)
 }
 
 static int
-note_routes_via(struct psnetd_journal *j, netif_id id)
+note_routes_via(struct psnetd_journal *j, netif_id id, uint32_t nhid)
 {
-	struct via v = {.st = j->st, .id = id};
+	struct via v = {.st = j->st, .id = id, .nhid = nhid};
 	int rc = route_tables_walk(ipv4_tables(j->st), collect_table, &v);
 
 	if (rc == 0)
 		return psnetd_journal_routes(j, v.list, v.n);
 	free_routes(v.list, v.n);
 	return rc;
+}
+
+int
+psnetd_journal_object(struct psnetd_journal *j, uint32_t id)
+{
+	struct psnetd_journal_entry u = {
+	    .kind = UNDO_OBJECT_REMOVE, .u.object.id = id};
+	struct spec_object o;
+	int rc = psnetd_ops_nexthop_find(j->st, id, &o);
+
+	if (rc == 0) {
+		u.kind = UNDO_OBJECT_SET;
+		u.u.object = o;
+	} else if (rc != -ENOENT) {
+		return rc;
+	}
+	rc = note(j, &u);
+	if (rc != 0)
+		spec_object_fini(&u.u.object);
+	return rc;
+}
+
+struct containers {
+	struct psnetd_journal *j;
+	uint32_t id;
+};
+
+/* A group that has no other member goes along, and its routes. */
+static int
+note_container(void *arg, const struct spec_object *o)
+{
+	const struct containers *c = arg;
+	unsigned int i = 0;
+	int rc = 0;
+
+	while (i < o->nmembers && o->members[i].id != c->id)
+		i++;
+	if (i == o->nmembers)
+		return 0;
+	if (o->nmembers == 1)
+		rc = note_routes_via(c->j, 0, o->id);
+	return rc != 0 ? rc : psnetd_journal_object(c->j, o->id);
+}
+
+int
+psnetd_journal_object_remove(struct psnetd_journal *j, uint32_t id)
+{
+	struct containers c = {.j = j, .id = id};
+	int rc = note_routes_via(j, 0, id);
+
+	if (rc == 0)
+		rc = psnetd_ops_nexthop_walk(j->st, note_container, &c);
+	return rc != 0 ? rc : psnetd_journal_object(j, id);
 }
 
 struct on_link {
@@ -247,6 +330,16 @@ note_permanent(void *arg, const struct nexthop_entry *n)
 	memcpy(u.u.neigh.lladdr, n->hwaddr, 6);
 	snprintf(u.u.neigh.dev, sizeof(u.u.neigh.dev), "%s", o->dev);
 	return note(o->j, &u);
+}
+
+static int
+note_object(void *arg, const struct spec_object *n)
+{
+	const struct on_link *o = arg;
+
+	return strcmp(n->dev, o->dev) == 0
+		   ? psnetd_journal_object_remove(o->j, n->id)
+		   : 0;
 }
 
 static int
@@ -302,8 +395,10 @@ static int
 note_uses(struct psnetd_journal *j, netif_id id, const char *dev)
 {
 	struct on_link o = {.j = j, .dev = dev};
-	int rc = note_routes_via(j, id);
+	int rc = note_routes_via(j, id, 0);
 
+	if (rc == 0)
+		rc = psnetd_ops_nexthop_walk(j->st, note_object, &o);
 	if (rc != 0)
 		return rc;
 	rc = nexthop_walk(j->st, id, NETIF_AF_INET, note_permanent, &o);
@@ -383,7 +478,7 @@ psnetd_journal_addr_remove(struct psnetd_journal *j, const struct spec_addr *a)
 	netif_id id;
 	int rc = psnetd_ops_dev(j->st, a->dev, &id, &e);
 
-	if (rc != 0 || (rc = note_routes_via(j, id)) != 0)
+	if (rc != 0 || (rc = note_routes_via(j, id, 0)) != 0)
 		return rc;
 	return note(j, &(struct psnetd_journal_entry){
 			   .kind = UNDO_ADDR_ADD, .u.addr = *a});

@@ -55,6 +55,14 @@ int psnetd_journal_addr_add(
 int psnetd_journal_addr_remove(
     struct psnetd_journal *j, const struct spec_addr *a);
 int psnetd_journal_neigh(struct psnetd_journal *j, const struct spec_neigh *n);
+
+/*
+ * The object with this id is to change, or to come; it is to go, and with it
+ * routes and groups that name it.
+ */
+int psnetd_journal_object(struct psnetd_journal *j, uint32_t id);
+int psnetd_journal_object_remove(struct psnetd_journal *j, uint32_t id);
+
 int psnetd_journal_option(struct psnetd_journal *j, enum ipv4_option o);
 
 /* Owner: takes the array and its routes, also on failure. */

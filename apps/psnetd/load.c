@@ -15,6 +15,7 @@
 #include "apps/psnetd/cmd.h"
 #include "apps/psnetd/daemon.h"
 #include "apps/psnetd/ops.h"
+#include "apps/psnetd/ops_nexthop.h"
 #include "apps/tablefile.h"
 #include "stack/core/stack.h"
 #include "stack/proto/ipv4/ipv4.h"
@@ -123,8 +124,11 @@ resolve(
 	for (size_t i = 0; i < pl->nhops; i++) {
 		const struct spec_nexthop *nh = &pl->hops[i];
 
+		if (nh->nhid != 0 && psnetd_ops_nexthop_check(
+					 l->d->st, nh->nhid, &l->e.what) != 0)
+			return -ENOENT;
 		hops[i] = (struct route_nexthop){
-		    .has_gateway = nh->via != 0, .weight = nh->weight};
+		    .has_gateway = nh->via != 0, .weight = (uint8_t)nh->weight};
 		memcpy(hops[i].gateway, &nh->via, 4);
 		if (nh->dev[0] != '\0') {
 			int rc = psnetd_ops_dev(
@@ -136,11 +140,13 @@ resolve(
 	}
 	for (size_t i = 0; i < pl->n; i++) {
 		const struct prefixlist_entry *p = &pl->entries[i];
+		const uint32_t nhid = pl->hops[p->hop].nhid;
 
 		cfg[i] = (struct route_config){.plen = p->plen,
 		    .type = ROUTE_UNICAST,
 		    .protocol = l->protocol,
-		    .nnexthops = 1,
+		    .nhid = nhid,
+		    .nnexthops = nhid == 0,
 		    .nexthops = &hops[p->hop]};
 		memcpy(cfg[i].prefix, &p->prefix, 4);
 	}
@@ -268,14 +274,15 @@ parse_peer(const char *s, struct prefixlist_config *out, struct words_error *e)
 static int
 parse_args(struct psnetd_request *r, struct options *o)
 {
-	static const char *const keys[] = {"gateway", "dev", "replace", "whole",
-	    "protocol", "family", "peer", NULL};
+	static const char *const keys[] = {"gateway", "dev", "nhid", "replace",
+	    "whole", "protocol", "family", "peer", NULL};
 	const char *via = NULL, *proto = NULL, *family = NULL, *peer = NULL;
 	struct words_error *e = &r->e;
 
 	if (psnetd_args_known(r->args, keys, e) != 0 ||
 	    psnetd_args_string(r->args, "gateway", false, &via, e) != 0 ||
 	    psnetd_args_name(r->args, "dev", false, o->hop.dev, e) != 0 ||
+	    psnetd_args_bool(r->args, "nhid", &o->list.ids, e) != 0 ||
 	    psnetd_args_bool(r->args, "replace", &o->replace, e) != 0 ||
 	    psnetd_args_bool(r->args, "whole", &o->whole, e) != 0 ||
 	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0 ||

@@ -16,7 +16,9 @@
 
 #define QUEUE_MAX 16384
 
-static const char *const kinds[] = {"link", "addr", "route", "neigh"};
+static const char *const kinds[] = {
+    "link", "addr", "route", "neigh", "nexthop"};
+#define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static json_t *
 envelope(const struct psnetd_client *c, const char *key, json_t *value)
@@ -146,14 +148,14 @@ parse_kinds(const json_t *list, unsigned int *out, struct words_error *e)
 
 		if (s == NULL)
 			return words_fail(e, "kinds", "not strings");
-		while (k < 4 && strcmp(s, kinds[k]) != 0)
+		while (k < NKINDS && strcmp(s, kinds[k]) != 0)
 			k++;
-		if (k == 4)
-			return words_fail(
-			    e, s, "neither link, addr, route nor neigh");
+		if (k == NKINDS)
+			return words_fail(e, s,
+			    "neither link, addr, route, neigh nor nexthop");
 		mask |= 1u << k;
 	}
-	*out = mask != 0 ? mask : 0xf;
+	*out = mask != 0 ? mask : (1u << NKINDS) - 1;
 	return 0;
 }
 

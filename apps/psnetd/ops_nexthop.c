@@ -127,6 +127,21 @@ psnetd_ops_nexthop_del(struct stack *st, uint32_t id, struct words_error *e)
 	return rc != 0 ? fail_id(e, rc, id, why) : 0;
 }
 
+int
+psnetd_ops_nexthop_check(struct stack *st, uint32_t id, struct words_error *e)
+{
+	struct nexthop_object_config cfg;
+	int rc = -ENOENT;
+
+	if (nexthop_objects_of(st) != NULL) {
+		stack_control_enter(st);
+		rc = nexthop_object_get(nexthop_objects_of(st), id, &cfg);
+		stack_control_exit(st);
+	}
+	return rc != 0 ? fail_id(e, rc, id, "there is no next hop with this id")
+		       : 0;
+}
+
 static int
 describe(struct stack *st, const struct nexthop_object_config *cfg,
     struct spec_object *out)

@@ -23,6 +23,10 @@ int psnetd_ops_nexthop_add(struct stack *st, const struct spec_object *o,
 int psnetd_ops_nexthop_del(
     struct stack *st, uint32_t id, struct words_error *e);
 
+/* Is there an object with this id?  Returns: 0, or -ENOENT after filling *e. */
+int psnetd_ops_nexthop_check(
+    struct stack *st, uint32_t id, struct words_error *e);
+
 /*
  * The object with this id.
  * Owner:   the caller owns out->members.

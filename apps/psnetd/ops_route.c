@@ -7,6 +7,7 @@
 
 #include "apps/array.h"
 #include "apps/psnetd/ops.h"
+#include "apps/psnetd/ops_nexthop.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
 #include "stack/proto/ipv4/ipv4.h"
@@ -24,19 +25,19 @@ psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 	    .in = r->table,
 	    .table = r->lookup,
 	    .has_prefsrc = r->src != 0,
+	    .nhid = r->nhid,
 	    .nnexthops = r->nnexthops,
 	    .nexthops = hops};
 	memcpy(cfg->prefix, &r->prefix, 4);
 	memcpy(cfg->prefsrc, &r->src, 4);
-	if (r->nhid != 0) {
-		words_fail(e, "nhid", "%s", words_strerror(EOPNOTSUPP));
-		return -EOPNOTSUPP;
-	}
+	if (r->nhid != 0 && psnetd_ops_nexthop_check(st, r->nhid, e) != 0)
+		return -ENOENT;
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
 		const struct spec_nexthop *nh = &r->nexthops[i];
 
-		hops[i] = (struct route_nexthop){
-		    .has_gateway = nh->via != 0, .weight = nh->weight};
+		hops[i] = (struct route_nexthop){.has_gateway = nh->via != 0,
+		    .recursive = nh->recursive,
+		    .weight = (uint8_t)nh->weight};
 		memcpy(hops[i].gateway, &nh->via, 4);
 		if (nh->dev[0] != '\0') {
 			int rc = psnetd_ops_dev(st, nh->dev, &hops[i].netif, e);
@@ -98,6 +99,7 @@ psnetd_ops_describe(
 	    .table = entry->table == ROUTE_TABLES_MAIN ? 0 : entry->table,
 	    .lookup = r->table,
 	    .metric = r->metric,
+	    .nhid = r->nhid,
 	    .nnexthops = r->nnexthops};
 
 	memcpy(&s.prefix, entry->key, 4);
@@ -112,6 +114,7 @@ psnetd_ops_describe(
 		const struct route_nexthop *nh = &r->nexthops[i];
 
 		s.nexthops[i].weight = nh->weight;
+		s.nexthops[i].recursive = nh->recursive;
 		if (nh->has_gateway)
 			memcpy(&s.nexthops[i].via, nh->gateway, 4);
 		psnetd_ops_name(st, nh->netif, s.nexthops[i].dev);
@@ -222,6 +225,7 @@ agrees(void *arg, const struct route *r)
 	if ((s->protocol != 0 && s->protocol != r->protocol) ||
 	    (s->metric != 0 && s->metric != r->metric) ||
 	    (s->has_distance && s->distance != r->distance) ||
+	    (s->nhid != 0 && s->nhid != r->nhid) ||
 	    (s->type != 0 && s->type != ROUTE_UNICAST && s->type != r->type))
 		return false;
 	for (unsigned int i = 0; i < s->nnexthops; i++) {

@@ -148,6 +148,8 @@ show_hop(json_t *o, const struct spec_nexthop *nh)
 		json_object_set_new(o, "gateway", ipv4_string(nh->via));
 	if (nh->dev[0] != '\0')
 		json_object_set_new(o, "dev", json_string(nh->dev));
+	if (nh->recursive)
+		json_object_set_new(o, "recursive", json_true());
 }
 
 json_t *
@@ -161,13 +163,16 @@ psnetd_show_route(const struct spec_route *r)
 		    o, "type", json_string(spec_type_name(r->type)));
 	json_object_set_new(
 	    o, "dst", json_string(words_show_prefix(r->prefix, r->plen, text)));
+	if (r->nhid != 0)
+		json_object_set_new(
+		    o, "nhid", json_integer((json_int_t)r->nhid));
 	if (r->nnexthops == 1)
 		show_hop(o, &r->nexthops[0]);
 	json_object_set_new(
 	    o, "protocol", json_string(spec_protocol_name(r->protocol, text)));
 	if (r->type == ROUTE_LOCAL)
 		json_object_set_new(o, "scope", json_string("host"));
-	else if (r->nnexthops == 1 && r->nexthops[0].via == 0)
+	else if (r->nnexthops == 1 && r->nexthops[0].via == 0 && r->nhid == 0)
 		json_object_set_new(o, "scope", json_string("link"));
 	if (r->src != 0)
 		json_object_set_new(o, "prefsrc", ipv4_string(r->src));
@@ -271,6 +276,7 @@ event_route(struct stack *st, const struct event *ev)
 	    .metric = ev->metric,
 	    .table = ev->table == ROUTE_TABLES_MAIN ? 0 : ev->table,
 	    .lookup = ev->lookup,
+	    .nhid = ev->nhid,
 	    .nnexthops = ev->nhops,
 	    .nexthops = hops};
 
@@ -280,7 +286,9 @@ event_route(struct stack *st, const struct event *ev)
 	memcpy(&r.prefix, ev->addr, sizeof(r.prefix));
 	memcpy(&r.src, ev->prefsrc, sizeof(r.src));
 	for (unsigned int i = 0; i < ev->nhops; i++) {
-		hops[i] = (struct spec_nexthop){.weight = ev->hop[i].weight};
+		hops[i] = (struct spec_nexthop){.weight = ev->hop[i].weight,
+		    .recursive =
+			ev->hop[i].has_gateway && ev->hop[i].netif == 0};
 		memcpy(&hops[i].via, ev->hop[i].gateway, sizeof(hops[i].via));
 		psnetd_ops_name(st, ev->hop[i].netif, hops[i].dev);
 	}
@@ -311,16 +319,19 @@ event_other(json_t *o, const struct event *ev)
 json_t *
 psnetd_show_event(struct stack *st, const struct event *ev)
 {
-	static const char *const kinds[] = {"link", "addr", "route", "neigh"};
+	static const char *const kinds[] = {
+	    "link", "addr", "route", "neigh", "nexthop"};
 	static const char *const actions[] = {"add", "change", "del"};
 	json_t *o = json_pack("{s:s, s:s, s:I}", "kind", kinds[ev->kind],
 	    "action", actions[ev->action], "seq", (json_int_t)ev->seq);
 
-	if (ev->kind == EVENT_ROUTE) {
-		json_t *route = event_route(st, ev);
+	if (ev->kind == EVENT_ROUTE || ev->kind == EVENT_NEXTHOP) {
+		json_t *more = ev->kind == EVENT_ROUTE
+				   ? event_route(st, ev)
+				   : psnetd_show_object_event(st, ev);
 
-		json_object_update(o, route);
-		json_decref(route);
+		json_object_update(o, more);
+		json_decref(more);
 		return o;
 	}
 	if (ev->kind == EVENT_LINK)

@@ -29,7 +29,11 @@ json_t *psnetd_show_addrs(const struct netif *nif);
 void psnetd_show_claim(json_t *o, enum arp_claim_state state);
 
 json_t *psnetd_show_object(const struct spec_object *o);
+json_t *psnetd_show_object_event(struct stack *st, const struct event *ev);
 json_t *psnetd_show_seconds(uint64_t ms);
+
+/* Behind its own nhid a route has the next hops of the object, from st. */
+json_t *psnetd_show_route_of(struct stack *st, struct spec_route *r);
 json_t *psnetd_show_route(const struct spec_route *r);
 json_t *psnetd_show_neigh(
     const struct nexthop_entry *n, const char *dev, int with_times);

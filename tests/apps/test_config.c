@@ -149,7 +149,7 @@ Test(config, wrong_words_are_named_with_line_and_reason)
 	    {"set forwarding on\nset forwarding off\n", 2, "forwarding",
 		"line 1"},
 	    {"table\n", 1, "table", "must follow"},
-	    {"table f foo 1\n", 1, "foo", "neither via nor dev"},
+	    {"table f foo 1\n", 1, "foo", "neither via, dev nor nhid"},
 	};
 
 	EXPECT_ERRORS(bad);
@@ -222,6 +222,81 @@ Test(config, wrong_routes_are_named)
 	    {LINKS "route 10.2.0.0/16 dev wan proto foo\n", 4, "foo",
 		"protocol"},
 	    {LINKS "table t via 10.9.9.9\n", 4, "10.9.9.9", "no address"},
+	};
+
+	EXPECT_ERRORS(bad);
+}
+
+Test(config, next_hops_are_kept_by_id)
+{
+	const struct spec_object *o;
+	struct config c;
+
+	parse(LINKS "route 10.2.0.0/16 nhid 9\n"
+		    "nexthop id 9 group 1,3/2 type resilient buckets 30 "
+		    "idle_timer 0.5 unbalanced_timer 7\n"
+		    "nexthop add id 2 via 192.0.2.1 protocol bgp\n"
+		    "nexthop id 3 prohibit\n"
+		    "nexthop id 1 via 10.0.1.2 dev wan\n"
+		    "nexthop id 4 dev lan\n"
+		    "route 10.3.0.0/16 via 192.0.2.7 recursive\n",
+	    &c);
+	cr_assert_eq(c.nobjects, 5);
+	for (uint32_t i = 0; i < 4; i++)
+		cr_assert_eq(c.objects[i].id, i + 1);
+	o = config_object_find(&c, 9);
+	cr_assert_not_null(o);
+	cr_assert_eq(o->line, 5);
+	cr_assert_eq(o->nmembers, 2);
+	cr_assert_eq(o->members[0].weight, 3);
+	cr_assert_eq(o->members[1].id, 2);
+	cr_assert_eq(o->members[1].weight, 1);
+	cr_assert(o->resilient);
+	cr_assert_eq(o->buckets, 30);
+	cr_assert_eq(o->idle_ms, 500);
+	cr_assert_eq(o->unbalanced_ms, 7000);
+	cr_assert_eq(o->protocol, ROUTE_PROTO_STATIC);
+	cr_assert_eq(c.objects[1].protocol, 186);
+	cr_assert_str_eq(c.objects[0].dev, "wan");
+	cr_assert_str_eq(spec_object_drop_name(c.objects[2].kind), "prohibit");
+	cr_assert_null(config_object_find(&c, 5));
+	cr_assert_eq(c.routes[0].nhid, 9);
+	cr_assert_eq(c.routes[0].nnexthops, 0);
+	cr_assert(c.routes[1].nexthops[0].recursive);
+	config_fini(&c);
+}
+
+Test(config, wrong_next_hops_are_named)
+{
+	static const struct bad bad[] = {
+	    {LINKS "nexthop\n", 4, "", "\"id N\" must be given"},
+	    {LINKS "nexthop id 1\n", 4, "", "must follow"},
+	    {LINKS "nexthop id 1 dev foo\n", 4, "foo", "no line defines"},
+	    {LINKS "nexthop id 1 via 10.7.1.2 dev wan\n", 4, "10.7.1.2",
+		"no address"},
+	    {LINKS "nexthop id 1 via 10.0.1.1 dev wan\n", 4, "10.0.1.1",
+		"our own address"},
+	    {LINKS "nexthop id 2 group 1\n", 4, "1", "no line defines"},
+	    {LINKS "nexthop id 2 dev wan\nnexthop id 1 dev lan\n"
+		   "nexthop id 2 blackhole\n",
+		6, "2", "line 4 already"},
+	    {LINKS "nexthop id 3 group 2\nnexthop id 2 group 1\n"
+		   "nexthop id 1 dev lan\n",
+		4, "2", "it is a group itself, of line 5"},
+	    {LINKS "nexthop id 2 blackhole\nnexthop id 1 dev lan\n"
+		   "nexthop id 3 group 1/2\n",
+		6, "2", "it is a drop, of line 4"},
+	    {LINKS "nexthop id 3 group 3\n", 4, "3", "in itself"},
+	    {LINKS "route 10.2.0.0/16 nhid 1\n", 4, "1", "no line defines"},
+	    {LINKS "route 10.2.0.0/16 nhid 0\n", 4, "0", "not a next hop"},
+	    {LINKS "route 10.2.0.0/16 nhid 1 via 10.0.1.2\n", 4, "nhid",
+		"no other"},
+	    {LINKS "route blackhole 10.2.0.0/16 nhid 1\n", 4, "nhid",
+		"no type"},
+	    {LINKS "route 10.2.0.0/16 recursive\n", 4, "recursive",
+		"only \"via"},
+	    {LINKS "route 10.2.0.0/16 via 10.0.1.2 dev wan recursive\n", 4,
+		"recursive", "without dev"},
 	};
 
 	EXPECT_ERRORS(bad);

@@ -24,7 +24,7 @@ const struct driver *const builtin_drivers[] = {NULL};
 static void
 describe(const struct psnetd_diff *d, char *out, size_t outlen)
 {
-	static const char letters[] = "A-S+~RXNno";
+	static const char letters[] = "A-S+~GgRXNno";
 	char addr[WORDS_TEXT_MAX];
 
 	out[0] = '\0';
@@ -161,6 +161,17 @@ Test(psnetd_diff, only_routes_that_differ_are_touched)
 		 "route 10.4.0.0/16 via 10.0.1.3\n"
 		 "route blackhole 10.6.0.0/16\n",
 	    "R X ", 2, 1);
+}
+
+Test(psnetd_diff, next_hops_come_before_routes_and_go_after_them)
+{
+	static const char with[] = BASE "nexthop id 1 dev lan\n";
+	static const char routed[] = BASE "nexthop id 1 dev lan\n"
+					  "route 10.9.0.0/16 nhid 1\n";
+
+	expect(BASE, routed, "G R ", 1, 0);
+	expect(routed, with, "G X g ", 0, 1);
+	expect(with, BASE, "g ", 0, 0);
 }
 
 Test(psnetd_diff, an_option_that_is_no_longer_said_is_set_back)

@@ -91,6 +91,37 @@ Test(prefixlist, errors_name_line_word_and_reason)
 	}
 }
 
+Test(prefixlist, ids_are_those_of_objects_if_that_is_said)
+{
+	const struct prefixlist_config ids = {.hop = &gateway, .ids = true};
+	struct tablefile_error e;
+	struct prefixlist l;
+
+	take(&l, &ids,
+	    "10.0.0.0/8 7\n"
+	    "11.0.0.0/8 0.0.0.7\n"
+	    "12.0.0.0/8 8\n"
+	    "13.0.0.0/8\n"
+	    "14.0.0.0/8 7\n");
+	cr_assert_eq(l.n, 5);
+	cr_assert_eq(l.nhops, 4);
+	cr_assert_eq(l.hops[l.entries[0].hop].nhid, 7);
+	cr_assert_eq(l.hops[l.entries[0].hop].via, 0);
+	cr_assert_eq(l.hops[l.entries[1].hop].nhid, 0);
+	cr_assert_eq(via_of(&l, 1), inet_addr("0.0.0.7"));
+	cr_assert_eq(l.hops[l.entries[2].hop].nhid, 8);
+	cr_assert_eq(via_of(&l, 3), gateway.via);
+	cr_assert_eq(l.entries[4].hop, l.entries[0].hop);
+	prefixlist_fini(&l);
+
+	cr_assert_eq(prefixlist_init(&l, &ids), 0);
+	cr_assert_eq(
+	    filetest_list(&l, filetest_text("10.0.0.0/8 0\n"), &e), -EINVAL);
+	cr_assert_not_null(
+	    strstr(e.what.reason, "from 1"), "%s", e.what.reason);
+	prefixlist_fini(&l);
+}
+
 Test(prefixlist, another_family_can_be_left_out)
 {
 	const struct prefixlist_config inet = {.hop = &gateway, .family = 4};

@@ -4,9 +4,12 @@
 
 usage: test_psnetd_nexthop.py BUILD-FOLDER
 """
+import subprocess
 import sys
+import time
 
 import daemon
+from daemon import BASE, BUILD, select_now
 
 
 def add(d, n, *words, **kw):
@@ -174,11 +177,105 @@ def an_interface_takes_its_next_hops_along(d):
     d.ctl("nexthop", "flush")
 
 
+def events_are_told_in_order(d):
+    p = subprocess.Popen([BUILD / "apps/psnetctl", "-S", d.path, "monitor",
+                          "nexthop"], stdout=subprocess.PIPE, text=True)
+    try:
+        for n in range(200):   # until it is subscribed
+            d.ctl("nexthop", "replace", "id", "1", "via", "10.9.0.%d" % (2 + n),
+                  "dev", "lo0")
+            time.sleep(0.05)
+            if select_now(p.stdout):
+                break
+        while "id 1 via 10.9.0.%d dev" % (2 + n) not in p.stdout.readline():
+            pass
+        add(d, 2, "via", "192.0.2.1", "proto", "bgp")
+        add(d, 3, "group", "1,3/2", "type", "resilient", "buckets", "4",
+            "idle_timer", "7")
+        add(d, 4, "group", "1")
+        d.ctl("nexthop", "replace", "id", "2", "blackhole", status=2)
+        d.ctl("nexthop", "replace", "id", "2", "via", "192.0.2.9")
+        d.ctl("nexthop", "del", "id", "1")
+        d.ctl("nexthop", "flush")
+        timers = " type resilient buckets 4 idle_timer 7 unbalanced_timer 0\n"
+        for want in ("id 2 via 192.0.2.1 proto bgp\n", "id 3 group 1,3/2" +
+                     timers, "id 4 group 1\n",
+                     "Replaced id 2 via 192.0.2.9\n"):
+            assert p.stdout.readline() == "[nexthop]" + want, want
+        rest = sorted(p.stdout.readline() for _ in range(5))
+        assert rest == sorted("[nexthop]" + want for want in (
+            "Replaced id 3 group 2" + timers, "Deleted id 4\n",
+            "Deleted id 1 via 10.9.0.%d dev lo0\n" % (2 + n),
+            "Deleted id 3\n", "Deleted id 2 via 192.0.2.9\n")), rest
+    finally:
+        p.kill()
+        p.wait()
+
+
+HOPS = """\
+nexthop id 1 via 10.9.0.3 dev lo0
+nexthop id 2 via 10.8.0.9 dev east protocol bgp
+nexthop add id 3 blackhole
+nexthop id 10 group 1,3/2 type resilient buckets 16
+"""
+SHOWN = ("id 1 via 10.9.0.3 dev lo0 proto static\n"
+         "id 2 via 10.8.0.9 dev east proto bgp\n"
+         "id 3 blackhole proto static\n"
+         "id 10 group 1,3/2 type resilient buckets 16 idle_timer 120 "
+         "unbalanced_timer 0 proto static\n")
+
+
+def the_file_makes_changes_and_removes_them(d):
+    d.reload(BASE + HOPS)
+    assert d.ctl("nexthop") == SHOWN
+    # What it does not name, stays; what was lost is made again.
+    add(d, 99, "unreachable")
+    d.ctl("nexthop", "del", "id", "1")
+    d.ctl("nexthop", "del", "id", "3")
+    d.reload(BASE + HOPS)
+    assert d.ctl("nexthop") == SHOWN + "id 99 unreachable\n"
+    # Also what went with its interface.
+    d.ctl("link", "del", "east")
+    assert "id 2" not in d.ctl("nexthop")
+    d.reload(BASE + HOPS)
+    assert d.ctl("nexthop") == SHOWN + "id 99 unreachable\n"
+    # Another kind of thing may take an id, in any order of the lines.
+    d.reload(BASE + "nexthop id 3 group 2/1\nnexthop id 10 via 192.0.2.1\n" +
+             HOPS.replace("nexthop add id 3 blackhole\n", "").split(
+                 "nexthop id 10")[0])
+    assert "id 3 group 2/1 proto static\nid 10 via 192.0.2.1 " in \
+        d.ctl("nexthop")
+    d.reload(BASE)
+    assert d.ctl("nexthop") == "id 99 unreachable\n"
+    d.ctl("nexthop", "flush")
+
+
+def a_reload_that_fails_changes_no_next_hop(d):
+    d.reload(BASE + HOPS)
+    before = d.ctl("nexthop")
+    # A step behind those of next hops and routes fails.
+    broken = BASE + HOPS.replace("10.9.0.3", "10.9.0.4").replace(
+        "nexthop add id 3 blackhole\n", "").replace(
+        " type resilient buckets 16", "") + "nexthop id 7 prohibit\n"
+    said = d.reload(broken + "neighbour 10.8.0.77 lladdr ff:ff:ff:ff:ff:ff "
+                    "dev east\n", expect="psnetd: ")
+    assert "ff:ff:ff:ff:ff:ff" in said, said
+    assert d.ctl("nexthop") == before
+    said = d.reload(BASE + HOPS + "nexthop id 4 group 1/77\n",
+                    expect="psnetd: ")
+    assert ":%d: 77: no line defines this next hop" % (
+        (BASE + HOPS).count("\n") + 1) in said, said
+    assert d.ctl("nexthop") == before
+    d.reload(BASE)
+
+
 if __name__ == "__main__":
     sys.exit(daemon.run([
         objects_are_edited_and_shown, what_is_shown_can_be_said_again,
         json_has_the_names_of_iproute2,
         buckets_are_shared_by_weight_and_have_idle_times,
         what_is_wrong_is_said_and_changes_nothing,
-        an_interface_takes_its_next_hops_along,
+        an_interface_takes_its_next_hops_along, events_are_told_in_order,
+        the_file_makes_changes_and_removes_them,
+        a_reload_that_fails_changes_no_next_hop,
     ]))
