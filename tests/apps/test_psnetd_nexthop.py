@@ -177,6 +177,110 @@ def an_interface_takes_its_next_hops_along(d):
     d.ctl("nexthop", "flush")
 
 
+def routes_name_what_they_lead_to(d):
+    def shown(*more):
+        return d.ctl("route", "show", *more)
+
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0")
+    add(d, 2, "via", "10.8.0.9", "dev", "east")
+    add(d, 3, "blackhole")
+    add(d, 10, "group", "1,300/2")
+    d.ctl("route", "add", "10.4.0.0/16", "nhid", "1", "metric", "3")
+    d.ctl("route", "add", "10.5.0.0/16", "nhid", "10", "proto", "bgp")
+    d.ctl("route", "add", "10.6.0.0/16", "nhid", "3")
+    assert shown("10.4.0.0/16") == \
+        "10.4.0.0/16 nhid 1 via 10.9.0.3 dev lo0 metric 3\n"
+    assert shown("nhid", "10") == (
+        "10.5.0.0/16 nhid 10 proto bgp\n"
+        "\tnexthop via 10.9.0.3 dev lo0 weight 300\n"
+        "\tnexthop via 10.8.0.9 dev east weight 1\n")
+    assert shown("10.6.0.0/16") == "blackhole 10.6.0.0/16 nhid 3\n"
+    got = d.ctl_json("route", "show", "10.4.0.0/16")[0]
+    assert got["nhid"] == 1 and got["gateway"] == "10.9.0.3", got
+    assert " via 10.9.0.3 dev lo0" in d.ctl("route", "get", "10.4.1.1")
+
+    # What is behind the id changes for all of them; no route is touched.
+    d.ctl("nexthop", "replace", "id", "1", "via", "10.8.0.9", "dev", "east")
+    assert " via 10.8.0.9 dev east" in d.ctl("route", "get", "10.4.1.1")
+    assert " via 10.8.0.9 dev east" in d.ctl("route", "get", "10.5.1.1")
+    d.ctl("route", "replace", "10.6.0.0/16", "nhid", "2")
+    assert " via 10.8.0.9 dev east" in d.ctl("route", "get", "10.6.1.1")
+
+    d.ctl("route", "add", "10.7.0.0/16", "nhid", "77", status=2)
+    d.ctl("route", "add", "10.7.0.0/16", "nhid", "1", "dev", "lo0", status=1)
+    d.ctl("route", "del", "10.6.0.0/16", "nhid", "1", status=2)
+    d.ctl("route", "del", "10.6.0.0/16", "nhid", "2")
+
+    # Removed, they take their routes along; a group only with its last one.
+    d.ctl("nexthop", "del", "id", "1")
+    assert shown("10.4.0.0/16") == "" and "nhid 10 via" in shown()
+    d.ctl("nexthop", "del", "id", "2")
+    assert d.ctl("nexthop") == "id 3 blackhole\n" and "nhid" not in shown()
+    d.ctl("nexthop", "flush")
+
+
+def a_gateway_on_no_link_follows_the_routes(d):
+    def way(addr):
+        return d.ctl_json("route", "get", addr)[0].get("gateway")
+
+    d.ctl("route", "add", "10.4.0.0/16", "via", "192.0.2.1", status=2)
+    d.ctl("route", "add", "10.4.0.0/16", "via", "192.0.2.1", "dev", "lo0",
+          "recursive", status=1)
+    d.ctl("route", "add", "10.4.0.0/16", "via", "192.0.2.1", "recursive")
+    add(d, 1, "via", "192.0.2.1")
+    d.ctl("route", "add", "10.5.0.0/16", "nhid", "1")
+    assert d.ctl("route", "show", "10.4.0.0/16") == \
+        "10.4.0.0/16 via 192.0.2.1 recursive\n"
+    assert d.ctl("route", "show", "10.5.0.0/16") == \
+        "10.5.0.0/16 nhid 1 via 192.0.2.1 recursive\n"
+    d.ctl("route", "add", "192.0.2.0/24", "via", "10.9.0.7")
+    assert way("10.4.1.1") == way("10.5.1.1") == "10.9.0.7"
+    d.ctl("route", "add", "192.0.2.0/28", "via", "10.8.0.9")
+    assert way("10.4.1.1") == way("10.5.1.1") == "10.8.0.9"
+    d.ctl("route", "del", "192.0.2.0/28")
+    assert way("10.4.1.1") == way("10.5.1.1") == "10.9.0.7"
+    d.ctl("nexthop", "flush")
+    d.ctl("route", "flush", "proto", "boot")
+
+
+def a_table_file_may_name_next_hops(d):
+    path = d.dir / "ids"
+    path.write_text("20.0.0.0/24 1\n20.0.1.0/24 2\n20.0.2.0/24 1\n"
+                    "20.0.3.0/24 10.9.0.9\n20.0.4.0/24\n")
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0")
+    said = d.ctl("route", "load", path, "nhid", "via", "10.9.0.5", status=2)
+    assert "2" in said and "no next hop with this id" in said, said
+    assert "20.0." not in d.ctl("route")
+    add(d, 2, "via", "10.9.0.4", "dev", "lo0")
+    assert d.ctl("route", "load", path, "nhid", "via",
+                 "10.9.0.5").startswith("loaded 5 routes")
+    assert d.ctl("route", "show", "root", "20.0.0.0/8") == (
+        "20.0.0.0/24 nhid 1 via 10.9.0.3 dev lo0\n"
+        "20.0.1.0/24 nhid 2 via 10.9.0.4 dev lo0\n"
+        "20.0.2.0/24 nhid 1 via 10.9.0.3 dev lo0\n"
+        "20.0.3.0/24 via 10.9.0.9 dev lo0\n"
+        "20.0.4.0/24 via 10.9.0.5 dev lo0\n")
+    # Without the word an id says only which of them share a next hop.
+    d.ctl("route", "load", path, "via", "10.9.0.6", "replace")
+    assert "nhid" not in d.ctl("route")
+    d.ctl("route", "load", path, "nhid", "via", "10.9.0.5", "replace")
+    d.ctl("nexthop", "del", "id", "1")
+    assert d.ctl("route", "show", "root", "20.0.0.0/8").count("\n") == 3
+    d.ctl("nexthop", "flush")
+    d.ctl("route", "flush", "proto", "boot")
+    # The same in the configuration.
+    text = BASE + ("nexthop id 1 via 10.9.0.3 dev lo0\n"
+                   "nexthop id 2 via 10.9.0.4 dev lo0\n")
+    d.reload(text + "table ids nhid via 10.9.0.5\n")
+    assert "20.0.1.0/24 nhid 2 via 10.9.0.4 dev lo0 proto static\n" in \
+        d.ctl("route")
+    d.reload(text)
+    assert "20.0." not in d.ctl("route")
+    said = d.reload(BASE + "table ids nhid via 10.9.0.5\n", expect="psnetd: ")
+    assert "no line defines this next hop" in said, said
+    d.reload(BASE)
+
+
 def events_are_told_in_order(d):
     p = subprocess.Popen([BUILD / "apps/psnetctl", "-S", d.path, "monitor",
                           "nexthop"], stdout=subprocess.PIPE, text=True)
@@ -217,6 +321,8 @@ nexthop id 1 via 10.9.0.3 dev lo0
 nexthop id 2 via 10.8.0.9 dev east protocol bgp
 nexthop add id 3 blackhole
 nexthop id 10 group 1,3/2 type resilient buckets 16
+route 10.60.0.0/16 nhid 10
+route 10.61.0.0/16 nhid 3
 """
 SHOWN = ("id 1 via 10.9.0.3 dev lo0 proto static\n"
          "id 2 via 10.8.0.9 dev east proto bgp\n"
@@ -226,14 +332,21 @@ SHOWN = ("id 1 via 10.9.0.3 dev lo0 proto static\n"
 
 
 def the_file_makes_changes_and_removes_them(d):
+    def routes():
+        return d.ctl("route", "show", "root", "10.60.0.0/15")
+
     d.reload(BASE + HOPS)
     assert d.ctl("nexthop") == SHOWN
+    both = routes()
+    assert both.startswith("10.60.0.0/16 nhid 10 ") and "nhid 3" in both
     # What it does not name, stays; what was lost is made again.
     add(d, 99, "unreachable")
     d.ctl("nexthop", "del", "id", "1")
     d.ctl("nexthop", "del", "id", "3")
+    assert routes().count("/16") == 1
     d.reload(BASE + HOPS)
     assert d.ctl("nexthop") == SHOWN + "id 99 unreachable\n"
+    assert routes() == both
     # Also what went with its interface.
     d.ctl("link", "del", "east")
     assert "id 2" not in d.ctl("nexthop")
@@ -245,6 +358,7 @@ def the_file_makes_changes_and_removes_them(d):
                  "nexthop id 10")[0])
     assert "id 3 group 2/1 proto static\nid 10 via 192.0.2.1 " in \
         d.ctl("nexthop")
+    assert routes() == ""
     d.reload(BASE)
     assert d.ctl("nexthop") == "id 99 unreachable\n"
     d.ctl("nexthop", "flush")
@@ -252,20 +366,21 @@ def the_file_makes_changes_and_removes_them(d):
 
 def a_reload_that_fails_changes_no_next_hop(d):
     d.reload(BASE + HOPS)
-    before = d.ctl("nexthop")
+    before = d.ctl("nexthop") + d.ctl("route")
     # A step behind those of next hops and routes fails.
     broken = BASE + HOPS.replace("10.9.0.3", "10.9.0.4").replace(
         "nexthop add id 3 blackhole\n", "").replace(
-        " type resilient buckets 16", "") + "nexthop id 7 prohibit\n"
+        " type resilient buckets 16", "").replace("nhid 3", "nhid 7") + \
+        "nexthop id 7 prohibit\n"
     said = d.reload(broken + "neighbour 10.8.0.77 lladdr ff:ff:ff:ff:ff:ff "
                     "dev east\n", expect="psnetd: ")
     assert "ff:ff:ff:ff:ff:ff" in said, said
-    assert d.ctl("nexthop") == before
+    assert d.ctl("nexthop") + d.ctl("route") == before
     said = d.reload(BASE + HOPS + "nexthop id 4 group 1/77\n",
                     expect="psnetd: ")
     assert ":%d: 77: no line defines this next hop" % (
         (BASE + HOPS).count("\n") + 1) in said, said
-    assert d.ctl("nexthop") == before
+    assert d.ctl("nexthop") + d.ctl("route") == before
     d.reload(BASE)
 
 
@@ -275,7 +390,9 @@ if __name__ == "__main__":
         json_has_the_names_of_iproute2,
         buckets_are_shared_by_weight_and_have_idle_times,
         what_is_wrong_is_said_and_changes_nothing,
-        an_interface_takes_its_next_hops_along, events_are_told_in_order,
+        an_interface_takes_its_next_hops_along,
+        routes_name_what_they_lead_to, a_gateway_on_no_link_follows_the_routes,
+        a_table_file_may_name_next_hops, events_are_told_in_order,
         the_file_makes_changes_and_removes_them,
         a_reload_that_fails_changes_no_next_hop,
     ]))
