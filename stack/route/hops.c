@@ -97,19 +97,27 @@ route_hops_find(const struct route_table *t, const uint8_t *addr)
 	return i != NULL ? route_item_set(t->store, i)->route[0] : NULL;
 }
 
+/* An object's gateway is in table 0, which stands for the main one. */
+static void
+stage(const struct route_table *t, const struct route_item *i)
+{
+	const unsigned int plen = route_item_plen(i);
+
+	(void)nexthop_resolve_via_stage(
+	    t->store->groups, t->number, t->store->af, i->key, plen);
+	if (t->main && t->number != 0)
+		(void)nexthop_resolve_via_stage(
+		    t->store->groups, 0, t->store->af, i->key, plen);
+}
+
 int
 route_hops_prepare(struct route_txn *x)
 {
 	const struct route_table *t = x->table;
 	size_t i;
 
-	for (i = 0; i < x->n; i++) {
-		const struct route_item *any = route_edit_item(&x->log[i]);
-
+	for (i = 0; i < x->n; i++)
 		if (route_edit_moves(t->store, &x->log[i]))
-			(void)nexthop_resolve_via_stage(t->store->groups,
-			    t->number, t->store->af, any->key,
-			    route_item_plen(any));
-	}
+			stage(t, route_edit_item(&x->log[i]));
 	return nexthop_resolve_via_prepare(t->store->groups);
 }

@@ -157,6 +157,10 @@ read_attribute(struct reader *rd)
 	} else if (take_word(rd, "dev")) {
 		last_hop(rd)->netif =
 		    net_netif(rd->net, rd->node, next_word(rd));
+	} else if (take_word(rd, "recursive")) {
+		last_hop(rd)->recursive = true;
+	} else if (take_word(rd, "nhid")) {
+		rd->cfg.nhid = (uint32_t)atoi(next_word(rd));
 	} else if (take_word(rd, "weight")) {
 		last_hop(rd)->weight = (uint8_t)atoi(next_word(rd));
 	} else if (take_word(rd, "src")) {

@@ -88,7 +88,8 @@ int net_addr_del(struct net *n, int node, const char *ifname, const char *addr);
 
 /*
  * "[unicast|blackhole|unreachable|prohibit] PREFIX|default [via ADDR]
- * [dev NAME] [src ADDR] [metric N] [nexthop via ADDR [dev NAME] [weight N]]..."
+ * [recursive] [dev NAME] [src ADDR] [metric N] [nhid N]
+ * [nexthop via ADDR [dev NAME] [weight N]]..."
  * Returns: what ipv4_route_add() or ipv4_route_remove() returned.
  */
 int net_route(struct net *n, int node, const char *words);
