@@ -3,9 +3,10 @@
 /*
  * Memory of branches.  Slabs grow from small to large and live as long as the
  * tree.  A transaction notes the branches that it takes out of the tree in
- * batches; after the grace period the same batches are lists of free branches,
- * so freeing costs one exchange for a commit, whatever its size, and the next
- * alloc takes the branch that was retired last.
+ * batches; after the grace period the same batches are lists of free branches.
+ * Small commits fill a batch together, which is passed on when it is full, or,
+ * once there is a snapshot, with the next commit: the branches that it has from
+ * commits before then just wait longer than they had to.
  *
  * Ordering pairs
  *   RETURN  on_grace pushes batches on returned (release) -> collect takes them
@@ -18,8 +19,9 @@
 #include "libsync/base/point.h"
 #include "libsync/radix_lf/radix_lf_impl.h"
 
-#define SLAB_FIRST 126U   /* branches: a page with the slab's head */
-#define SLAB_LAST  65534U /* two megabytes */
+#define SLAB_FIRST 126U  /* branches: a page with the slab's head */
+#define SLAB_LAST  8190U /* 256 kilobytes: how much may be too much */
+#define AT_HAND    256U  /* used branches that a transaction begins with */
 
 /* pserialize_call() function of a commit's first batch. */
 static void
@@ -54,23 +56,31 @@ put_empty(struct radix_lf *t, struct radix_lf_batch *b)
 	t->empties++;
 }
 
-/* Take back what grace periods have freed. */
-static void
+/*
+ * Take one batch back that grace periods have freed.
+ * Returns: false if there is none.
+ */
+static bool
 collect(struct radix_lf *t)
 {
-	struct radix_lf_batch *b, *next;
+	struct radix_lf_batch *b = t->ready;
 
-	/* RETURN acquire: pairs with the release in on_grace. */
-	for (b = sync_xchg_acquire(&t->returned, NULL); b != NULL; b = next) {
-		next = b->next;
-		if (b->n == 0) {
-			put_empty(t, b);
-			continue;
-		}
-		t->avail += b->n;
-		b->next = t->full;
-		t->full = b;
+	if (b == NULL) {
+		/* relaxed: the exchange loads it again. */
+		if (sync_load_relaxed(&t->returned) == NULL)
+			return false;
+		/* RETURN acquire: pairs with the release in on_grace. */
+		b = sync_xchg_acquire(&t->returned, NULL);
 	}
+	t->ready = b->next;
+	if (b->n == 0) {
+		put_empty(t, b);
+		return true;
+	}
+	t->avail += b->n;
+	b->next = t->full;
+	t->full = b;
+	return true;
 }
 
 static int
@@ -123,20 +133,38 @@ take_empty(struct radix_lf *t)
 int
 radix_lf_mem_begin(struct radix_lf *t)
 {
-	if (t->empties == 0)
-		collect(t);
-	if (t->empties == 0 && grow_empty(t) != 0)
-		return -ENOMEM;
-	t->txn.first = t->txn.last = take_empty(t);
+	while (t->avail - t->bump_left < AT_HAND && collect(t))
+		;
+	if (t->open == NULL) {
+		if (t->empties == 0 && grow_empty(t) != 0)
+			return -ENOMEM;
+		t->open = take_empty(t);
+	}
+	t->txn.first = t->txn.last = t->open;
+	t->txn.kept = t->open->n;
 	return 0;
+}
+
+void
+radix_lf_mem_commit(struct radix_lf *t)
+{
+	struct radix_lf_batch *first = t->txn.first, *b = first;
+
+	t->open = t->txn.last;
+	t->txn.first = t->txn.last = NULL;
+	if (first == t->open)
+		return;
+	while (b->next != t->open)
+		b = b->next;
+	b->next = NULL;
+	radix_lf_mem_release(first);
 }
 
 int
 radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches)
 {
-	collect(t);
 	while (t->avail < branches)
-		if (grow(t) != 0)
+		if (!collect(t) && grow(t) != 0)
 			return -ENOMEM;
 	while (t->empties < batches)
 		if (grow_empty(t) != 0)
@@ -149,10 +177,8 @@ radix_lf_mem_reserve(struct radix_lf *t, unsigned n)
 {
 	const unsigned room = RADIX_LF_BATCH_SIZE - t->txn.last->n;
 
-	if (t->avail < n)
-		collect(t);
 	while (t->avail < n)
-		if (grow(t) != 0)
+		if (!collect(t) && grow(t) != 0)
 			return -ENOMEM;
 	while (room + t->empties * RADIX_LF_BATCH_SIZE < n)
 		if (grow_empty(t) != 0)
@@ -161,11 +187,10 @@ radix_lf_mem_reserve(struct radix_lf *t, unsigned n)
 }
 
 struct radix_lf_branch *
-radix_lf_mem_alloc(struct radix_lf *t)
+radix_lf_mem_alloc_slow(struct radix_lf *t)
 {
 	struct radix_lf_branch *b;
 
-	SYNC_ASSERT(t->avail > 0);
 	t->avail--;
 	if ((b = t->loose) != NULL) {
 		t->loose = (struct radix_lf_branch *)(void *)b->child[0];
@@ -194,27 +219,24 @@ radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b)
 }
 
 void
-radix_lf_mem_retire(struct radix_lf *t, struct radix_lf_branch *b)
+radix_lf_mem_retire_slow(struct radix_lf *t)
 {
-	struct radix_lf_batch *batch = t->txn.last;
-
-	if (batch->n == RADIX_LF_BATCH_SIZE) {
-		batch->next = take_empty(t);
-		t->txn.last = batch = batch->next;
-	}
-	batch->branch[batch->n++] = b;
+	t->txn.last->next = take_empty(t);
+	t->txn.last = t->txn.last->next;
 }
 
 void
 radix_lf_mem_abort(struct radix_lf *t)
 {
-	struct radix_lf_batch *b, *next;
+	struct radix_lf_batch *first = t->txn.first, *b, *next;
 
-	for (b = t->txn.first; b != NULL; b = next) {
+	for (b = first->next; b != NULL; b = next) {
 		next = b->next;
 		b->n = 0;
 		put_empty(t, b);
 	}
+	first->next = NULL;
+	first->n = t->txn.kept;
 	t->txn.first = t->txn.last = NULL;
 }
 
@@ -234,9 +256,11 @@ radix_lf_mem_fini(struct radix_lf *t)
 {
 	struct radix_lf_slab *slab, *next;
 
-	collect(t);
+	while (collect(t))
+		;
 	free_batches(t->full);
 	free_batches(t->empty);
+	free_batches(t->open);
 	for (slab = t->slabs; slab != NULL; slab = next) {
 		next = slab->next;
 		port_free(slab);

@@ -29,9 +29,9 @@
  *         root stores: the writers follow each other under the caller's mutex.
  *
  * Reclamation
- *   Branches that a commit replaced go to pserialize_call() in one piece, or,
- *   while snapshots are open, wait until the last one older than the commit
- *   has closed, and go then.  Items are the caller's; radix_lf_retire() sends
+ *   Branches that commits replaced go to pserialize_call() in batches, or, while
+ *   snapshots are open, wait until the last one older than the commit has
+ *   closed, and go then.  Items are the caller's; radix_lf_retire() sends
  *   them the same way.
  */
 
@@ -49,7 +49,7 @@ radix_lf_create(const struct radix_lf_config *cfg, struct radix_lf **out)
 	if (cfg->item_bits == NULL || cfg->max_bits == 0 ||
 	    cfg->max_bits > RADIX_LF_BITS_MAX)
 		return -EINVAL;
-	t = port_alloc(sizeof(*t));
+	t = port_alloc(sizeof(*t) + (cfg->max_bits + 1) * sizeof(t->way[0]));
 	if (t == NULL)
 		return -ENOMEM;
 	t->cfg = *cfg;
@@ -174,12 +174,10 @@ radix_lf_publish(struct radix_lf *t)
 	}
 	port_mutex_unlock(&t->lock);
 
-	if (first == NULL)
-		txn->first = txn->last = NULL;
-	else if (first->n == 0)
-		radix_lf_mem_abort(t);
+	if (first != NULL)
+		radix_lf_mem_commit(t);
 	else
-		radix_lf_mem_release(first);
+		txn->first = txn->last = t->open = NULL;
 }
 
 static int

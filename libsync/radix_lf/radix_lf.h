@@ -188,7 +188,7 @@ size_t radix_lf_count(const struct radix_lf *t);
  * Get the memory for the next edits, single ones or those of transactions, so
  * that none of them fails for want of memory, whatever their keys.  It stays
  * with the tree until radix_lf_destroy().  At the worst an edit copies as many
- * branches as its key has bits: a kilobyte for IPv4, four for IPv6.
+ * branches as its key has bits: three kilobytes for IPv4, seven for IPv6.
  * Context: writer (the caller's mutex), no transaction begun; may sleep
  *          (allocates).
  * Returns: 0, or -ENOMEM: nothing is promised then.
@@ -271,6 +271,44 @@ int radix_lf_txn_remove(
  */
 void *radix_lf_txn_exact(
     const struct radix_lf_txn *txn, const void *key, unsigned bits);
+
+/* Where a key is in a transaction's tree, or would be. */
+struct radix_lf_place {
+	void *item;      /* with exactly this key; NULL: none */
+	void *cover;     /* with the longest key that is a shorter prefix of it,
+			    or NULL */
+	bool has_longer; /* are there longer keys that begin with it? */
+	uint64_t number; /* private */
+};
+
+/*
+ * Find the place of the key that is the first bits bits of key: in one way down
+ * what else takes radix_lf_txn_exact(), _lookup(), _covered() and an edit's own.
+ * Context: writer (the caller's mutex), which began txn; never sleeps.
+ * Owner:   *out may be used for one edit, until the next edit, or the next place
+ *          that is found, of txn; its first three fields stay as they are.
+ */
+void radix_lf_txn_find(struct radix_lf_txn *txn, const void *key, unsigned bits,
+    struct radix_lf_place *out);
+
+/*
+ * Put item, which has the key of the place, there: as radix_lf_txn_replace()
+ * with old = place->item.
+ * Context: as for radix_lf_txn_replace().
+ * Owner:   as there.
+ * Returns: 0, or -ENOMEM, after which the place can still be used.
+ */
+int radix_lf_txn_put(
+    struct radix_lf_txn *txn, const struct radix_lf_place *place, void *item);
+
+/*
+ * Take place->item, which is not NULL, out: as radix_lf_txn_remove().
+ * Context: as for radix_lf_txn_remove().
+ * Owner:   as there.
+ * Returns: 0, or -ENOMEM, after which the place can still be used.
+ */
+int radix_lf_txn_take(
+    struct radix_lf_txn *txn, const struct radix_lf_place *place);
 
 /*
  * Look up as radix_lf_lookup() and radix_lf_next() do, in the tree as it would

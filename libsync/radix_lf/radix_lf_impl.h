@@ -44,7 +44,7 @@ struct radix_lf_branch {
 _Static_assert(sizeof(void *) != 8 || sizeof(struct radix_lf_branch) == 32,
     "two branches to a cache line");
 
-#define RADIX_LF_BATCH_SIZE 56
+#define RADIX_LF_BATCH_SIZE 120 /* a kilobyte, and some commits */
 
 /*
  * A list of branches that are retired (before the grace period) or free (after
@@ -67,6 +67,19 @@ struct radix_lf_slab {
 	    __attribute__((__aligned__(SYNC_CACHELINE)));
 };
 
+/*
+ * Where a key is or belongs, and what an edit there costs.
+ */
+struct radix_lf_spot {
+	const uint8_t *near; /* key of an item that shares the most bits */
+	unsigned same;       /* how many: at most the key's length */
+	unsigned depth;      /* branches on the way that the key shares */
+	unsigned published;  /* the last so many of them need a copy */
+	char *at;            /* end of that way */
+	bool exact;          /* at is the key's own item or branch */
+	void *hit;           /* the item with exactly this key, or NULL */
+};
+
 struct radix_lf_txn {
 	struct radix_lf *tree;
 	char *root;                   /* private */
@@ -74,6 +87,10 @@ struct radix_lf_txn {
 	size_t count;                 /* of items under root */
 	struct radix_lf_batch *first; /* retired: the first, with its head */
 	struct radix_lf_batch *last;  /* and the one being filled */
+	unsigned kept;                /* in the first: of commits before */
+	uint64_t finds;               /* the last place has its number */
+	unsigned place_bits;          /* of the last place's key */
+	struct radix_lf_spot spot;    /* the last place, or an edit's own */
 };
 
 /* [c] constant  [a] atomic  [w] writer  [m] lock */
@@ -96,6 +113,8 @@ struct radix_lf {
 	size_t bump_left;              /* [w] */
 	struct radix_lf_slab *slabs;   /* [w] */
 	size_t slab_size;              /* [w] of the next, in branches */
+	struct radix_lf_batch *ready;  /* [w] more of full, not in avail yet */
+	struct radix_lf_batch *open;   /* [w] of commits, not passed on yet */
 	struct radix_lf_batch *empty;  /* [w] batches without branches */
 	size_t empties;                /* [w] */
 
@@ -103,6 +122,9 @@ struct radix_lf {
 	uint64_t version;                      /* [m] id of the newest commit */
 	struct radix_lf_snap *oldest, *newest; /* [m] open snapshots */
 	struct radix_lf_batch *first, *last;   /* [m] commits they defer */
+
+	/* [w] the branches on the way of spot, from the root on */
+	struct radix_lf_branch *way[];
 };
 
 static inline bool
@@ -167,21 +189,9 @@ void *radix_lf_walk_lookup_if(const struct radix_lf *t, char *root,
 void *radix_lf_walk_covered(
     const struct radix_lf *t, char *root, const struct radix_lf_ask *ask);
 
-/*
- * Where a key is or belongs, and what an edit there costs.
- */
-struct radix_lf_spot {
-	const uint8_t *near; /* key of an item that shares the most bits */
-	unsigned same;       /* how many: at most the key's length */
-	char *at;            /* end of the way that the key shares */
-	char *above;         /* the branch before it, NULL if there is none */
-	bool exact;          /* at is the key's own item or branch */
-	void *hit;           /* the item with exactly this key, or NULL */
-	unsigned published;  /* branches before at that need a copy */
-};
-
-void radix_lf_walk_locate(const struct radix_lf_txn *txn, const uint8_t *key,
-    unsigned bits, struct radix_lf_spot *s);
+/* Find the spot of a key: txn's spot and way. */
+void radix_lf_walk_locate(
+    struct radix_lf_txn *txn, const uint8_t *key, unsigned bits);
 
 /* Memory of branches (mem.c).  Context: writer, unless said otherwise. */
 
@@ -195,19 +205,54 @@ int radix_lf_mem_reserve(struct radix_lf *t, unsigned n);
  * Returns: 0 or -ENOMEM, and then keeps what it got.
  */
 int radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches);
-struct radix_lf_branch *radix_lf_mem_alloc(struct radix_lf *t);
+static inline struct radix_lf_branch *radix_lf_mem_alloc(struct radix_lf *t);
 /* A branch that no reader ever saw: free at once. */
 void radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b);
 /* A branch that readers may see: free after the commit's grace period. */
-void radix_lf_mem_retire(struct radix_lf *t, struct radix_lf_branch *b);
+static inline void radix_lf_mem_retire(
+    struct radix_lf *t, struct radix_lf_branch *b);
 /* Give the transaction its first batch.  Returns: 0 or -ENOMEM. */
 int radix_lf_mem_begin(struct radix_lf *t);
+/* The transaction is published: pass on what fills a batch. */
+void radix_lf_mem_commit(struct radix_lf *t);
 /* Forget what the transaction retired. */
 void radix_lf_mem_abort(struct radix_lf *t);
 /* Context: any thread.  Start the grace period of a commit's batches. */
 void radix_lf_mem_release(struct radix_lf_batch *first);
 /* Context: nobody else uses the tree. */
 void radix_lf_mem_fini(struct radix_lf *t);
+
+/* The rarer cases of alloc and retire. */
+struct radix_lf_branch *radix_lf_mem_alloc_slow(struct radix_lf *t);
+void radix_lf_mem_retire_slow(struct radix_lf *t);
+
+#define RADIX_LF_AHEAD 8 /* branches that are on their way to the cache */
+
+static inline struct radix_lf_branch *
+radix_lf_mem_alloc(struct radix_lf *t)
+{
+	struct radix_lf_batch *batch = t->full;
+
+	SYNC_ASSERT(t->avail > 0);
+	if (t->loose != NULL || batch == NULL || batch->n <= RADIX_LF_AHEAD)
+		return radix_lf_mem_alloc_slow(t);
+	t->avail--;
+	batch->n--;
+	__builtin_prefetch(batch->branch[batch->n - RADIX_LF_AHEAD], 1);
+	return batch->branch[batch->n];
+}
+
+static inline void
+radix_lf_mem_retire(struct radix_lf *t, struct radix_lf_branch *b)
+{
+	struct radix_lf_batch *batch = t->txn.last;
+
+	if (batch->n == RADIX_LF_BATCH_SIZE) {
+		radix_lf_mem_retire_slow(t);
+		batch = t->txn.last;
+	}
+	batch->branch[batch->n++] = b;
+}
 
 /* Make the transaction's root the current one and pass on what it retired. */
 void radix_lf_publish(struct radix_lf *t);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Edits on a private root.  The way to the place of an edit is copied from the
- * top down; each copy is linked into the one before it.  A branch that carries
- * this transaction's id is a copy already and is edited in place: only the
- * private root leads to it.  Every edit finds its place first and reserves its
- * memory, so that it cannot fail half way.
+ * Edits on a private root.  The way to the place of an edit is noted on the way
+ * down and copied from the top; each copy is linked into the one before it.  A
+ * branch that carries this transaction's id is a copy already and is edited in
+ * place: only the private root leads to it.  Every edit finds its place first
+ * and reserves its memory, so that it cannot fail half way.
  *
  * With same = leading bits that the key shares with the tree, an item is put
  *   in the branch at bit = same = its length  as that branch's val
@@ -33,10 +33,10 @@ is_private(const struct radix_lf_txn *txn, const struct radix_lf_branch *b)
 }
 
 /* Make the branch in a private slot private too. */
-static struct radix_lf_branch *
-own(struct radix_lf_txn *txn, char **slot)
+static inline struct radix_lf_branch *
+own(struct radix_lf_txn *txn, char **slot, struct radix_lf_branch *b)
 {
-	struct radix_lf_branch *b = radix_lf_branch(*slot), *copy;
+	struct radix_lf_branch *copy;
 
 	if (is_private(txn, b))
 		return b;
@@ -50,16 +50,18 @@ own(struct radix_lf_txn *txn, char **slot)
 	return copy;
 }
 
-/* Own all branches on the way of key before end; return end's slot. */
+/* Own the first n branches on the way of key; return the slot behind them. */
 static char **
-own_way(struct radix_lf_txn *txn, const uint8_t *key, const char *end)
+own_way(struct radix_lf_txn *txn, const uint8_t *key, unsigned n)
 {
+	struct radix_lf_branch *const *way = txn->tree->way;
 	char **slot = &txn->root;
 
-	while (*slot != end) {
-		struct radix_lf_branch *b = own(txn, slot);
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned side =
+		    radix_lf_key_bit(key, radix_lf_bit(way[i]));
 
-		slot = &b->child[radix_lf_key_bit(key, radix_lf_bit(b))];
+		slot = &own(txn, slot, way[i])->child[side];
 	}
 	return slot;
 }
@@ -104,64 +106,80 @@ join(struct radix_lf_txn *txn, const struct radix_lf_spot *s, void *item,
 	return radix_lf_ref(b);
 }
 
+/* Put item at the spot of its key.  Returns: 0 or -ENOMEM. */
 static int
-put(struct radix_lf_txn *txn, void *item, bool may_replace, void **old)
+put(struct radix_lf_txn *txn, void *item, unsigned bits)
 {
-	const struct radix_lf *t = txn->tree;
-	const uint8_t *key = radix_lf_key(t, item);
-	const unsigned bits = t->cfg.item_bits(item);
-	struct radix_lf_spot s;
+	const struct radix_lf_spot *s = &txn->spot;
+	const uint8_t *key = radix_lf_key(txn->tree, item);
 	char **slot;
 	int error;
 
-	SYNC_REQUIRE(txn->id != 0);
-	SYNC_REQUIRE(((uintptr_t)item & 1) == 0 && bits <= t->cfg.max_bits);
-	radix_lf_walk_locate(txn, key, bits, &s);
-	if (s.hit != NULL && !may_replace)
-		return -EEXIST;
-	error = radix_lf_mem_reserve(txn->tree, s.published + 1);
+	error = radix_lf_mem_reserve(txn->tree, s->published + 1);
 	if (error != 0)
 		return error;
 
-	slot = own_way(txn, key, s.at);
-	if (s.exact && radix_lf_is_branch(s.at)) {
-		struct radix_lf_branch *b = own(txn, slot);
+	txn->finds++; /* places end here */
+	slot = own_way(txn, key, s->depth);
+	if (s->exact && radix_lf_is_branch(s->at)) {
+		struct radix_lf_branch *b =
+		    own(txn, slot, radix_lf_branch(s->at));
 
 		RADIX_LF_STORE(b->val, item);
-	} else if (s.exact || s.at == NULL) {
+	} else if (s->exact || s->at == NULL) {
 		RADIX_LF_STORE(*slot, item);
 	} else {
-		RADIX_LF_STORE(*slot, join(txn, &s, item, key, bits));
+		RADIX_LF_STORE(*slot, join(txn, s, item, key, bits));
 	}
-	if (s.hit == NULL)
+	if (s->hit == NULL)
 		txn->count++;
-	if (may_replace)
-		*old = s.hit;
 	return 0;
+}
+
+/* Find the place of an item.  Returns: the length of its key. */
+static unsigned
+locate(struct radix_lf_txn *txn, const void *item)
+{
+	const struct radix_lf *t = txn->tree;
+	const unsigned bits = t->cfg.item_bits(item);
+
+	SYNC_REQUIRE(txn->id != 0);
+	SYNC_REQUIRE(((uintptr_t)item & 1) == 0 && bits <= t->cfg.max_bits);
+	txn->finds++;
+	radix_lf_walk_locate(txn, radix_lf_key(t, item), bits);
+	return bits;
 }
 
 int
 radix_lf_txn_insert(struct radix_lf_txn *txn, void *item)
 {
-	return put(txn, item, false, NULL);
+	const unsigned bits = locate(txn, item);
+
+	if (txn->spot.hit != NULL)
+		return -EEXIST;
+	return put(txn, item, bits);
 }
 
 int
 radix_lf_txn_replace(struct radix_lf_txn *txn, void *item, void **old)
 {
-	return put(txn, item, true, old);
+	const unsigned bits = locate(txn, item);
+	const int error = put(txn, item, bits);
+
+	if (error == 0)
+		*old = txn->spot.hit;
+	return error;
 }
 
-/* Take the val out of the branch at s. */
+/* Take the val out of the branch at the spot. */
 static void
-remove_val(
-    struct radix_lf_txn *txn, const uint8_t *key, const struct radix_lf_spot *s)
+remove_val(struct radix_lf_txn *txn, const uint8_t *key)
 {
-	char **slot = own_way(txn, key, s->at);
-	struct radix_lf_branch *b = radix_lf_branch(s->at);
+	char **slot = own_way(txn, key, txn->spot.depth);
+	struct radix_lf_branch *b = radix_lf_branch(txn->spot.at);
 
 	if (b->child[0] != NULL && b->child[1] != NULL) {
-		b = own(txn, slot);
+		b = own(txn, slot, b);
 		RADIX_LF_STORE(b->val, NULL);
 		return;
 	}
@@ -169,25 +187,25 @@ remove_val(
 	drop(txn, b);
 }
 
-/* Take the leaf at s out of the branch above it. */
+/* Take the leaf at the spot out of the branch above it. */
 static void
-remove_leaf(
-    struct radix_lf_txn *txn, const uint8_t *key, const struct radix_lf_spot *s)
+remove_leaf(struct radix_lf_txn *txn, const uint8_t *key)
 {
+	const unsigned depth = txn->spot.depth;
 	struct radix_lf_branch *b;
 	char **slot, *other;
 	unsigned side;
 
-	if (s->above == NULL) {
+	if (depth == 0) {
 		RADIX_LF_STORE(txn->root, NULL);
 		return;
 	}
-	slot = own_way(txn, key, s->above);
-	b = radix_lf_branch(s->above);
+	slot = own_way(txn, key, depth - 1);
+	b = txn->tree->way[depth - 1];
 	side = radix_lf_key_bit(key, radix_lf_bit(b));
 	other = b->child[!side];
 	if (b->val != NULL && other != NULL) {
-		b = own(txn, slot);
+		b = own(txn, slot, b);
 		RADIX_LF_STORE(b->child[side], NULL);
 		return;
 	}
@@ -195,28 +213,90 @@ remove_leaf(
 	drop(txn, b);
 }
 
+/* Take out the item at the spot, which is one.  Returns: 0 or -ENOMEM. */
+static int
+take(struct radix_lf_txn *txn)
+{
+	const uint8_t *key = radix_lf_key(txn->tree, txn->spot.hit);
+	int error;
+
+	error = radix_lf_mem_reserve(txn->tree, txn->spot.published + 1);
+	if (error != 0)
+		return error;
+
+	txn->finds++; /* places end here */
+	if (radix_lf_is_branch(txn->spot.at))
+		remove_val(txn, key);
+	else
+		remove_leaf(txn, key);
+	txn->count--;
+	return 0;
+}
+
 int
 radix_lf_txn_remove(
     struct radix_lf_txn *txn, const void *key, unsigned bits, void **out)
 {
-	struct radix_lf_spot s;
 	int error;
 
 	SYNC_REQUIRE(txn->id != 0);
-	radix_lf_walk_locate(txn, key, bits, &s);
-	if (s.hit == NULL)
+	txn->finds++;
+	radix_lf_walk_locate(txn, key, bits);
+	if (txn->spot.hit == NULL)
 		return -ENOENT;
-	error = radix_lf_mem_reserve(txn->tree, s.published + 1);
-	if (error != 0)
-		return error;
+	error = take(txn);
+	if (error == 0)
+		*out = txn->spot.hit;
+	return error;
+}
 
-	if (radix_lf_is_branch(s.at))
-		remove_val(txn, key, &s);
-	else
-		remove_leaf(txn, key, &s);
-	txn->count--;
-	*out = s.hit;
-	return 0;
+/* The item with the longest key that is a shorter prefix of the spot's. */
+static void *
+cover_of(const struct radix_lf_txn *txn)
+{
+	const struct radix_lf_spot *s = &txn->spot;
+	unsigned i = s->depth;
+
+	if (s->at != NULL && !s->exact && !radix_lf_is_branch(s->at) &&
+	    txn->tree->cfg.item_bits(s->at) == s->same)
+		return s->at;
+	while (i > 0 && txn->tree->way[i - 1]->val == NULL)
+		i--;
+	return i > 0 ? txn->tree->way[i - 1]->val : NULL;
+}
+
+void
+radix_lf_txn_find(struct radix_lf_txn *txn, const void *key, unsigned bits,
+    struct radix_lf_place *out)
+{
+	const struct radix_lf_spot *s = &txn->spot;
+
+	SYNC_REQUIRE(txn->id != 0);
+	radix_lf_walk_locate(txn, key, bits);
+	txn->place_bits = bits;
+	out->number = ++txn->finds;
+	out->item = s->hit;
+	out->cover = cover_of(txn);
+	out->has_longer = s->at != NULL && s->same == bits &&
+			  (radix_lf_is_branch(s->at) || !s->exact);
+}
+
+int
+radix_lf_txn_put(
+    struct radix_lf_txn *txn, const struct radix_lf_place *p, void *item)
+{
+	SYNC_REQUIRE(txn->id != 0 && p->number == txn->finds);
+	SYNC_REQUIRE(((uintptr_t)item & 1) == 0);
+	SYNC_REQUIRE(txn->tree->cfg.item_bits(item) == txn->place_bits);
+	return put(txn, item, txn->place_bits);
+}
+
+int
+radix_lf_txn_take(struct radix_lf_txn *txn, const struct radix_lf_place *p)
+{
+	SYNC_REQUIRE(txn->id != 0 && p->number == txn->finds);
+	SYNC_REQUIRE(p->item != NULL);
+	return take(txn);
 }
 
 /*
@@ -288,6 +368,7 @@ radix_lf_txn_begin(struct radix_lf *t, struct radix_lf_txn **out)
 	/* relaxed: only the writer, our caller, stores the two. */
 	txn->root = sync_load_relaxed(&t->root);
 	txn->count = sync_load_relaxed(&t->count);
+	txn->finds++; /* no place of before is one of this transaction */
 	*out = txn;
 	return 0;
 }

@@ -401,35 +401,58 @@ radix_lf_walk_covered(
 	return ref != NULL ? visit(t, ref, ask) : NULL;
 }
 
+/*
+ * The blind descent again, which notes the way this time: what the key does not
+ * share of it is left out afterwards.
+ */
 void
-radix_lf_walk_locate(const struct radix_lf_txn *txn, const uint8_t *key,
-    unsigned bits, struct radix_lf_spot *s)
+radix_lf_walk_locate(
+    struct radix_lf_txn *txn, const uint8_t *key, unsigned bits)
 {
 	const struct radix_lf *t = txn->tree;
+	struct radix_lf_branch **way = txn->tree->way;
+	struct radix_lf_spot *s = &txn->spot;
+	char *ref = txn->root;
+	const void *item;
+	unsigned n = 0, own = 0, common;
 
-	*s = (struct radix_lf_spot){.at = txn->root};
-	if (txn->root == NULL)
+	*s = (struct radix_lf_spot){.at = ref};
+	if (ref == NULL)
 		return;
-	s->same = reach(t, txn->root, key, bits, &s->near);
-	while (radix_lf_is_branch(s->at)) {
-		struct radix_lf_branch *b = radix_lf_branch(s->at);
+	while (radix_lf_is_branch(ref)) {
+		struct radix_lf_branch *b = radix_lf_branch(ref);
 		const unsigned bit = radix_lf_bit(b);
+		char *next;
 
-		if (bit > s->same)
-			return;
-		if (bit == bits) {
-			s->exact = true;
-			s->hit = RADIX_LF_LOAD(b->val);
-			return;
-		}
-		if (b->tag >> RADIX_LF_BIT_SIZE != txn->id)
-			s->published++;
-		s->above = s->at;
-		s->at = child_of(b, radix_lf_key_bit(key, bit));
+		if (bit >= bits)
+			break;
+		way[n++] = b;
+		next = child_of(b, radix_lf_key_bit(key, bit));
+		if (next == NULL)
+			break;
+		ref = next;
 	}
-	if (s->at != NULL && s->same == bits &&
-	    t->cfg.item_bits(s->at) == bits) {
+	item = any_item(ref);
+	common = t->cfg.item_bits(item);
+	s->near = radix_lf_key(t, item);
+	s->same = shared_bits(key, s->near, common < bits ? common : bits);
+
+	while (n > 0 && radix_lf_bit(way[n - 1]) > s->same)
+		n--;
+	while (own < n && way[own]->tag >> RADIX_LF_BIT_SIZE == txn->id)
+		own++;
+	s->depth = n;
+	s->published = n - own;
+	if (n > 0)
+		s->at = child_of(way[n - 1],
+		    radix_lf_key_bit(key, radix_lf_bit(way[n - 1])));
+	if (s->at == NULL || s->same < bits)
+		return;
+	if (!radix_lf_is_branch(s->at)) {
+		s->exact = t->cfg.item_bits(s->at) == bits;
+		s->hit = s->exact ? s->at : NULL;
+	} else if (radix_lf_bit(radix_lf_branch(s->at)) == bits) {
 		s->exact = true;
-		s->hit = s->at;
+		s->hit = RADIX_LF_LOAD(radix_lf_branch(s->at)->val);
 	}
 }

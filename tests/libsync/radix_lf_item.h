@@ -13,7 +13,7 @@
 #include "libsync/pserialize/pserialize.h"
 #include "libsync/radix_lf/radix_lf.h"
 
-#define ITEM_KEY_MAX 32
+#define ITEM_KEY_MAX 60
 
 struct item {
 	struct pserialize_head head; /* first: a head is its item */

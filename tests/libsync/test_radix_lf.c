@@ -661,6 +661,17 @@ Test(radix_lf, edit_of_an_ended_transaction_aborts, .signal = SIGABRT)
 	radix_lf_txn_insert(txn, item_new(P(10, 0, 0, 0), 8));
 }
 
+Test(radix_lf, place_of_before_another_edit_aborts, .signal = SIGABRT)
+{
+	struct radix_lf_place place;
+	struct radix_lf_txn *txn;
+
+	cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+	radix_lf_txn_find(txn, P(10, 0, 0, 0), 8, &place);
+	cr_assert_eq(radix_lf_txn_insert(txn, item_new(P(11, 0, 0, 0), 8)), 0);
+	(void)radix_lf_txn_put(txn, &place, item_new(P(10, 0, 0, 0), 8));
+}
+
 Test(radix_lf, key_longer_than_allowed_aborts, .signal = SIGABRT)
 {
 	const uint8_t key[5] = {10};

@@ -380,6 +380,51 @@ struct removed {
 	unsigned n;
 };
 
+static bool
+is_longer(void *item, void *bits)
+{
+	return ((struct item *)item)->bits > *(unsigned *)bits;
+}
+
+/* What a place says, against the walks that ask for one thing each. */
+static void
+check_place(const struct run *r, const struct radix_lf_txn *txn,
+    const struct radix_lf_place *p, const uint8_t *key, unsigned bits)
+{
+	cr_assert_eq(p->item, model_exact(&r->m, key, bits));
+	cr_assert_eq(
+	    p->cover, bits > 0 ? model_lookup(&r->m, key, bits - 1) : NULL);
+	cr_assert_eq(p->has_longer,
+	    radix_lf_txn_covered(txn, key, bits, is_longer, &bits) != NULL);
+}
+
+/* An edit at a place; what it says must be so before and after. */
+static void
+edit_place(struct run *r, struct radix_lf_txn *txn, struct removed *gone)
+{
+	uint8_t key[ITEM_KEY_MAX];
+	const unsigned bits = make_key(r, key);
+	struct radix_lf_place p;
+	struct item *it = NULL;
+
+	radix_lf_txn_find(txn, key, bits, &p);
+	check_place(r, txn, &p, key, bits);
+	if (rnd(r, 2) == 0 && r->m.n < ITEMS_MAX) {
+		it = item_new(key, bits);
+		it->stamp = ++r->stamp;
+		cr_assert_eq(radix_lf_txn_put(txn, &p, it), 0);
+	} else if (p.item != NULL) {
+		cr_assert_eq(radix_lf_txn_take(txn, &p), 0);
+	} else {
+		return;
+	}
+	model_put(&r->m, p.item, it);
+	if (p.item != NULL)
+		gone->it[gone->n++] = p.item;
+	p.item = it;
+	check_place(r, txn, &p, key, bits);
+}
+
 static void
 edit(struct run *r, struct radix_lf_txn *txn, struct removed *gone)
 {
@@ -451,7 +496,10 @@ transact(struct run *r)
 	for (unsigned i = 0; i < edits; i++) {
 		const unsigned bits = make_key(r, key);
 
-		edit(r, txn, &gone);
+		if (rnd(r, 2) == 0)
+			edit_place(r, txn, &gone);
+		else
+			edit(r, txn, &gone);
 		cr_assert_eq(radix_lf_txn_exact(txn, key, bits),
 		    model_exact(&r->m, key, bits));
 		cr_assert_eq(radix_lf_txn_lookup(txn, key, bits),

@@ -11,7 +11,7 @@
 #include "libsync/base/atomic.h"
 #include "tests/libsync/radix_lf_item.h"
 
-#define WIDTH 256 /* one way down the tree needs more than one slab */
+#define WIDTH 480 /* one way down the tree needs more than one slab */
 
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
@@ -279,6 +279,27 @@ Test(radix_lf_nomem, aborted_transactions_give_their_memory_back)
 		radix_lf_txn_abort(txn);
 	}
 	check_chain(100);
+}
+
+/* A batch that is not full is filled by more transactions than one. */
+Test(radix_lf_nomem, aborts_keep_what_commits_retired)
+{
+	struct radix_lf_txn *txn;
+	void *out;
+
+	fill(30);
+	for (int i = 0; i < 2000; i++) {
+		allow(i < 1000 ? -1 : 0);
+		cr_assert_eq(radix_lf_replace(t, chain[29], &out), 0);
+		cr_assert_eq(radix_lf_txn_begin(t, &txn), 0);
+		cr_assert_eq(
+		    radix_lf_txn_remove(txn, chain[29]->key, 29, &out), 0);
+		radix_lf_txn_abort(txn);
+		if (i % 4 == 0)
+			pserialize_barrier();
+	}
+	allow(-1);
+	check_chain(30);
 }
 
 /* Edits of the deepest place, none of whose memory comes back meanwhile. */
