@@ -24,12 +24,18 @@
 #include "libsync/base/point.h"
 #include "stack/route/fib.h"
 
-/* Bits of an address that index the directory, and those of each stage. */
+/*
+ * Bits of an address that index the directory, those of each stage, and leading
+ * bits by which an address finds the group of its short prefixes.  A test may
+ * have a smaller directory.
+ */
+#ifndef FIB6_DIR_BITS
 #define FIB6_DIR_BITS   20u
-#define FIB6_STAGE_BITS 32u
-
-/* Leading bits by which an address finds the group of its short prefixes. */
 #define FIB6_SHORT_BITS 12u
+#define FIB6_LOCAL_MAX  0x8000u
+#define FIB6_STAGES_MAX ((uint32_t)1 << 22)
+#endif
+#define FIB6_STAGE_BITS 32u
 
 /* Keys of a line, by what it is. */
 #define FIB6_INNER_KEYS 15
@@ -80,8 +86,7 @@ struct fib6_wide {
 #define FIB6_NOTHING 0x08000000u
 
 /* Numbers of groups[]: 0 is not used, then local ids, then short prefixes. */
-#define FIB6_LOCAL_MAX 0x8000u
-#define FIB6_GROUPS    (FIB6_LOCAL_MAX + (1u << FIB6_SHORT_BITS))
+#define FIB6_GROUPS (FIB6_LOCAL_MAX + (1u << FIB6_SHORT_BITS))
 
 struct fib6;
 struct fib6_writer;
@@ -230,10 +235,11 @@ fib6_rank_wide(const struct fib6_wide *n, int32_t k)
 static inline int32_t
 fib6_key(uint64_t hi, uint64_t lo, unsigned int at)
 {
-	const uint64_t k = at == 20   ? hi >> 12
-			   : at == 52 ? hi << 20 | lo >> 44
-			   : at == 84 ? lo >> 12
-				      : lo << 20;
+	const unsigned int d = FIB6_DIR_BITS;
+	const uint64_t k = at == d        ? hi >> (32 - d)
+			   : at == d + 32 ? hi << d | lo >> (64 - d)
+			   : at == d + 64 ? lo >> (32 - d)
+					  : lo << d;
 
 	return (int32_t)((uint32_t)k ^ 0x80000000u);
 }

@@ -16,9 +16,8 @@
 #define FIB6_STAGES     4u
 #define FIB6_LEVELS_MAX 7u
 
-/* Numbers of lines that a word has room for, and of stages. */
-#define FIB6_LINES_MAX  ((uint32_t)1 << 28)
-#define FIB6_STAGES_MAX ((uint32_t)1 << 22)
+/* Numbers of lines that a word has room for. */
+#define FIB6_LINES_MAX ((uint32_t)1 << 28)
 
 /* Pages of the directory: those that are never stored to take no memory. */
 #define FIB6_PAGE_WORDS 1024u
