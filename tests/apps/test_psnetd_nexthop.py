@@ -4,12 +4,15 @@
 
 usage: test_psnetd_nexthop.py BUILD-FOLDER
 """
+import pathlib
 import subprocess
 import sys
 import time
 
 import daemon
 from daemon import BASE, BUILD, select_now
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 
 
 def add(d, n, *words, **kw):
@@ -384,6 +387,29 @@ def a_reload_that_fails_changes_no_next_hop(d):
     d.reload(BASE)
 
 
+def examples(text, start):
+    return [line.split()[1:] for line in text.splitlines()
+            if line.startswith(start + "psnetctl ")]
+
+
+def the_examples_of_the_documentation_work(d):
+    manual = (SOURCE / "docs/man/psnetctl-nexthop.8").read_text()
+    hosts = (("wan", "192.0.2.2"), ("lan", "10.0.0.1"), ("lan", "10.1.0.1"))
+    for dev in ("wan", "lan"):
+        d.ctl("link", "add", dev, "type", "loop", "up")
+    for dev, addr in hosts:
+        d.ctl("addr", "add", addr + "/24", "dev", dev)
+    for words in (examples(manual, ""),
+                  examples(d.ctl("nexthop", "help"), "  ")):
+        assert len(words) > 4, words
+        for line in words:
+            d.ctl(*line)
+        d.ctl("nexthop", "flush")
+        d.ctl("route", "flush", "proto", "boot")
+    d.ctl("link", "del", "wan")
+    d.ctl("link", "del", "lan")
+
+
 if __name__ == "__main__":
     sys.exit(daemon.run([
         objects_are_edited_and_shown, what_is_shown_can_be_said_again,
@@ -395,4 +421,5 @@ if __name__ == "__main__":
         a_table_file_may_name_next_hops, events_are_told_in_order,
         the_file_makes_changes_and_removes_them,
         a_reload_that_fails_changes_no_next_hop,
+        the_examples_of_the_documentation_work,
     ]))
