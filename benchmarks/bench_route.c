@@ -67,6 +67,7 @@ static const struct {
     {"trace", bench_route_trace},
     {"loss", bench_route_loss},
     {"link", bench_route_link},
+    {"flow", bench_route_flow},
     {"kinds", list_kinds},
 };
 

@@ -72,5 +72,6 @@ int bench_route_load(const struct route_job *job);
 int bench_route_trace(const struct route_job *job);
 int bench_route_loss(const struct route_job *job);
 int bench_route_link(const struct route_job *job);
+int bench_route_flow(const struct route_job *job);
 
 #endif /* BENCHMARKS_ROUTE_LANES_H */
