@@ -24,7 +24,7 @@ enum psnetctl_exit {
 struct psnetctl {
 	struct psnetctl_client client;
 	const char *socket, *batch;
-	bool json, pretty, stats, force;
+	bool json, pretty, stats, details, force;
 	uint32_t rate;    /* batch commands a second; 0: as many as it can */
 	json_int_t next;  /* id of the next request */
 	bool list_opened; /* a JSON list is being printed in pieces */
@@ -97,9 +97,10 @@ void psnetctl_dump(const struct psnetctl *ctl, const json_t *value);
 
 /* The printers of text. */
 psnetctl_print_fn psnetctl_print_links, psnetctl_print_addrs,
-    psnetctl_print_routes, psnetctl_print_rules, psnetctl_print_neighs,
-    psnetctl_print_drops, psnetctl_print_options, psnetctl_print_removed,
-    psnetctl_print_nexthops, psnetctl_print_buckets, psnetctl_print_event;
+    psnetctl_print_routes, psnetctl_print_ways, psnetctl_print_rules,
+    psnetctl_print_neighs, psnetctl_print_drops, psnetctl_print_options,
+    psnetctl_print_removed, psnetctl_print_nexthops, psnetctl_print_buckets,
+    psnetctl_print_event;
 void psnetctl_print_nexthop(const json_t *o);
 
 /* Show how far something is on a terminal; 100 percent is all of it. */

@@ -265,43 +265,6 @@ psnetctl_route_del(struct psnetctl *ctl, struct words *w,
 	return route_edit(w, "route.del", false, out, e);
 }
 
-/* "[to] ADDRESS [from ADDRESS] [iif NAME] [mark N]" */
-int
-psnetctl_route_get(struct psnetctl *ctl, struct words *w,
-    struct psnetctl_request *out, struct words_error *e)
-{
-	int rc =
-	    request(out, "route.get", json_object(), psnetctl_print_routes);
-	const char *s, *key;
-	uint32_t n;
-
-	(void)ctl;
-	words_accept(w, "to");
-	s = words_next(w);
-	if (s == NULL)
-		return words_fail(e, NULL, "an address must follow");
-	if (rc != 0 || words_ipv4(s, &n, e) != 0)
-		return -EINVAL;
-	set_string(out->args, "dst", s);
-	while ((key = words_next(w)) != NULL) {
-		s = words_value(w, key, e);
-		if (s == NULL)
-			return -EINVAL;
-		if (strcmp(key, "from") == 0)
-			set_string(out->args, "src", s);
-		else if (strcmp(key, "iif") == 0)
-			set_string(out->args, "iif", s);
-		else if (strcmp(key, "mark") != 0)
-			return words_fail(e, key, "neither from, iif nor mark");
-		else if (words_u32(s, 0, UINT32_MAX, &n, e) != 0)
-			return -EINVAL;
-		else
-			json_object_set_new(
-			    out->args, "fwmark", json_integer(n));
-	}
-	return 0;
-}
-
 /* Ids are numbers, everything else is words. */
 static int
 filter_value(json_t *o, const char *key, const char *s, struct words_error *e)

@@ -14,6 +14,7 @@ enum option {
 	OPT_JSON,
 	OPT_PRETTY,
 	OPT_STATS,
+	OPT_DETAILS,
 	OPT_SOCKET,
 	OPT_BATCH,
 	OPT_FORCE,
@@ -30,6 +31,7 @@ static const struct {
     {"pretty", OPT_PRETTY},
     {"stats", OPT_STATS},
     {"statistics", OPT_STATS},
+    {"details", OPT_DETAILS},
     {"S", OPT_SOCKET},
     {"socket", OPT_SOCKET},
     {"batch", OPT_BATCH},
@@ -90,6 +92,9 @@ parse_option(struct psnetctl *ctl, struct words *w, struct words_error *e)
 		return 0;
 	case OPT_STATS:
 		ctl->stats = true;
+		return 0;
+	case OPT_DETAILS:
+		ctl->details = true;
 		return 0;
 	case OPT_FORCE:
 		ctl->force = true;

@@ -39,7 +39,7 @@ hello(struct psnetd_request *r)
 static const struct {
 	const char *name;
 	int (*run)(struct psnetd_request *r);
-	bool changes; /* the stack; waits for a commit that runs */
+	bool waits; /* for a commit that runs: it needs the control mutex */
 } commands[] = {
     {"hello", hello, false},
     {"link.show", psnetd_cmd_link_show, false},
@@ -58,7 +58,7 @@ static const struct {
     {"route.flush", psnetd_cmd_route_flush, true},
     {"route.load", psnetd_cmd_route_load, true},
     {"route.verify", psnetd_cmd_route_verify, false},
-    {"rule.show", psnetd_cmd_rule_show, false},
+    {"rule.show", psnetd_cmd_rule_show, true},
     {"rule.add", psnetd_cmd_rule_add, true},
     {"rule.del", psnetd_cmd_rule_del, true},
     {"neigh.show", psnetd_cmd_neigh_show, false},
@@ -66,12 +66,12 @@ static const struct {
     {"neigh.replace", psnetd_cmd_neigh_replace, true},
     {"neigh.del", psnetd_cmd_neigh_del, true},
     {"neigh.flush", psnetd_cmd_neigh_flush, true},
-    {"nexthop.show", psnetd_cmd_nexthop_show, false},
+    {"nexthop.show", psnetd_cmd_nexthop_show, true},
     {"nexthop.add", psnetd_cmd_nexthop_add, true},
     {"nexthop.replace", psnetd_cmd_nexthop_replace, true},
     {"nexthop.del", psnetd_cmd_nexthop_del, true},
     {"nexthop.flush", psnetd_cmd_nexthop_flush, true},
-    {"nexthop.bucket", psnetd_cmd_nexthop_bucket, false},
+    {"nexthop.bucket", psnetd_cmd_nexthop_bucket, true},
     {"stats.show", psnetd_cmd_stats_show, false},
     {"drops.show", psnetd_cmd_drops_show, false},
     {"option.show", psnetd_cmd_option_show, false},
@@ -85,7 +85,7 @@ psnetd_cmd_run(const char *cmd, struct psnetd_request *r)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(cmd, commands[i].name) != 0)
 			continue;
-		if (commands[i].changes && r->d->busy)
+		if (commands[i].waits && r->d->busy)
 			return -EINPROGRESS;
 		return commands[i].run(r);
 	}

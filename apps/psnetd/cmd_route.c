@@ -9,11 +9,8 @@
 #include "apps/psnetd/dump.h"
 #include "apps/psnetd/ops.h"
 #include "apps/psnetd/show.h"
-#include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
-#include "stack/nexthop/nexthop.h"
-#include "stack/nexthop/resolve.h"
 #include "stack/proto/ipv4/ipv4.h"
 
 static const char *const filter_keys[] = {"dst", "scope", "type", "protocol",
@@ -174,100 +171,4 @@ psnetd_cmd_route_del(struct psnetd_request *r)
 	rc = psnetd_ops_route_del(r->d->st, &route, false, &r->e);
 	spec_route_fini(&route);
 	return rc;
-}
-
-/* The answer of a lookup: the hop that flow 0 takes. */
-static json_t *
-show_lookup(struct stack *st, const struct route *route,
-    const struct route_found *at, uint32_t addr, netif_id iif)
-{
-	const struct nexthop_slot *s =
-	    nexthop_resolve(nexthop_groups_of(st), NULL, route->hops, 0);
-	struct spec_nexthop hop = {.weight = 1};
-	struct spec_route r = {.prefix = addr,
-	    .plen = 32,
-	    .type = route->type,
-	    .protocol = route->protocol,
-	    .distance = route->distance,
-	    .has_distance = true,
-	    .metric = route->metric,
-	    .src = ipv4_source_on(st, iif, addr),
-	    .table = at->table == ROUTE_TABLES_MAIN ? 0 : at->table,
-	    .nexthops = &hop};
-	char text[WORDS_TEXT_MAX];
-	json_t *o;
-
-	if (s != NULL && s->netif != 0) {
-		r.nnexthops = 1;
-		memcpy(&hop.via, s->gateway, 4);
-		psnetd_ops_name(st, s->netif, hop.dev);
-	}
-	o = psnetd_show_route(&r);
-	json_object_del(o, "scope");
-	json_object_set_new(o, "prefix",
-	    json_string(words_show_prefix(
-		addr & words_mask(at->plen), at->plen, text)));
-	return o;
-}
-
-/* What a packet is said to be, as ip-route(8)'s get does. */
-struct question {
-	uint32_t dst, src, mark;
-	netif_id iif;
-};
-
-static int
-parse_question(struct psnetd_request *r, struct question *q)
-{
-	static const char *const keys[] = {"dst", "src", "iif", "fwmark", NULL};
-	const char *dst = NULL, *src = NULL;
-	char iif[WORDS_NAME_MAX] = "";
-
-	*q = (struct question){.dst = 0};
-	if (psnetd_args_known(r->args, keys, &r->e) != 0 ||
-	    psnetd_args_string(r->args, "dst", true, &dst, &r->e) != 0 ||
-	    words_ipv4(dst, &q->dst, &r->e) != 0 ||
-	    psnetd_args_string(r->args, "src", false, &src, &r->e) != 0 ||
-	    psnetd_args_name(r->args, "iif", false, iif, &r->e) != 0 ||
-	    psnetd_args_u32(
-		r->args, "fwmark", 0, UINT32_MAX, &q->mark, &r->e) != 0)
-		return -EINVAL;
-	if (src != NULL && words_ipv4(src, &q->src, &r->e) != 0)
-		return -EINVAL;
-	if (iif[0] == '\0')
-		return 0;
-	return psnetd_ops_dev(r->d->st, iif, &q->iif, &r->e);
-}
-
-int
-psnetd_cmd_route_get(struct psnetd_request *r)
-{
-	struct stack *st = r->d->st;
-	char text[WORDS_TEXT_MAX];
-	const struct route *route;
-	struct route_found found;
-	struct question q;
-	uint64_t s;
-	int rc = parse_question(r, &q);
-
-	if (rc != 0)
-		return rc;
-	s = pserialize_read_enter();
-	route = route_rule_lookup(ipv4_tables(st),
-	    &(struct route_flow){.dst = (const uint8_t *)&q.dst,
-		.src = (const uint8_t *)&q.src,
-		.iif = q.iif,
-		.member = q.iif,
-		.mark = q.mark},
-	    &found);
-	if (route != NULL)
-		r->result = json_pack(
-		    "[o]", show_lookup(st, route, &found, q.dst, q.iif));
-	pserialize_read_exit(s);
-	if (route == NULL) {
-		words_fail(&r->e, words_show_ipv4(q.dst, text),
-		    "no route leads there");
-		return -ENETUNREACH;
-	}
-	return 0;
 }

@@ -36,26 +36,54 @@ matches(const struct route_rule *r, const struct route_flow *f)
 	       (r->src_plen == 0 || within(f->src, r->src, r->src_plen));
 }
 
+/* Who wants to know more than the route. */
+struct trace {
+	struct route_found found;
+	uint32_t pref; /* of the rule that is followed */
+	route_step_fn *fn;
+	void *arg;
+};
+
 /* The route in one table; the tree knows the length of the prefix, too. */
 static const struct route *
-look(const struct route_table *t, const uint8_t *dst, struct route_found *out)
+look(const struct route_table *t, const uint8_t *dst, struct trace *out)
 {
 	if (out == NULL)
 		return route_table_lookup(t, dst);
-	out->table = t->number;
-	return route_table_match(t, dst, &out->plen);
+	out->found.table = t->number;
+	return route_table_match(t, dst, &out->found.plen);
+}
+
+/* A table was asked. */
+static void
+step(const struct trace *t, const struct route *r)
+{
+	if (t != NULL && t->fn != NULL)
+		t->fn(t->arg, &(struct route_step){.pref = t->pref,
+				  .table = t->found.table,
+				  .plen = t->found.plen,
+				  .route = r});
+}
+
+/* From here on a rule of that preference is followed. */
+static void
+turn_to(struct trace *t, uint32_t pref)
+{
+	if (t != NULL)
+		t->pref = pref;
 }
 
 /* The route of t, or of where it leads; NULL also for a throw. */
 static const struct route *
 follow(const struct route_policy *p, const struct route_table *t,
-    const uint8_t *dst, struct route_found *out)
+    const uint8_t *dst, struct trace *out)
 {
 	const struct route *r;
 	unsigned int depth;
 
 	for (depth = 0; t != NULL && depth <= ROUTE_RULE_DEPTH; depth++) {
 		r = look(t, dst, out);
+		step(out, r);
 		if (r == NULL || r->type == ROUTE_THROW)
 			return NULL;
 		if (r->type != ROUTE_LOOKUP)
@@ -68,7 +96,7 @@ follow(const struct route_policy *p, const struct route_table *t,
 /* The rules of p, the table at their main place being own. */
 static const struct route *
 by_rules(const struct route_policy *p, struct route_table *own, bool bound,
-    const struct route_flow *f, struct route_found *out)
+    const struct route_flow *f, struct trace *out)
 {
 	const struct route *r;
 	bool done = false;
@@ -77,21 +105,40 @@ by_rules(const struct route_policy *p, struct route_table *own, bool bound,
 	for (i = 0; i < p->nrules; i++) {
 		if (!done && p->rule[i].pref > ROUTE_RULE_MAIN) {
 			done = true;
+			turn_to(out, ROUTE_RULE_MAIN);
 			r = follow(p, own, f->dst, out);
 			if (r != NULL)
 				return r;
 		}
 		if (!matches(&p->rule[i], f))
 			continue;
+		turn_to(out, p->rule[i].pref);
 		r = follow(
 		    p, route_tables_in(p, p->rule[i].table), f->dst, out);
 		if (r != NULL)
 			return r;
 	}
+	if (!done)
+		turn_to(out, ROUTE_RULE_MAIN);
 	r = done ? NULL : follow(p, own, f->dst, out);
 	if (r != NULL || bound)
 		return r;
+	turn_to(out, ROUTE_RULE_DEFAULT);
 	return follow(p, route_tables_in(p, ROUTE_TABLES_DEFAULT), f->dst, out);
+}
+
+/* By the table of what is local, then by the rules. */
+static const struct route *
+by_policy(const struct route_tables *ts, const struct route_policy *p,
+    const struct route_flow *flow, struct trace *out)
+{
+	struct route_table *own = route_tables_bound(p, flow->member, ts->main);
+	const struct route *r = look(own, flow->dst, out);
+
+	if (r == NULL || (r->type != ROUTE_LOCAL && r->type != ROUTE_BROADCAST))
+		return by_rules(p, own, own != ts->main, flow, out);
+	step(out, r);
+	return r;
 }
 
 const struct route *
@@ -99,25 +146,41 @@ route_rule_lookup(const struct route_tables *ts, const struct route_flow *flow,
     struct route_found *found)
 {
 	const struct route_policy *p = route_tables_current(ts);
-	struct route_table *own;
+
+	SYNC_ASSERT(pserialize_in_read_section());
+	if (found != NULL)
+		return route_rule_trace(ts, flow, NULL, NULL, found);
+	if (p->plain)
+		return follow(p, ts->main, flow->dst, NULL);
+	return by_policy(ts, p, flow, NULL);
+}
+
+const struct route *
+route_rule_trace(const struct route_tables *ts, const struct route_flow *flow,
+    route_step_fn *fn, void *arg, struct route_found *found)
+{
+	struct trace t = {.fn = fn, .arg = arg};
 	const struct route *r;
 
 	SYNC_ASSERT(pserialize_in_read_section());
-	if (p->plain)
-		return follow(p, ts->main, flow->dst, found);
-	own = route_tables_bound(p, flow->member, ts->main);
-	r = look(own, flow->dst, found);
-	if (r != NULL && (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
-		return r;
-	return by_rules(p, own, own != ts->main, flow, found);
+	r = by_policy(ts, route_tables_current(ts), flow, &t);
+	*found = t.found;
+	return r;
 }
 
 const struct route *
 route_rule_lookup_in(const struct route_tables *ts, const struct route_table *t,
     const uint8_t *dst, struct route_found *found)
 {
+	struct trace trace = {.fn = NULL};
+	const struct route *r;
+
 	SYNC_ASSERT(pserialize_in_read_section());
-	return follow(route_tables_current(ts), t, dst, found);
+	r = follow(
+	    route_tables_current(ts), t, dst, found != NULL ? &trace : NULL);
+	if (found != NULL)
+		*found = trace.found;
+	return r;
 }
 
 /* Of addresses in one table; a route may lead to another one. */

@@ -91,6 +91,24 @@ int route_rule_walk(const struct route_tables *ts,
 const struct route *route_rule_lookup(const struct route_tables *ts,
     const struct route_flow *flow, struct route_found *found);
 
+/*
+ * The same, and fn is called for each table that was asked, in order: the last
+ * one has the answer, unless there is none.
+ * Context: as above; fn runs in the section.
+ */
+struct route_step {
+	uint32_t pref;  /* of the rule that named the table, 0 for local ones */
+	uint32_t table; /* also one that a route led to */
+	unsigned int plen;         /* if there was a route */
+	const struct route *route; /* NULL: none */
+};
+
+typedef void route_step_fn(void *arg, const struct route_step *step);
+
+const struct route *route_rule_trace(const struct route_tables *ts,
+    const struct route_flow *flow, route_step_fn *fn, void *arg,
+    struct route_found *found);
+
 /* The same in table t alone.  Context and returns: as above. */
 const struct route *route_rule_lookup_in(const struct route_tables *ts,
     const struct route_table *t, const uint8_t *dst, struct route_found *found);

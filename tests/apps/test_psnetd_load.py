@@ -149,18 +149,30 @@ def a_table_is_exchanged_for_another_as_a_whole(d):
 
 def others_are_served_while_a_list_is_loaded(d):
     path = make_list(d, 300000)
-    loader, c = d.client(), d.client()
+    loader, c, late = d.client(), d.client(), d.client()
+    asked, late_answered = 0, 0
     with path.open("rb") as f:
         loader.send("route.load", fd=f.fileno(), gateway="10.9.0.2")
     answered, done = 0, False
     while not done:
         assert c.ask("route.get", dst="10.2.3.4")["ok"]
         answered += 1
+        # These look at what the commit works on, and wait for it.
+        while late.buf or select_now(late.sock):
+            assert late.line()["ok"]
+            late_answered += 1
+        if asked < late_answered + 4:
+            late.send("route.get", dst="10.2.3.4", details=True)
+            late.send("rule.show")
+            late.send("stats.show")
+            late.send("nexthop.show")
+            asked += 4
         while loader.buf or select_now(loader.sock):
             if "ok" in loader.line():
                 done = True
                 break
     assert answered > 10, answered
+    assert late_answered > 0, asked
     # What changes the stack waits for the commit and is done then.
     with path.open("rb") as f:
         loader.send("route.load", fd=f.fileno(), gateway="10.9.0.3",

@@ -179,6 +179,51 @@ def rules_choose_the_table(d):
     d.ctl("route", "flush", "table", "all", "proto", "boot")
 
 
+def get_says_why(d):
+    d.ctl("route", "add", "10.5.0.0/16", "nexthop", "via", "10.8.0.9",
+          "weight", "3", "nexthop", "via", "10.8.0.6")
+    d.ctl("route", "add", "10.5.0.0/16", "via", "10.9.0.3", "proto", "ospf",
+          "metric", "10")
+    d.ctl("route", "add", "throw", "10.5.0.0/16", "table", "100")
+    d.ctl("rule", "add", "from", "192.0.2.0/24", "lookup", "100", "pref", "500")
+    ask = ("route", "get", "10.5.1.1", "from", "192.0.2.1", "iif", "east",
+           "ipproto", "udp", "dport", "53", "sport")
+    assert "why" not in d.ctl_json(*ask, "7")[0]
+    seen = set()
+    for port in range(40):
+        way = d.ctl_json("-d", *ask, str(port))[0]
+        why, group = way["why"], way["why"]["group"]
+        assert why["rules"] == [
+            {"priority": 500, "table": "100", "prefix": "10.5.0.0/16",
+             "result": "throw"},
+            {"priority": 32766, "table": "main", "prefix": "10.5.0.0/16",
+             "result": "unicast"}], why
+        assert [c.get("lost") for c in why["candidates"]] == [
+            None, "distance 110 is more than 1"], why
+        assert group["buckets"] == 4 and group["bucket"] < 4, group
+        assert sorted(m["buckets"] for m in group["members"]) == [1, 3], group
+        chosen, = [m for m in group["members"] if m["chosen"]]
+        assert chosen["gateway"] == way["gateway"], way
+        assert chosen["adjacency"] == group["adjacency"], group
+        assert why["neighbour"]["dst"] == way["gateway"], why
+        if way["gateway"] == "10.8.0.9":
+            assert why["neighbour"]["lladdr"] == "02:00:00:00:00:09", why
+            assert why["neighbour"]["state"] == ["PERMANENT"], why
+        seen.add(way["gateway"])
+    assert seen == {"10.8.0.9", "10.8.0.6"}, seen
+    d.ctl("link", "set", "east", "down")
+    out = d.ctl(*ask, "7", "details")
+    assert "rule 500: table 100: 10.5.0.0/16 throw\n" in out, out
+    assert "-> nothing: no port is up\n" in out and "port down" in out, out
+    d.ctl("link", "set", "east", "up")
+    assert "rule 0: table main: 10.8.0.1 local\n" in d.ctl(
+        "route", "get", "10.8.0.1", "details")
+    d.ctl("route", "get", "10.5.1.1", "sport", "7", status=2)
+    d.ctl("route", "get", "10.5.1.1", "dev", "east", status=1)
+    d.ctl("rule", "del", "pref", "500")
+    d.ctl("route", "flush", "table", "all", "root", "10.5.0.0/16")
+
+
 def an_interface_marks_what_comes_in(d):
     assert "mark" not in d.ctl_json("link", "show", "east")[0]
     d.ctl("link", "set", "east", "mark", "0x2a")
@@ -242,6 +287,6 @@ if __name__ == "__main__":
     sys.exit(daemon.run([
         routes_are_edited_and_shown, the_best_of_several_routes_is_used,
         events_are_told_to_a_monitor, a_table_has_routes_of_its_own,
-        rules_choose_the_table, an_interface_marks_what_comes_in,
+        rules_choose_the_table, get_says_why, an_interface_marks_what_comes_in,
         interfaces_with_other_tables_may_share_addresses,
     ]))

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "stack/nexthop/nexthop.h"
+#include "stack/nexthop/resolve.h"
 #include "tests/net/ipv4_rig.h"
 
 #define BLUE 10
@@ -281,6 +283,57 @@ RIG_TEST(route_vrf, an_answer_has_the_mark_of_its_question)
 	rig_send(&g, g.a);
 	cr_assert_eq(rig_count(&g, g.a), 0);
 	rig_dropped(&g, "ipv4-blackhole", 1);
+}
+
+/* The interface by which a datagram from A leaves, as one may ask before. */
+static netif_id
+foretell(const struct ipv4_flow *f)
+{
+	const uint64_t s = pserialize_read_enter();
+	const struct route *r =
+	    route_table_lookup(ipv4_routes(st()), (const uint8_t *)&f->dst);
+	const netif_id id = nexthop_resolve(
+	    nexthop_groups_of(st()), NULL, r->hops, ipv4_flow_of(st(), f))
+				->netif;
+
+	pserialize_read_exit(s);
+	return id;
+}
+
+RIG_TEST(route_vrf, the_way_of_a_flow_can_be_told_before)
+{
+	struct ipv4_flow f = {.src = net_ip(A_ADDR),
+	    .dst = net_ip("192.0.2.1"),
+	    .dport = 53,
+	    .proto = PROTO_UDP};
+	struct route_nexthop nh[2] = {{.netif = eth("eth1"), .weight = 1},
+	    {.netif = eth("eth2"), .weight = 1}};
+	const struct route_config cfg = {.prefix = {192, 0, 2},
+	    .plen = 24,
+	    .type = ROUTE_UNICAST,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .nnexthops = 2,
+	    .nexthops = nh};
+	const uint32_t gw = net_ip(B_ADDR);
+	unsigned int right = 0;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		nh[i].has_gateway = true;
+		memcpy(nh[i].gateway, &gw, sizeof(gw));
+	}
+	cr_assert_eq(ipv4_route_add(st(), &cfg, ROUTE_ADD), 0);
+	for (f.sport = 1000; f.sport < 1032; f.sport++) {
+		const bool second = foretell(&f) == eth("eth2");
+
+		(void)rig_ipv4(&g, g.a, A_ADDR, "192.0.2.1", PROTO_UDP, 0);
+		net_frame_udp(&g.f, f.sport, f.dport, 8);
+		net_frame_end(&g.f);
+		rig_send(&g, g.a);
+		cr_assert(rig_expect(&g, second ? c : g.b, "192.0.2.1"));
+		right += second;
+	}
+	cr_assert_gt(right, 0);
+	cr_assert_lt(right, 32);
 }
 
 /* Routes of several tables are one load: all or nothing. */

@@ -100,6 +100,83 @@ plain(void)
 	return look(&(struct route_flow){.mark = 0});
 }
 
+/* The preferences and tables of the steps, and what they found. */
+struct steps {
+	unsigned int n;
+	struct {
+		uint32_t pref, table;
+		int type; /* 0: no route */
+	} step[8];
+};
+
+static void
+note_step(void *arg, const struct route_step *s)
+{
+	struct steps *all = arg;
+
+	cr_assert_lt(all->n, 8);
+	all->step[all->n].pref = s->pref;
+	all->step[all->n].table = s->table;
+	all->step[all->n++].type = s->route != NULL ? s->route->type : 0;
+}
+
+static struct steps
+trace(uint32_t mark)
+{
+	static const uint8_t dst[4] = {10, 0, 0, 1}, src[4];
+	struct steps all = {.n = 0};
+	struct route_found found;
+	const uint64_t s = pserialize_read_enter();
+	const struct route_flow f = {.dst = dst, .src = src, .mark = mark};
+
+	cr_assert(route_rule_trace(ts, &f, note_step, &all, &found) ==
+		  route_rule_lookup(ts, &f, NULL));
+	pserialize_read_exit(s);
+	return all;
+}
+
+static void
+is_step(const struct steps *all, unsigned int i, uint32_t pref, uint32_t table,
+    int type)
+{
+	cr_assert_lt(i, all->n);
+	cr_assert_eq(all->step[i].pref, pref);
+	cr_assert_eq(all->step[i].table, table);
+	cr_assert_eq(all->step[i].type, type);
+}
+
+Test(route_rule, a_trace_has_each_table_that_was_asked)
+{
+	struct steps all = trace(0);
+
+	cr_assert_eq(all.n, 1);
+	is_step(&all, 0, ROUTE_RULE_MAIN, ROUTE_TABLES_MAIN, 0);
+	add(0, 8, ROUTE_BLACKHOLE, 1);
+	add(20, 8, ROUTE_THROW, 1);
+	add(30, 8, ROUTE_LOOKUP, 40);
+	add(40, 16, ROUTE_PROHIBIT, 1);
+	cr_assert_eq(
+	    route_rule_add(ts, &(struct route_rule){.table = 20, .pref = 5}),
+	    0);
+	cr_assert_eq(route_rule_add(ts,
+			 &(struct route_rule){
+			     .table = 30, .pref = 6, .mark = 1, .mask = 1}),
+	    0);
+	all = trace(0);
+	cr_assert_eq(all.n, 2);
+	is_step(&all, 0, 5, 20, ROUTE_THROW);
+	is_step(&all, 1, ROUTE_RULE_MAIN, ROUTE_TABLES_MAIN, ROUTE_BLACKHOLE);
+	all = trace(1);
+	cr_assert_eq(all.n, 3);
+	is_step(&all, 0, 5, 20, ROUTE_THROW);
+	is_step(&all, 1, 6, 30, ROUTE_LOOKUP);
+	is_step(&all, 2, 6, 40, ROUTE_PROHIBIT);
+	add_local(0, 1);
+	all = trace(1);
+	cr_assert_eq(all.n, 1);
+	is_step(&all, 0, 0, ROUTE_TABLES_MAIN, ROUTE_LOCAL);
+}
+
 Test(route_rule, tables_are_made_once)
 {
 	struct route_table *a, *b;

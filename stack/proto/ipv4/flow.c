@@ -28,18 +28,41 @@ ipv4_flow_mix(const struct ipv4 *ip, uint32_t src, uint32_t dst, uint32_t word)
 	return mix(h + word);
 }
 
+/* Ports as they are in the packet. */
+static uint32_t
+forwarded(const struct ipv4 *ip, uint32_t src, uint32_t dst, uint32_t ports,
+    uint8_t proto)
+{
+	const uint32_t hash = mix(ipv4_flow_mix(ip, src, dst, ports) + proto);
+
+	return hash != 0 ? hash : 1;
+}
+
+uint32_t
+ipv4_flow_of(struct stack *st, const struct ipv4_flow *f)
+{
+	const struct ipv4 *ip = ipv4_of(st);
+	const uint16_t both[2] = {htons(f->sport), htons(f->dport)};
+	uint32_t ports;
+
+	if (ip == NULL)
+		return 0;
+	if (f->here)
+		return ipv4_flow_mix(ip, f->src, f->dst, f->proto);
+	memcpy(&ports, both, sizeof(ports));
+	return forwarded(ip, f->src, f->dst, ports, f->proto);
+}
+
 uint32_t
 ipv4_flow_hash(const struct ipv4 *ip, const struct pkt *p)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->l3;
 	const uint8_t *end = p->data + p->len;
-	uint32_t hash, ports = 0;
+	uint32_t ports = 0;
 
 	if ((h->proto == IPV4_PROTO_TCP || h->proto == IPV4_PROTO_UDP) &&
 	    (h->frag_off & htons(IPV4_MF | IPV4_OFF_MASK)) == 0 &&
 	    end - p->l3 >= p->l3_len + (ptrdiff_t)sizeof(ports))
 		memcpy(&ports, p->l3 + p->l3_len, sizeof(ports));
-	hash = ipv4_flow_mix(ip, h->src, h->dst, ports);
-	hash = mix(hash + h->proto);
-	return hash != 0 ? hash : 1;
+	return forwarded(ip, h->src, h->dst, ports, h->proto);
 }

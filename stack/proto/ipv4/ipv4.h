@@ -178,6 +178,21 @@ void ipv4_output(struct worker *w, struct pkt *p, uint32_t src, uint32_t dst,
     uint8_t proto, uint8_t tos, uint8_t ttl, bool df);
 
 /*
+ * The hash by which a packet chooses among next hops, if its device computed
+ * none; here: it is made here, and its ports do not count.  Addresses in
+ * network order, ports in host order.
+ * Context: any thread; never sleeps.
+ * Returns: 0 without IPv4.
+ */
+struct ipv4_flow {
+	uint32_t src, dst;
+	uint16_t sport, dport; /* of TCP and UDP; else 0 */
+	uint8_t proto;
+	bool here;
+};
+uint32_t ipv4_flow_of(struct stack *st, const struct ipv4_flow *f);
+
+/*
  * The address this stack would send from to reach dst, network order; the other
  * one in answer to what came in on interface id.
  * Context: reader section; never sleeps.
