@@ -7,7 +7,8 @@
  * number of its list: eight bytes for IPv4, carved from slabs.
  *
  * Invariants
- *   I1  Two routes, or two lists, that exist are different.
+ *   I1  Two routes, or two lists, that exist are different, if only in what
+ *       object a number meant when they were made.
  *   I2  An item holds one reference on its list, a list one on each of its
  *       routes; what nobody refers to is freed at once.
  *   I3  An id, once given to a list, names it until the last item with it has
@@ -256,6 +257,24 @@ free_intern:
 	return error;
 }
 
+/*
+ * Does r lead where a new one like it would?  An object's number may be used
+ * again before the routes of the last one are gone.
+ */
+static bool
+still_leads(const struct route_store *s, const struct route *r)
+{
+	uint32_t hops;
+
+	if (r->nhid == 0)
+		return true;
+	if (s->objects == NULL ||
+	    nexthop_object_acquire(s->objects, r->nhid, &hops) != 0)
+		return false;
+	nexthop_group_release(s->groups, hops);
+	return hops == r->hops;
+}
+
 int
 route_store_route(struct route_store *s, const struct route_config *cfg,
     uint32_t number, const struct route **out)
@@ -268,7 +287,8 @@ route_store_route(struct route_store *s, const struct route_config *cfg,
 	hash = hash_bytes(
 	    (const char *)r + CONTENT, route_size(cfg->nnexthops) - CONTENT);
 	for (i = *index_at(&s->routes, hash); i != NULL; i = i->next) {
-		if (i->hash == hash && same_route(route_of(i), r)) {
+		if (i->hash == hash && same_route(route_of(i), r) &&
+		    still_leads(s, route_of(i))) {
 			*out = route_of(i);
 			return 0;
 		}

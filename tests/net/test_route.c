@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "stack/core/event.h"
+#include "stack/nexthop/nexthop.h"
 #include "tests/net/route_rig.h"
 
 static void
@@ -500,6 +501,43 @@ RIG_TEST(route_nexthops, fragments_of_a_datagram_stay_together)
 		k = net_probe_count(g.n, c, &m, 0);
 		cr_assert(b + k == 3 && (b == 0 || k == 0), "%u, %u", b, k);
 	}
+}
+
+static void
+numbered(uint32_t id, const char *gateway, const char *ifname)
+{
+	struct nexthop_object_config cfg = {.id = id,
+	    .hop = {.kind = NEXTHOP_VIA,
+		.weight = 1,
+		.netif = net_netif(g.n, g.r, ifname)}};
+	const uint32_t gw = net_ip(gateway);
+	const char *why;
+
+	memcpy(cfg.hop.gateway, &gw, sizeof(gw));
+	cr_assert_eq(
+	    nexthop_add(net_stack(g.n, g.r), &cfg, NEXTHOP_OBJECT_ADD, &why),
+	    0);
+}
+
+RIG_TEST(route_nexthops, a_number_used_again_is_the_new_one)
+{
+	const struct route_config cfg = {.prefix = {20},
+	    .plen = 8,
+	    .type = ROUTE_UNICAST,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .nhid = 7};
+	struct stack *st = net_stack(g.n, g.r);
+	const char *why;
+
+	numbered(7, B_ADDR, "eth1");
+	cr_assert_eq(ipv4_route_add(st, &cfg, ROUTE_ADD), 0);
+	goes_to("20.0.0.1", g.b);
+	cr_assert_eq(nexthop_del(st, 7, &why), 0);
+	/* The route is gone, but may not be forgotten yet. */
+	cr_assert_eq(ipv4_route_add(st, &cfg, ROUTE_ADD), -ENXIO);
+	numbered(7, C_ADDR, "eth2");
+	cr_assert_eq(ipv4_route_add(st, &cfg, ROUTE_ADD), 0);
+	goes_to("20.0.0.1", c);
 }
 
 /* --- What the configuration refuses ------------------------------------ */
