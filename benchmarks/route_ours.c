@@ -105,7 +105,8 @@ walk(void *arg, const uint8_t *key, unsigned int plen, fib_walk_fn *fn,
 static int
 publish(struct route_ours *t)
 {
-	const struct fib_source source = {cover, walk, t};
+	const struct fib_source source = {
+	    .cover = cover, .walk = walk, .arg = t};
 	int error;
 
 	radix_lf_snap_pin(t->tree, &t->snap);

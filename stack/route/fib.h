@@ -8,6 +8,7 @@
  * next hops an address has; what a group is, stack/nexthop/ knows.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,14 @@ struct fib_source {
 	 */
 	int (*walk)(void *arg, const uint8_t *key, unsigned int plen,
 	    fib_walk_fn *fn, void *ctx);
+	/*
+	 * The route of all of key/plen, if no longer prefix is inside: its own
+	 * or that of its cover.  May be NULL: then nobody knows.
+	 * Returns: true with its group and length, FIB_NONE and 0 without a
+	 * route; or false, also where it would take a walk to know.
+	 */
+	bool (*alone)(void *arg, const uint8_t *key, unsigned int plen,
+	    uint32_t *group, unsigned int *from);
 	void *arg;
 };
 

@@ -210,6 +210,77 @@ fib4_block_substitute(struct fib4 *f, const struct fib4_view *v, uint32_t at,
 	return 0;
 }
 
+/* A block's runs where the slots from first to end get a leaf. */
+struct edit {
+	uint64_t heads;     /* afterwards */
+	unsigned int below; /* runs that stay, before the slots */
+	bool own;           /* the slots begin a run */
+	unsigned int from;  /* the first run behind them, as it was */
+	unsigned int above; /* how many there are */
+};
+
+static struct edit
+edit_of(const struct fib4_view *v, const struct block *b, unsigned int first,
+    unsigned int end, uint32_t leaf)
+{
+	const uint64_t heads = b->heads | 1; /* I1 */
+	struct edit e = {.heads = heads & ((UINT64_C(1) << first) - 1)};
+	uint64_t above;
+
+	e.below = fib4_count(e.heads);
+	e.own = first == 0 || leaf_get(v, b + 1, e.below - 1) != leaf;
+	e.heads |= (uint64_t)e.own << first;
+	if (end == FIB4_SLOTS)
+		return e;
+	above = heads >> end << end;
+	e.from = fib4_count(heads ^ above);
+	if ((heads >> end & 1) == 0)
+		e.from--; /* it goes on there */
+	if (leaf_get(v, b + 1, e.from) == leaf) {
+		e.from++;
+		above &= ~(UINT64_C(1) << end);
+	} else {
+		above |= UINT64_C(1) << end;
+	}
+	e.above = fib4_count(above);
+	e.heads |= above;
+	return e;
+}
+
+int
+fib4_block_edit(struct fib4 *f, const struct fib4_view *v, uint32_t at,
+    unsigned int first, unsigned int n, uint32_t leaf, uint32_t *out)
+{
+	const struct block *b = block_at(v, at);
+	const struct edit e = edit_of(v, b, first, first + n, leaf);
+	const size_t size = leaf_size(v);
+	uint8_t *to;
+	int error;
+
+	if (e.heads == (b->heads | 1) &&
+	    (!e.own || leaf_get(v, b + 1, e.below) == leaf)) {
+		*out = at;
+		return 0;
+	}
+	if (e.heads == 1)
+		return fib4_uniform(f, v, leaf, out);
+	error = route_arena_alloc(
+	    f->writer->arena, block_size(v, e.heads), ROUTE_ARENA_GRANULE, out);
+	if (error != 0)
+		return error;
+	to = route_arena_at(f->writer->arena, *out);
+	memcpy(to, &e.heads, sizeof(e.heads));
+	to += sizeof(*b);
+	memcpy(to, b + 1, e.below * size);
+	to += e.below * size;
+	if (e.own) {
+		leaf_put(v, to, 0, leaf);
+		to += size;
+	}
+	memcpy(to, (const uint8_t *)(b + 1) + e.from * size, e.above * size);
+	return 0;
+}
+
 static uint32_t
 ext_line(const struct fib4_view *v, uint32_t leaf)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * From routes to blocks.  A word with one change is expanded to a leaf for each
- * slot, painted where the change is, and compressed; one with several, or under
- * a change shorter than it, is painted from all its prefixes.
+ * From routes to blocks.  Where a word has one change, and no longer prefix is
+ * inside of what changed, the runs of its block are edited.  Else a word with
+ * one change is expanded to a leaf for each slot, painted where the change is,
+ * and compressed; one with several, or under a change shorter than it, is
+ * painted from all its prefixes.
  *
  * A short prefix has an id of its own, its alias, so that another group for it
  * is one store (rebind, in fib4.c).  All addresses of a word have the same
@@ -138,24 +140,33 @@ key_bytes(uint32_t key, uint8_t bytes[4])
 	memcpy(bytes, &order, 4);
 }
 
+/* The leaf of a prefix of key with that group. */
+static int
+prefix_leaf(struct job *j, uint32_t key, unsigned int plen, uint32_t group,
+    uint32_t *leaf)
+{
+	const struct fib4_alias *alias;
+
+	if (plen > FIB4_ALIAS_BITS)
+		return fib4_id_of(j->f, group, leaf);
+	alias = &j->f->writer->after[alias_place(
+	    plen == 0 ? 0 : key >> (32 - plen) << (32 - plen), plen)];
+	SYNC_REQUIRE(plen == 0 || alias->present);
+	*leaf = alias->id;
+	return 0;
+}
+
 /* The leaf of what covers the change from outside. */
 static int
 cover_leaf(struct job *j, uint32_t *leaf)
 {
-	const struct fib4_alias *alias;
 	unsigned int plen = 0;
 	uint32_t group;
 	uint8_t key[4];
 
 	key_bytes(j->key, key);
 	group = j->after->cover(j->after->arg, key, j->plen, &plen);
-	if (plen > FIB4_ALIAS_BITS)
-		return fib4_id_of(j->f, group, leaf);
-	alias = &j->f->writer->after[alias_place(
-	    plen == 0 ? 0 : j->key >> (32 - plen) << (32 - plen), plen)];
-	SYNC_REQUIRE(plen == 0 || alias->present);
-	*leaf = alias->id;
-	return 0;
+	return prefix_leaf(j, j->key, plen, group, leaf);
 }
 
 static int
@@ -329,6 +340,34 @@ compile_word(struct job *j, uint32_t word, uint32_t key, unsigned int plen)
 	return error;
 }
 
+/* The same where the change has no longer prefixes inside: 1 if it may have. */
+static int
+edit_word(struct job *j, uint32_t word, uint32_t key, unsigned int plen)
+{
+	struct fib4_writer *w = j->f->writer;
+	const uint32_t old = fib4_word_block(j->v, word);
+	uint32_t group, leaf, at;
+	unsigned int from;
+	uint8_t bytes[4];
+	int error;
+
+	key_bytes(key, bytes);
+	if (j->after->alone == NULL || w->nrebind > 0 ||
+	    plen > FIB4_SLOT_PLEN ||
+	    !j->after->alone(j->after->arg, bytes, plen, &group, &from))
+		return 1;
+	error = prefix_leaf(j, key, from, group, &leaf);
+	if (error == 0)
+		error = change_reserve(w);
+	if (error == 0)
+		error = fib4_block_edit(j->f, j->v, old, FIB4_SLOT(key),
+		    1u << (FIB4_SLOT_PLEN - plen), leaf, &at);
+	if (error == 0 && at != old)
+		w->change[w->nchange++] =
+		    (struct fib4_change){.word = word, .final = at};
+	return error;
+}
+
 /* Compile a word of which only the alias is another one; leaf by leaf. */
 static int
 move_word_slowly(struct job *j, uint32_t word, uint32_t from, uint32_t to)
@@ -479,10 +518,13 @@ fib4_compile(struct fib4 *f, const struct fib_source *after)
 		const struct fib4_prefix *p = &w->list[i];
 		const uint32_t word = FIB4_WORD(p->key);
 
-		if (fib4_bit(w->whole, word))
+		if (fib4_bit(w->whole, word)) {
 			error = compile_word(&j, word,
 			    word << (32 - FIB4_DIRECT_BITS), FIB4_DIRECT_BITS);
-		else
+			continue;
+		}
+		error = edit_word(&j, word, p->key, p->plen);
+		if (error > 0)
 			error = compile_word(&j, word, p->key, p->plen);
 	}
 	return error;

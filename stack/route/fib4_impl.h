@@ -141,6 +141,12 @@ int fib4_block_make(struct fib4 *f, struct fib4_view *v,
  */
 int fib4_block_substitute(struct fib4 *f, const struct fib4_view *v,
     uint32_t at, uint32_t from, uint32_t to, uint32_t *out);
+/*
+ * The same block with leaf in n slots from first on: 0, and *out is at if it is
+ * that already; -ENOMEM.
+ */
+int fib4_block_edit(struct fib4 *f, const struct fib4_view *v, uint32_t at,
+    unsigned int first, unsigned int n, uint32_t leaf, uint32_t *out);
 /* Only the block, and not if it is uniform. */
 void fib4_block_free(
     struct fib4 *f, const struct fib4_view *v, uint32_t at, fib4_free_fn *fn);

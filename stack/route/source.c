@@ -19,6 +19,28 @@ cover(
 	return route_item_group(x->table->store, i);
 }
 
+static bool
+alone(void *arg, const uint8_t *key, unsigned int plen, uint32_t *group,
+    unsigned int *from)
+{
+	const struct route_txn *x = arg;
+	const struct route_store *s = x->table->store;
+	struct radix_lf_place p = {.has_longer = x->first_has_longer};
+	const struct route_item *i;
+
+	if (x->n == 1 && route_item_is(s, route_edit_item(x->log), key, plen))
+		i = x->log->fresh != NULL ? x->log->fresh : x->first_cover;
+	else {
+		radix_lf_txn_find(x->tree, key, plen, &p);
+		i = p.item != NULL ? p.item : p.cover;
+	}
+	if (p.has_longer)
+		return false;
+	*group = route_item_group(s, i);
+	*from = i != NULL ? route_item_plen(i) : 0;
+	return true;
+}
+
 struct visit {
 	const struct route_txn *txn;
 	fib_walk_fn *fn;
@@ -51,5 +73,6 @@ walk(void *arg, const uint8_t *key, unsigned int plen, fib_walk_fn *fn,
 struct fib_source
 route_source(struct route_txn *x)
 {
-	return (struct fib_source){.cover = cover, .walk = walk, .arg = x};
+	return (struct fib_source){
+	    .cover = cover, .walk = walk, .alone = alone, .arg = x};
 }

@@ -5,6 +5,8 @@
 
 /* Shared by the files of this folder only. */
 
+#include <string.h>
+
 #include "libsync/lfqueue/mpsc.h"
 #include "libsync/radix_lf/radix_lf.h"
 #include "stack/nexthop/object.h"
@@ -96,6 +98,9 @@ struct route_txn {
 	struct fib4 *fib4; /* what is being compiled; NULL: nothing */
 	struct fib6 *fib6; /* as above */
 	bool prepared;     /* nothing is left that could fail */
+	/* Around the prefix of the first edit. */
+	const struct route_item *first_cover;
+	bool first_has_longer;
 	struct route_edit *log;
 	size_t n, room;
 	struct route_edit inlined[ROUTE_EDITS_INLINE];
@@ -133,6 +138,15 @@ static inline unsigned int
 route_item_plen(const struct route_item *i)
 {
 	return i->word & ((1U << ROUTE_ITEM_PLEN_BITS) - 1);
+}
+
+/* Is it the item of this prefix? */
+static inline bool
+route_item_is(const struct route_store *s, const struct route_item *i,
+    const uint8_t *prefix, unsigned int plen)
+{
+	return route_item_plen(i) == plen &&
+	       memcmp(i->key, prefix, s->bits / 8) == 0;
 }
 
 /* The candidates of an item.  Context: as long as the item may be read. */

@@ -126,14 +126,40 @@ list_insert(struct list *l, const struct route *r)
 	l->route[i] = r;
 }
 
+/*
+ * Find the prefix's place for an edit.
+ * Returns: its present candidates; NULL: none.
+ */
+static const struct route_set *
+find(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
+    struct radix_lf_place *place)
+{
+	if (plen > x->table->store->bits)
+		return NULL;
+	radix_lf_txn_find(x->tree, prefix, plen, place);
+	if (place->item == NULL)
+		return NULL;
+	return route_item_set(x->table->store, place->item);
+}
+
+static void
+log_edit(
+    struct route_txn *x, const struct radix_lf_place *p, struct route_item *i)
+{
+	if (x->n == 0) {
+		x->first_cover = p->cover;
+		x->first_has_longer = p->has_longer;
+	}
+	x->log[x->n++] = (struct route_edit){.fresh = i, .old = p->item};
+}
+
 /* Make the prefix's candidates those of l, which are not none. */
 static int
-put(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
-    const struct list *l)
+put(struct route_txn *x, const struct radix_lf_place *place,
+    const uint8_t *prefix, unsigned int plen, const struct list *l)
 {
 	struct route_store *s = x->table->store;
 	struct route_item *i;
-	void *old = NULL;
 	int error;
 
 	error = log_reserve(x);
@@ -141,27 +167,26 @@ put(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
 		error = route_store_item(s, prefix, plen, l->route, l->n, &i);
 	if (error != 0)
 		return error;
-	error = radix_lf_txn_replace(x->tree, i, &old);
+	error = radix_lf_txn_put(x->tree, place, i);
 	if (error != 0) {
 		route_store_item_free(s, i);
 		return error;
 	}
-	x->log[x->n++] = (struct route_edit){.fresh = i, .old = old};
+	log_edit(x, place, i);
 	return 0;
 }
 
 /* Remove the prefix with all its candidates. */
 static int
-drop(struct route_txn *x, const uint8_t *prefix, unsigned int plen)
+drop(struct route_txn *x, const struct radix_lf_place *place)
 {
-	void *old = NULL;
 	int error;
 
 	error = log_reserve(x);
 	if (error == 0)
-		error = radix_lf_txn_remove(x->tree, prefix, plen, &old);
+		error = radix_lf_txn_take(x->tree, place);
 	if (error == 0)
-		x->log[x->n++] = (struct route_edit){.old = old};
+		log_edit(x, place, NULL);
 	return error;
 }
 
@@ -171,13 +196,14 @@ route_txn_add(
 {
 	const struct route_set *set;
 	const struct route *r;
+	struct radix_lf_place place;
 	unsigned int rank, n;
 	struct list l;
 	int error;
 
 	if (!route_candidate_valid(x->table, cfg))
 		return -EINVAL;
-	set = present(x, cfg->prefix, cfg->plen);
+	set = find(x, cfg->prefix, cfg->plen, &place);
 	n = set != NULL ? set->n : 0;
 	rank = set != NULL ? rank_of(set, route_config_key(cfg)) : 0;
 	if (rank < n && mode == ROUTE_ADD)
@@ -194,7 +220,7 @@ route_txn_add(
 	list_without(set, rank, &l);
 	list_insert(&l, r);
 	route_store_hold(r);
-	error = put(x, cfg->prefix, cfg->plen, &l);
+	error = put(x, &place, cfg->prefix, cfg->plen, &l);
 	route_store_release(x->table->store, r);
 	return error;
 }
@@ -203,7 +229,8 @@ int
 route_txn_remove(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
     const struct route_key *key)
 {
-	const struct route_set *set = present(x, prefix, plen);
+	struct radix_lf_place place;
+	const struct route_set *set = find(x, prefix, plen, &place);
 	unsigned int rank;
 	struct list l;
 
@@ -213,9 +240,9 @@ route_txn_remove(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
 	if (rank == set->n)
 		return -ENOENT;
 	if (key == NULL || set->n == 1)
-		return drop(x, prefix, plen);
+		return drop(x, &place);
 	list_without(set, rank, &l);
-	return put(x, prefix, plen, &l);
+	return put(x, &place, prefix, plen, &l);
 }
 
 const struct route *

@@ -26,6 +26,7 @@ struct routes4 {
 	struct route4 *route;
 	size_t n, room;
 	uint64_t seed;
+	unsigned int asked; /* times for a route alone */
 };
 
 static inline uint32_t
@@ -162,11 +163,37 @@ routes4_walk(void *arg, const uint8_t *bytes, unsigned int plen,
 	return error;
 }
 
+/* It does not know it every third time, so that both ways are gone. */
+static inline bool
+routes4_alone(void *arg, const uint8_t *bytes, unsigned int plen,
+    uint32_t *group, unsigned int *from)
+{
+	struct routes4 *r = arg;
+	const struct route4 *p;
+	uint32_t key;
+	size_t i;
+
+	if (r->asked++ % 3 == 2)
+		return false;
+	memcpy(&key, bytes, 4);
+	key = ntohl(key);
+	i = routes4_find(r, key, plen + 1);
+	if (i < r->n && (r->route[i].key & routes4_mask(plen)) == key)
+		return false;
+	p = routes4_exact(r, key, plen);
+	*group = p != NULL ? p->group : routes4_cover(arg, bytes, plen, from);
+	if (p != NULL)
+		*from = plen;
+	return true;
+}
+
 static inline struct fib_source
 routes4_source(struct routes4 *r)
 {
-	return (struct fib_source){
-	    .cover = routes4_cover, .walk = routes4_walk, .arg = r};
+	return (struct fib_source){.alone = routes4_alone,
+	    .cover = routes4_cover,
+	    .walk = routes4_walk,
+	    .arg = r};
 }
 
 static inline int

@@ -220,7 +220,8 @@ model_walk(void *arg, const uint8_t *key, unsigned int plen, fib_walk_fn *fn,
 static inline struct fib_source
 model_source(struct model *m)
 {
-	return (struct fib_source){model_cover, model_walk, m};
+	return (struct fib_source){
+	    .cover = model_cover, .walk = model_walk, .arg = m};
 }
 
 /* Change a route here, and stage it there. */
