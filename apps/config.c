@@ -187,7 +187,7 @@ parse_set(
 {
 	const char *name = words_value(w, "set", e), *s;
 	enum ipv4_option opt;
-	uint32_t value = 1;
+	uint32_t value;
 
 	if (name == NULL)
 		return -EINVAL;
@@ -199,12 +199,7 @@ parse_set(
 	s = words_value(w, name, e);
 	if (s == NULL)
 		return -EINVAL;
-	if (strcmp(s, "off") == 0)
-		value = 0;
-	else if (strcmp(s, "on") != 0 &&
-		 words_u32(s, 0, UINT32_MAX, &value, e) != 0)
-		return words_fail(e, s, "neither on, off nor a number");
-	if (words_end(w, e) != 0)
+	if (words_switch(s, &value, e) != 0 || words_end(w, e) != 0)
 		return -EINVAL;
 	if (!ipv4_option_valid(opt, value))
 		return words_fail(e, name, "the value %u is out of range",

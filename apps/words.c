@@ -190,6 +190,23 @@ words_onoff(const char *s, bool *out, struct words_error *e)
 }
 
 int
+words_switch(const char *s, uint32_t *out, struct words_error *e)
+{
+	static const char *const words[] = {"off", "on", "auto"};
+	uint32_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(s, words[i]) == 0) {
+			*out = i;
+			return 0;
+		}
+	}
+	if (words_u32(s, 0, UINT32_MAX, out, e) != 0)
+		return words_fail(e, s, "neither on, off, auto nor a number");
+	return 0;
+}
+
+int
 words_name(const char *s, char out[WORDS_NAME_MAX], struct words_error *e)
 {
 	const size_t n = strlen(s);

@@ -77,6 +77,8 @@ int words_lladdr(const char *s, uint8_t out[6], struct words_error *e);
 int words_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out,
     struct words_error *e);
 int words_onoff(const char *s, bool *out, struct words_error *e);
+/* off, on and auto are 0, 1 and 2; or a number. */
+int words_switch(const char *s, uint32_t *out, struct words_error *e);
 int words_name(const char *s, char out[WORDS_NAME_MAX], struct words_error *e);
 
 /* Text of the same values; the buffers are large enough for any. */

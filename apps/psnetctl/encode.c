@@ -528,7 +528,7 @@ psnetctl_set(struct psnetctl *ctl, struct words *w,
     struct psnetctl_request *out, struct words_error *e)
 {
 	const char *name = words_next(w), *s;
-	uint32_t value = 1;
+	uint32_t value;
 
 	(void)ctl;
 	if (name == NULL || strcmp(name, "show") == 0)
@@ -537,12 +537,7 @@ psnetctl_set(struct psnetctl *ctl, struct words *w,
 	s = words_value(w, name, e);
 	if (s == NULL)
 		return -EINVAL;
-	if (strcmp(s, "off") == 0)
-		value = 0;
-	else if (strcmp(s, "on") != 0 &&
-		 words_u32(s, 0, UINT32_MAX, &value, e) != 0)
-		return words_fail(e, s, "neither on, off nor a number");
-	if (words_end(w, e) != 0)
+	if (words_switch(s, &value, e) != 0 || words_end(w, e) != 0)
 		return -EINVAL;
 	return request(out, "option.set",
 	    json_pack("{s:s, s:I}", "name", name, "value", (json_int_t)value),

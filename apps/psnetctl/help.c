@@ -129,11 +129,12 @@ static const struct {
 	      "Every packet that ended here, by interface, worker and reason.\n"
 	      "Example:\n"
 	      "  psnetctl drops lan\n"},
-    {"set", "set [OPTION on|off|N]\n"
+    {"set", "set [OPTION on|off|auto|N]\n"
 	    "\n"
 	    "Examples:\n"
 	    "  psnetctl set                  show all options\n"
-	    "  psnetctl set forwarding on\n"},
+	    "  psnetctl set forwarding on\n"
+	    "  psnetctl set flow-cache auto\n"},
     {"monitor", "monitor [all | link address route neigh nexthop]\n"
 		"\n"
 		"Example:\n"

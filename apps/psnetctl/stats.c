@@ -59,15 +59,17 @@ print_interfaces(const json_t *now, const json_t *before, double seconds)
 	}
 }
 
+/* The workers' counters of one kind. */
 static void
-print_workers(const json_t *now, const json_t *before, double seconds)
+print_workers(const json_t *now, const json_t *before, const char *kind,
+    const char *title, double seconds)
 {
-	json_t *list = json_object_get(now, "workers");
-	const json_t *old = json_object_get(before, "workers"), *v;
+	json_t *list = json_object_get(now, kind);
+	const json_t *old = json_object_get(before, kind), *v;
 	json_t *first = json_array_get(list, 0);
 	const char *key;
 
-	printf("%-6s", "worker");
+	printf("%-6s", title);
 	json_object_foreach(first, key, v)
 	{
 		if (strcmp(key, "worker") != 0)
@@ -99,7 +101,8 @@ print_text(const json_t *now, const json_t *before)
 
 	printf("%lld routes, %s\n", (long long)psnetctl_number(now, "routes"),
 	    before != NULL ? "per second:" : "since the start:");
-	print_workers(now, before, seconds);
+	print_workers(now, before, "workers", "worker", seconds);
+	print_workers(now, before, "flows", "flows", seconds);
 	print_interfaces(now, before, seconds);
 }
 

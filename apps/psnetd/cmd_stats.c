@@ -28,6 +28,20 @@ worker_counters(struct stack *st, unsigned int id)
 }
 
 static json_t *
+flow_counters(struct stack *st, unsigned int id)
+{
+	json_t *o = json_pack("{s:i}", "worker", (int)id);
+
+	for (unsigned int c = 0; c < ROUTE_FLOWCACHE_COUNTERS; c++)
+		json_object_set_new(o,
+		    route_flowcache_counter_name(
+			(enum route_flowcache_counter)c),
+		    json_integer((json_int_t)ipv4_flowcache_counter_read(
+			st, id, (enum route_flowcache_counter)c)));
+	return o;
+}
+
+static json_t *
 interface_counters(const struct netif *nif, unsigned int worker)
 {
 	uint64_t drops = 0;
@@ -51,15 +65,19 @@ psnetd_cmd_stats_show(struct psnetd_request *r)
 {
 	struct stack *st = r->d->st;
 	json_t *workers = json_array(), *links = json_array();
+	json_t *flows = json_array();
 	uint64_t s;
 
 	if (psnetd_args_known(r->args, (const char *[]){NULL}, &r->e) != 0) {
 		json_decref(workers);
 		json_decref(links);
+		json_decref(flows);
 		return -EINVAL;
 	}
-	for (unsigned int i = 0; i < stack_nworkers(st); i++)
+	for (unsigned int i = 0; i < stack_nworkers(st); i++) {
 		json_array_append_new(workers, worker_counters(st, i));
+		json_array_append_new(flows, flow_counters(st, i));
+	}
 	s = pserialize_read_enter();
 	for (struct netif *nif = netif_first(st); nif != NULL;
 	     nif = netif_next(st, nif)) {
@@ -68,10 +86,10 @@ psnetd_cmd_stats_show(struct psnetd_request *r)
 			    links, interface_counters(nif, i));
 	}
 	pserialize_read_exit(s);
-	r->result = json_pack("{s:I, s:I, s:o, s:o}", "time_ns",
+	r->result = json_pack("{s:I, s:I, s:o, s:o, s:o}", "time_ns",
 	    (json_int_t)stack_clock(st), "routes",
 	    (json_int_t)route_table_count(ipv4_routes(st)), "workers", workers,
-	    "interfaces", links);
+	    "flows", flows, "interfaces", links);
 	return 0;
 }
 

@@ -55,7 +55,7 @@
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "stack/route/flowcache_auto.h"
-#include "stack/route/tables_impl.h"
+#include "stack/route/tables.h"
 
 #define WAYS            4U
 #define TAGS            7U /* of a set */
@@ -85,6 +85,7 @@ struct tags {
 /* [c] constant  [o] its worker  [a] written by its worker only */
 struct route_flowcache {
 	const struct route_tables *tables; /* [c] */
+	struct route_answers answers;      /* [c] of them */
 	void *memory;                      /* [c] of the next two */
 	struct set *set;                   /* [c] entries: [o] */
 	struct tags *tags;                 /* [c] of the sets: [o] */
@@ -155,13 +156,15 @@ route_flowcache_create(const struct route_tables *ts,
 	struct route_flowcache *c;
 
 	if (entries < WAYS || entries > ENTRIES_MAX ||
-	    (entries & (entries - 1)) != 0 || ts->store->bits != 32)
+	    (entries & (entries - 1)) != 0 ||
+	    route_tables_answers(ts).af != NETIF_AF_INET)
 		return -EINVAL;
 	c = aligned_alloc(SYNC_CACHELINE, sizeof(*c));
 	if (c == NULL)
 		return -ENOMEM;
 	*c = (struct route_flowcache){
 	    .tables = ts,
+	    .answers = route_tables_answers(ts),
 	    .seed = cfg->seed,
 	    .epoch = EPOCH,
 	    .clock = cfg->clock != NULL ? cfg->clock : processor_clock,
@@ -348,7 +351,7 @@ current(struct route_flowcache *c)
 {
 	uint64_t now;
 
-	if (!route_change_read(&c->tables->store->change, &now))
+	if (!route_change_read(c->answers.change, &now))
 		return false;
 	if (now != c->count) {
 		flush(c);
@@ -378,7 +381,7 @@ static void
 cached(struct route_flowcache *c, const struct route_flow *flow,
     const struct route **dst, const struct route **src, unsigned int n)
 {
-	const struct route *const *way = c->tables->store->way;
+	const struct route *const *way = c->answers.route;
 	struct probe probe[ROUTE_RULE_BATCH];
 	struct misses m;
 	struct entry *e;

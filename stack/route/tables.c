@@ -353,3 +353,11 @@ route_tables_of(const struct route_tables *ts, netif_id id)
 {
 	return route_tables_bound(route_tables_current(ts), id, ts->main);
 }
+
+struct route_answers
+route_tables_answers(const struct route_tables *ts)
+{
+	return (struct route_answers){.af = ts->store->af,
+	    .change = &ts->store->change,
+	    .route = ts->store->way};
+}

@@ -14,6 +14,7 @@
  */
 
 #include "stack/core/netif.h"
+#include "stack/route/change.h"
 #include "stack/route/table.h"
 
 struct route_tables;
@@ -93,5 +94,19 @@ void route_tables_forget(struct route_tables *ts, netif_id id);
  * Context: reader section or control mutex; never sleeps; wait-free.
  */
 struct route_table *route_tables_of(const struct route_tables *ts, netif_id id);
+
+/*
+ * For those who keep answers of any of the tables: their family, the count of
+ * changes, and the routes by number (their group); 0: none.  A number stands
+ * for a route as long as a reader may have it.
+ * Context: any thread; what is pointed to as the answers.
+ * Owner:   it lives as long as ts.
+ */
+struct route_answers {
+	enum netif_af af;
+	const struct route_change *change;
+	const struct route *const *route;
+};
+struct route_answers route_tables_answers(const struct route_tables *ts);
 
 #endif /* STACK_ROUTE_TABLES_H */

@@ -159,6 +159,8 @@ net_node(struct net *n, const char *name, unsigned int nworkers,
 	cr_assert(netif_set_flags(s->stack, lo, NETIF_UP, 0) == 0);
 	if (forwarding)
 		net_option(n, node, IPV4_OPT_FORWARDING, 1);
+	if (getenv("NET_FLOW_CACHE") != NULL)
+		net_option(n, node, IPV4_OPT_FLOW_CACHE, ROUTE_FLOWCACHE_ON);
 	return node;
 }
 

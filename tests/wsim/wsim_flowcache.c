@@ -8,21 +8,30 @@
 #include <stdlib.h>
 
 #include "stack/route/flowcache.h"
-#include "stack/route/tables_impl.h"
+#include "stack/route/tables.h"
 #include "tests/wsim/wsim.h"
 
-static struct route_store store;
-static struct route_tables tables;
+static struct route_change changes;
+static uint32_t name;
+#define TABLES ((const struct route_tables *)(const void *)&name)
 static SYNC_ATOMIC(struct route *) cell;
 static SYNC_ATOMIC(uint32_t) known; /* that somebody has seen */
 static const struct route *way[4];
+
+struct route_answers
+route_tables_answers(const struct route_tables *ts)
+{
+	wsim_assert(ts == TABLES);
+	return (struct route_answers){
+	    .af = NETIF_AF_INET, .change = &changes, .route = way};
+}
 
 void
 route_rule_lookup_batch(const struct route_tables *ts,
     const struct route_flow *flow, const struct route **dst,
     const struct route **src, unsigned int n)
 {
-	wsim_assert(ts == &tables && n == 1 && flow->iif == 1);
+	wsim_assert(ts == TABLES && n == 1 && flow->iif == 1);
 	/* acquire: pairs with the release in publish. */
 	dst[0] = sync_load_acquire(&cell);
 	src[0] = NULL;
@@ -51,9 +60,9 @@ publish(struct route *r)
 static void
 change(struct route *r)
 {
-	route_change_enter(&store.change);
+	route_change_enter(&changes);
 	publish(r);
-	route_change_exit(&store.change);
+	route_change_exit(&changes);
 }
 
 static struct route *
@@ -61,9 +70,6 @@ start(void)
 {
 	struct route *r = make(1, 1);
 
-	store.bits = 32;
-	store.way = way;
-	tables.store = &store;
 	publish(r);
 	return r;
 }
@@ -74,7 +80,7 @@ make_cache(void)
 	static const struct route_flowcache_config cfg = {.entries = 4};
 	struct route_flowcache *c;
 
-	wsim_assert(route_flowcache_create(&tables, &cfg, &c) == 0);
+	wsim_assert(route_flowcache_create(TABLES, &cfg, &c) == 0);
 	return c;
 }
 
@@ -93,7 +99,7 @@ look(struct route_flowcache *c)
 		route_flowcache_lookup_batch(
 		    c, ROUTE_FLOWCACHE_ON, &flow, &dst, &src, 1);
 	else
-		route_rule_lookup_batch(&tables, &flow, &dst, &src, 1);
+		route_rule_lookup_batch(TABLES, &flow, &dst, &src, 1);
 	version = dst->metric;
 	pserialize_read_exit(s);
 	return version;
@@ -174,8 +180,8 @@ WSIM_MUST_FAIL(a_count_raised_after_is_not_enough, WSIM_ASSERT)
 	(void)wsim_spawn(keep_and_look, NULL);
 	(void)wsim_spawn(see_and_tell, NULL);
 	publish(make(2, 2));
-	route_change_enter(&store.change);
-	route_change_exit(&store.change);
+	route_change_enter(&changes);
+	route_change_exit(&changes);
 	wsim_join_all();
 }
 
@@ -183,8 +189,8 @@ WSIM_MUST_FAIL(a_count_raised_before_is_not_enough, WSIM_ASSERT)
 {
 	start();
 	(void)wsim_spawn(keep_and_look, NULL);
-	route_change_enter(&store.change);
-	route_change_exit(&store.change);
+	route_change_enter(&changes);
+	route_change_exit(&changes);
 	publish(make(2, 2));
 	tell(2);
 	wsim_join_all();
@@ -198,7 +204,7 @@ WSIM_MUST_FAIL(a_count_raised_after_the_end_is_too_late, WSIM_UAF)
 	publish(make(2, 2));
 	pserialize_perform();
 	free(old);
-	route_change_enter(&store.change);
-	route_change_exit(&store.change);
+	route_change_enter(&changes);
+	route_change_exit(&changes);
 	wsim_join_all();
 }

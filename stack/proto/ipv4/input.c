@@ -284,8 +284,9 @@ ipv4_input(void *state, struct worker *w, struct pkt_batch *in)
 	for (i = 0; i < in->n; i++)
 		admit(&call, in->pkt[i]);
 	in->n = 0;
-	route_rule_lookup_batch(
-	    call.ip->tables, flow, call.dst, call.src, call.n);
+	route_flowcache_lookup_batch(call.ip->worker[w->id]->flows,
+	    ipv4_option(call.ip, IPV4_OPT_FLOW_CACHE), flow, call.dst, call.src,
+	    call.n);
 	for (i = 0; i < call.n; i++)
 		classify(&call, i);
 	if (call.local.n > 0)

@@ -24,6 +24,8 @@ static const struct {
     [IPV4_OPT_ICMP_DST_RATE] = {"icmp-destination-rate", 10, 0, 1000000},
     [IPV4_OPT_ICMP_ECHO_BROADCAST] = {"icmp-echo-broadcast", 0, 0, 1},
     [IPV4_OPT_ADDRESS_PROBE] = {"address-probe", 0, 0, 1},
+    [IPV4_OPT_FLOW_CACHE] = {"flow-cache", ROUTE_FLOWCACHE_OFF,
+	ROUTE_FLOWCACHE_OFF, ROUTE_FLOWCACHE_AUTO},
 };
 
 /* Another one in each stack; the same in each run of a stepped one. */
@@ -47,6 +49,8 @@ destroy(struct ipv4 *ip)
 	for (i = 0; i < ip->nworkers; i++) {
 		if (ip->worker[i] == NULL)
 			continue;
+		if (ip->worker[i]->flows != NULL)
+			route_flowcache_destroy(ip->worker[i]->flows);
 		if (ip->worker[i]->reass != NULL)
 			ipv4_reass_destroy(ip->worker[i]->reass);
 		free(ip->worker[i]);
@@ -64,14 +68,19 @@ create_worker(struct ipv4 *ip, unsigned int id)
 {
 	const size_t size =
 	    SYNC_ROUNDUP(sizeof(struct ipv4_worker), SYNC_CACHELINE);
+	const struct route_flowcache_config flows = {.seed = ip->seed};
 	struct ipv4_worker *iw = aligned_alloc(SYNC_CACHELINE, size);
+	int error;
 
 	if (iw == NULL)
 		return -ENOMEM;
 	*iw =
 	    (struct ipv4_worker){.marks = nexthop_group_marks(ip->groups, id)};
 	ip->worker[id] = iw;
-	return ipv4_reass_create(&iw->reass);
+	error = ipv4_reass_create(&iw->reass);
+	if (error != 0)
+		return error;
+	return route_flowcache_create(ip->tables, &flows, &iw->flows);
 }
 
 static uint32_t
@@ -255,6 +264,17 @@ ipv4_tables(struct stack *st)
 	struct ipv4 *ip = ipv4_of(st);
 
 	return ip != NULL ? ip->tables : NULL;
+}
+
+uint64_t
+ipv4_flowcache_counter_read(
+    struct stack *st, unsigned int worker, enum route_flowcache_counter counter)
+{
+	const struct ipv4 *ip = ipv4_of(st);
+
+	if (ip == NULL || worker >= ip->nworkers)
+		return 0;
+	return route_flowcache_counter_read(ip->worker[worker]->flows, counter);
 }
 
 bool

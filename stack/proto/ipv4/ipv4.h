@@ -18,6 +18,7 @@
 
 #include "stack/core/netif.h"
 #include "stack/core/proto.h"
+#include "stack/route/flowcache.h"
 #include "stack/route/rule.h"
 #include "stack/route/table.h"
 
@@ -60,6 +61,7 @@ enum ipv4_option {
 	IPV4_OPT_ICMP_DST_RATE,       /* and per destination, 0: any (10) */
 	IPV4_OPT_ICMP_ECHO_BROADCAST, /* answer echo to broadcast (0) */
 	IPV4_OPT_ADDRESS_PROBE,       /* for new ones, RFC 5227 2.1 (0) */
+	IPV4_OPT_FLOW_CACHE,          /* enum route_flowcache_mode (0) */
 	IPV4_OPT_COUNT
 };
 
@@ -79,6 +81,13 @@ bool ipv4_option_valid(enum ipv4_option opt, uint32_t value);
 /* The main routing table, and all.  NULL without IPv4.  Any thread. */
 struct route_table *ipv4_routes(struct stack *st);
 struct route_tables *ipv4_tables(struct stack *st);
+
+/*
+ * A counter of a worker's flow cache (IPV4_OPT_FLOW_CACHE).
+ * Context: control thread, or a reader section; never sleeps.
+ */
+uint64_t ipv4_flowcache_counter_read(struct stack *st, unsigned int worker,
+    enum route_flowcache_counter counter);
 
 /*
  * Give an interface a routing table of its own (0: the main one again).  What

@@ -24,6 +24,7 @@ struct ipv4_reass;
 struct ipv4_worker {
 	struct ipv4_reass *reass;          /* [o] */
 	struct nexthop_group_marks *marks; /* [o] */
+	struct route_flowcache *flows;     /* [o] */
 	uint16_t next_id[IPV4_ID_SLOTS];   /* [o] */
 };
 
