@@ -136,6 +136,14 @@ names_fresh(
 	return false;
 }
 
+static bool
+is_this(void *arg, const struct spec_object *o)
+{
+	const struct spec_object *it = arg;
+
+	return o->id == it->id;
+}
+
 static int
 replace_object(
     struct apply *a, const struct spec_object *o, const struct spec_object *now)
@@ -144,7 +152,8 @@ replace_object(
 
 	a->e->line = o->line;
 	if (now != NULL && !spec_object_replaceable(now, o)) {
-		rc = psnetd_journal_object_remove(&a->journal, o->id);
+		rc = psnetd_journal_objects_remove(
+		    &a->journal, is_this, (void *)(uintptr_t)o);
 		if (rc == 0)
 			rc = psnetd_ops_nexthop_del(a->st, o->id, &a->e->what);
 	}
@@ -198,23 +207,33 @@ apply_objects(struct apply *a)
 	return rc;
 }
 
+/* Did the file name it, and does so no more? */
+static bool
+is_dropped(void *arg, const struct spec_object *o)
+{
+	const struct psnetd_diff *d = arg;
+
+	return config_object_find(d->old, o->id) != NULL &&
+	       config_object_find(d->new, o->id) == NULL;
+}
+
 static int
 apply_objects_remove(struct apply *a)
 {
 	const struct config *c = a->diff.old;
-	int rc = 0;
+	int rc =
+	    psnetd_journal_objects_remove(&a->journal, is_dropped, &a->diff);
 
+	if (rc != 0)
+		return blame(a, 0, NULL, rc);
 	for (unsigned int singles = 0; singles < 2; singles++) {
 		for (size_t i = 0; i < c->nobjects; i++) {
 			const struct spec_object *o = &c->objects[i];
 
 			if ((o->nmembers == 0) != (singles > 0) ||
-			    config_object_find(a->diff.new, o->id) != NULL)
+			    !is_dropped(&a->diff, o))
 				continue;
-			rc = psnetd_journal_object_remove(&a->journal, o->id);
-			if (rc == 0)
-				rc = psnetd_ops_nexthop_del(
-				    a->st, o->id, &a->e->what);
+			rc = psnetd_ops_nexthop_del(a->st, o->id, &a->e->what);
 			if (rc != 0 && rc != -ENOENT)
 				return blame(a, 0, NULL, rc);
 		}

@@ -8,6 +8,7 @@
 #include "apps/psnetd/daemon.h"
 #include "apps/psnetd/dump.h"
 #include "apps/psnetd/ops.h"
+#include "apps/psnetd/ops_nexthop.h"
 #include "apps/psnetd/show.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
@@ -58,6 +59,38 @@ filter_table(
 	return spec_table_parse(table, &f->table, e);
 }
 
+/* Where routes are asked to lead. */
+struct target {
+	uint32_t via;
+	const char *dev;
+};
+
+static bool
+leads_there(void *arg, const struct spec_object *o)
+{
+	const struct target *t = arg;
+
+	return o->nmembers == 0 && (t->via == 0 || t->via == o->via) &&
+	       (t->dev[0] == '\0' || strcmp(t->dev, o->dev) == 0);
+}
+
+/* A route that names an object leads where that does. */
+static int
+filter_behind(
+    struct psnetd_request *r, struct psnetd_dump_filter *f, const char *dev)
+{
+	struct target t = {.via = f->via, .dev = dev};
+	int rc = 0;
+
+	if (t.via != 0 || dev[0] != '\0')
+		rc = psnetd_ops_nexthop_select(
+		    r->d->st, leads_there, &t, &f->behind);
+	if (rc != 0)
+		words_fail(&r->e, NULL, "%s", words_strerror(-rc));
+	return rc;
+}
+
+/* Owner: f->behind is the caller's on success. */
 static int
 parse_filter(struct psnetd_request *r, struct psnetd_dump_filter *f)
 {
@@ -85,7 +118,9 @@ parse_filter(struct psnetd_request *r, struct psnetd_dump_filter *f)
 		return -EINVAL;
 	if (dev[0] != '\0' && psnetd_ops_dev(r->d->st, dev, &f->dev, e) != 0)
 		return -ENODEV;
-	return filter_table(r->args, f, e);
+	if (filter_table(r->args, f, e) != 0)
+		return -EINVAL;
+	return filter_behind(r, f, dev);
 }
 
 int
@@ -97,6 +132,7 @@ psnetd_cmd_route_show(struct psnetd_request *r)
 	if (rc != 0)
 		return rc;
 	rc = psnetd_dump_create(r->d->st, &f, &r->c->dump);
+	idset_fini(&f.behind);
 	if (rc != 0) {
 		words_fail(&r->e, NULL, "%s", words_strerror(-rc));
 		return rc;
@@ -121,6 +157,7 @@ psnetd_cmd_route_flush(struct psnetd_request *r)
 	if (n != 0)
 		return n;
 	n = psnetd_ops_routes_flush(r->d->st, flush_match, &f);
+	idset_fini(&f.behind);
 	if (n < 0) {
 		words_fail(&r->e, NULL, "%s", words_strerror(-n));
 		return n;

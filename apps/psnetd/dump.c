@@ -37,6 +37,8 @@ has_hop(const struct psnetd_dump_filter *f, const struct route *r)
 		return false;
 	if (f->via == 0 && f->dev == 0)
 		return true;
+	if (r->nhid != 0)
+		return idset_has(&f->behind, r->nhid);
 	for (unsigned int i = 0; i < r->nnexthops; i++) {
 		const struct route_nexthop *nh = &r->nexthops[i];
 

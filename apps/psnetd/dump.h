@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apps/idset.h"
 #include "apps/words.h"
 #include "stack/core/pkt.h"
 
@@ -37,9 +38,10 @@ struct psnetd_dump_filter {
 	uint32_t via;
 	uint32_t nhid;
 	netif_id dev;
-	bool main_only; /* neither local nor broadcast */
-	bool every;     /* whatever table it is in */
-	uint32_t table; /* else in this one; 0: main */
+	struct idset behind; /* objects that lead by via and dev */
+	bool main_only;      /* neither local nor broadcast */
+	bool every;          /* whatever table it is in */
+	uint32_t table;      /* else in this one; 0: main */
 };
 
 bool psnetd_dump_match(

@@ -209,11 +209,11 @@ psnetd_journal_snapshot(struct stack *st, const struct spec_route *r,
 	return rc;
 }
 
-/* The configured routes that leave through one interface, or by an object. */
+/* The configured routes that leave through one interface, or by objects. */
 struct via {
 	struct stack *st;
 	netif_id id;
-	uint32_t nhid; /* 0: by interface */
+	const struct idset *nhids; /* NULL: by interface */
 	struct psnetd_journal_route *list;
 	size_t n, room;
 };
@@ -228,7 +228,8 @@ collect_via(void *arg, const struct route_entry *e)
 
 	while (i < r->nnexthops && r->nexthops[i].netif != v->id)
 		i++;
-	if (v->nhid != 0 ? r->nhid != v->nhid : i == r->nnexthops)
+	if (v->nhids != NULL ? !idset_has(v->nhids, r->nhid)
+			     : i == r->nnexthops)
 		return 0;
 	if (r->protocol == ROUTE_PROTO_KERNEL)
 		return 0;
@@ -249,9 +250,10 @@ collect_table(void *arg, struct route_table *t)
 }
 
 static int
-note_routes_via(struct psnetd_journal *j, netif_id id, uint32_t nhid)
+note_routes_via(
+    struct psnetd_journal *j, netif_id id, const struct idset *nhids)
 {
-	struct via v = {.st = j->st, .id = id, .nhid = nhid};
+	struct via v = {.st = j->st, .id = id, .nhids = nhids};
 	int rc = route_tables_walk(ipv4_tables(j->st), collect_table, &v);
 
 	if (rc == 0)
@@ -280,37 +282,29 @@ psnetd_journal_object(struct psnetd_journal *j, uint32_t id)
 	return rc;
 }
 
-struct containers {
-	struct psnetd_journal *j;
-	uint32_t id;
-};
-
-/* A group that has no other member goes along, and its routes. */
-static int
-note_container(void *arg, const struct spec_object *o)
-{
-	const struct containers *c = arg;
-	unsigned int i = 0;
-	int rc = 0;
-
-	while (i < o->nmembers && o->members[i].id != c->id)
-		i++;
-	if (i == o->nmembers)
-		return 0;
-	if (o->nmembers == 1)
-		rc = note_routes_via(c->j, 0, o->id);
-	return rc != 0 ? rc : psnetd_journal_object(c->j, o->id);
-}
-
+/* What is undone first is noted last: single ones, for groups to name. */
 int
-psnetd_journal_object_remove(struct psnetd_journal *j, uint32_t id)
+psnetd_journal_objects_remove(struct psnetd_journal *j,
+    bool (*match)(void *arg, const struct spec_object *o), void *arg)
 {
-	struct containers c = {.j = j, .id = id};
-	int rc = note_routes_via(j, 0, id);
+	struct spec_object o;
+	struct idset ids;
+	int rc = psnetd_ops_nexthop_select(j->st, match, arg, &ids);
 
-	if (rc == 0)
-		rc = psnetd_ops_nexthop_walk(j->st, note_container, &c);
-	return rc != 0 ? rc : psnetd_journal_object(j, id);
+	if (rc != 0 || ids.n == 0)
+		return rc;
+	rc = note_routes_via(j, 0, &ids);
+	for (unsigned int singles = 0; singles < 2; singles++) {
+		for (size_t i = 0; i < ids.n && rc == 0; i++) {
+			if (psnetd_ops_nexthop_find(j->st, ids.id[i], &o) != 0)
+				continue;
+			if ((o.nmembers == 0) == (singles > 0))
+				rc = psnetd_journal_object(j, ids.id[i]);
+			spec_object_fini(&o);
+		}
+	}
+	idset_fini(&ids);
+	return rc;
 }
 
 struct on_link {
@@ -332,14 +326,10 @@ note_permanent(void *arg, const struct nexthop_entry *n)
 	return note(o->j, &u);
 }
 
-static int
-note_object(void *arg, const struct spec_object *n)
+static bool
+is_on(void *arg, const struct spec_object *o)
 {
-	const struct on_link *o = arg;
-
-	return strcmp(n->dev, o->dev) == 0
-		   ? psnetd_journal_object_remove(o->j, n->id)
-		   : 0;
+	return strcmp(o->dev, arg) == 0;
 }
 
 static int
@@ -395,10 +385,11 @@ static int
 note_uses(struct psnetd_journal *j, netif_id id, const char *dev)
 {
 	struct on_link o = {.j = j, .dev = dev};
-	int rc = note_routes_via(j, id, 0);
+	int rc = note_routes_via(j, id, NULL);
 
 	if (rc == 0)
-		rc = psnetd_ops_nexthop_walk(j->st, note_object, &o);
+		rc = psnetd_journal_objects_remove(
+		    j, is_on, (void *)(uintptr_t)dev);
 	if (rc != 0)
 		return rc;
 	rc = nexthop_walk(j->st, id, NETIF_AF_INET, note_permanent, &o);
@@ -478,7 +469,7 @@ psnetd_journal_addr_remove(struct psnetd_journal *j, const struct spec_addr *a)
 	netif_id id;
 	int rc = psnetd_ops_dev(j->st, a->dev, &id, &e);
 
-	if (rc != 0 || (rc = note_routes_via(j, id, 0)) != 0)
+	if (rc != 0 || (rc = note_routes_via(j, id, NULL)) != 0)
 		return rc;
 	return note(j, &(struct psnetd_journal_entry){
 			   .kind = UNDO_ADDR_ADD, .u.addr = *a});

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "apps/spec.h"
+#include "apps/spec_object.h"
 #include "stack/proto/ipv4/ipv4.h"
 
 struct stack;
@@ -57,11 +58,12 @@ int psnetd_journal_addr_remove(
 int psnetd_journal_neigh(struct psnetd_journal *j, const struct spec_neigh *n);
 
 /*
- * The object with this id is to change, or to come; it is to go, and with it
- * routes and groups that name it.
+ * The object with this id is to change, or to come; those that match is true
+ * for are to go, and with them routes and groups that name them.
  */
 int psnetd_journal_object(struct psnetd_journal *j, uint32_t id);
-int psnetd_journal_object_remove(struct psnetd_journal *j, uint32_t id);
+int psnetd_journal_objects_remove(struct psnetd_journal *j,
+    bool (*match)(void *arg, const struct spec_object *o), void *arg);
 
 int psnetd_journal_option(struct psnetd_journal *j, enum ipv4_option o);
 

@@ -230,6 +230,50 @@ psnetd_ops_nexthop_walk(struct stack *st,
 	return rc;
 }
 
+struct selection {
+	bool (*match)(void *arg, const struct spec_object *o);
+	void *arg;
+	struct idset hit, *out;
+};
+
+static int
+select_matching(void *arg, const struct spec_object *o)
+{
+	struct selection *s = arg;
+
+	return s->match(s->arg, o) ? idset_add(&s->hit, o->id) : 0;
+}
+
+static int
+select_naming(void *arg, const struct spec_object *o)
+{
+	struct selection *s = arg;
+	bool in = idset_has(&s->hit, o->id);
+
+	for (unsigned int i = 0; i < o->nmembers; i++)
+		in |= idset_has(&s->hit, o->members[i].id);
+	return in ? idset_add(s->out, o->id) : 0;
+}
+
+int
+psnetd_ops_nexthop_select(struct stack *st,
+    bool (*match)(void *arg, const struct spec_object *o), void *arg,
+    struct idset *out)
+{
+	struct selection s = {.match = match, .arg = arg, .out = out};
+	int rc;
+
+	*out = (struct idset){.n = 0};
+	/* By number both times, so that the sets are sorted. */
+	rc = psnetd_ops_nexthop_walk(st, select_matching, &s);
+	if (rc == 0)
+		rc = psnetd_ops_nexthop_walk(st, select_naming, &s);
+	idset_fini(&s.hit);
+	if (rc != 0)
+		idset_fini(out);
+	return rc;
+}
+
 /* Under the control mutex.  Returns: false if there is no next hop there. */
 static bool
 hop_of(struct stack *st, uint32_t id, uint16_t weight, struct spec_nexthop *out,

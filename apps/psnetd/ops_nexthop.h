@@ -11,6 +11,7 @@
  * Returns: 0, or a negative errno after filling *e.
  */
 
+#include "apps/idset.h"
 #include "apps/spec.h"
 #include "apps/spec_object.h"
 #include "apps/words.h"
@@ -41,6 +42,15 @@ int psnetd_ops_nexthop_find(
  */
 int psnetd_ops_nexthop_walk(struct stack *st,
     int (*fn)(void *arg, const struct spec_object *o), void *arg);
+
+/*
+ * The objects that match is true for, and the groups that name one of them.
+ * Owner:   *out is the caller's, sorted; empty on failure.
+ * Returns: 0 or -ENOMEM.
+ */
+int psnetd_ops_nexthop_select(struct stack *st,
+    bool (*match)(void *arg, const struct spec_object *o), void *arg,
+    struct idset *out);
 
 /*
  * What is behind an object: itself, or the members of a group.

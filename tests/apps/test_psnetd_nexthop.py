@@ -202,6 +202,10 @@ def routes_name_what_they_lead_to(d):
     assert got["nhid"] == 1 and got["gateway"] == "10.9.0.3", got
     assert " via 10.9.0.3 dev lo0" in d.ctl("route", "get", "10.4.1.1")
 
+    assert shown("dev", "lo0", "proto", "bgp").startswith("10.5.0.0/16 nhid")
+    assert shown("via", "10.9.0.3").count("nhid") == 2
+    assert shown("via", "10.8.0.9").count("nhid") == 1
+
     # What is behind the id changes for all of them; no route is touched.
     d.ctl("nexthop", "replace", "id", "1", "via", "10.8.0.9", "dev", "east")
     assert " via 10.8.0.9 dev east" in d.ctl("route", "get", "10.4.1.1")
