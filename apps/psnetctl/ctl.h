@@ -63,10 +63,11 @@ psnetctl_parse_fn psnetctl_link_show, psnetctl_link_set, psnetctl_link_add,
     psnetctl_route_flush, psnetctl_route_load, psnetctl_route_verify,
     psnetctl_rule_show, psnetctl_rule_add, psnetctl_rule_del,
     psnetctl_neigh_show, psnetctl_neigh_add, psnetctl_neigh_replace,
-    psnetctl_neigh_del, psnetctl_neigh_flush, psnetctl_nexthop_show,
-    psnetctl_nexthop_add, psnetctl_nexthop_replace, psnetctl_nexthop_del,
-    psnetctl_nexthop_get, psnetctl_nexthop_flush, psnetctl_nexthop_bucket,
-    psnetctl_stats, psnetctl_drops, psnetctl_set, psnetctl_monitor;
+    psnetctl_neigh_del, psnetctl_neigh_flush, psnetctl_ntable_show,
+    psnetctl_ntable_change, psnetctl_nexthop_show, psnetctl_nexthop_add,
+    psnetctl_nexthop_replace, psnetctl_nexthop_del, psnetctl_nexthop_get,
+    psnetctl_nexthop_flush, psnetctl_nexthop_bucket, psnetctl_stats,
+    psnetctl_drops, psnetctl_set, psnetctl_monitor;
 
 /*
  * Run a command to its end, printing.  Returns: enum psnetctl_exit.

@@ -12,7 +12,8 @@ static const char general[] =
     "Configure and watch a running psnetd with the grammar of ip(8).\n"
     "Objects, commands and options may be abbreviated.\n"
     "\n"
-    "OBJECT   link addr route rule neigh nexthop stats drops set monitor\n"
+    "OBJECT   link addr route rule neigh ntable nexthop stats drops set "
+    "monitor\n"
     "OPTIONS  -j[son]  -p[retty]  -s[tats]  -d[etails]  -S SOCKET  -V[ersion]  "
     "-h[elp]\n"
     "         -b[atch] FILE, - for standard input; with -force go on after "
@@ -100,6 +101,16 @@ static const struct {
 	"Examples:\n"
 	"  psnetctl neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev lan\n"
 	"  psnetctl neigh flush dev lan\n"},
+    {"ntable",
+	"ntable [show [DEV]]\n"
+	"ntable change dev DEV {PARAM N}...\n"
+	"\n"
+	"PARAM     thresh3 incomplete source held rate mcast_probes\n"
+	"          ucast_probes; ms: retrans base_reachable gc_stale failed\n"
+	"\n"
+	"Examples:\n"
+	"  psnetctl -s ntable show dev lan\n"
+	"  psnetctl ntable change dev lan incomplete 64 rate 32\n"},
     {"nexthop", "nexthop [show [id N] [group] [dev D] [protocol P]]\n"
 		"nexthop {add|replace} id N {via A [dev D] | dev D | GROUP |\n"
 		"        blackhole | unreachable | prohibit} [protocol P]\n"

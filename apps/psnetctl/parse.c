@@ -67,6 +67,14 @@ static const struct verb neigh_verbs[] = {
     {NULL, NULL},
 };
 
+static const struct verb ntable_verbs[] = {
+    {"show", psnetctl_ntable_show},
+    {"list", psnetctl_ntable_show},
+    {"ls", psnetctl_ntable_show},
+    {"change", psnetctl_ntable_change},
+    {NULL, NULL},
+};
+
 static const struct verb nexthop_verbs[] = {
     {"show", psnetctl_nexthop_show},
     {"list", psnetctl_nexthop_show},
@@ -93,6 +101,7 @@ static const struct {
     {"neighbour", neigh_verbs, NULL},
     {"neighbor", neigh_verbs, NULL},
     {"nexthop", nexthop_verbs, NULL},
+    {"ntable", ntable_verbs, NULL},
     {"stats", NULL, psnetctl_stats},
     {"drops", NULL, psnetctl_drops},
     {"set", NULL, psnetctl_set},

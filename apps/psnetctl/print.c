@@ -203,10 +203,15 @@ print_neigh(const json_t *o)
 		printf(" dev %s", psnetctl_text(o, "dev", "?"));
 	if (json_object_get(o, "lladdr") != NULL)
 		printf(" lladdr %s", psnetctl_text(o, "lladdr", "?"));
+	if (json_object_get(o, "used") != NULL)
+		printf(" used %lld", (long long)psnetctl_number(o, "used"));
 	if (json_object_get(o, "confirmed") != NULL)
-		printf(" confirmed %lld held %lld",
+		printf(" confirmed %lld held %lld probes %lld%s",
 		    (long long)psnetctl_number(o, "confirmed"),
-		    (long long)psnetctl_number(o, "held"));
+		    (long long)psnetctl_number(o, "held"),
+		    (long long)psnetctl_number(o, "probes"),
+		    json_is_true(json_object_get(o, "proven")) ? ""
+							       : " unproven");
 	for (size_t i = 0; i < json_array_size(state); i++)
 		printf(" %s", json_string_value(json_array_get(state, i)));
 	putchar('\n');

@@ -66,6 +66,8 @@ static const struct {
     {"neigh.replace", psnetd_cmd_neigh_replace, true},
     {"neigh.del", psnetd_cmd_neigh_del, true},
     {"neigh.flush", psnetd_cmd_neigh_flush, true},
+    {"ntable.show", psnetd_cmd_ntable_show, false},
+    {"ntable.change", psnetd_cmd_ntable_change, true},
     {"nexthop.show", psnetd_cmd_nexthop_show, true},
     {"nexthop.add", psnetd_cmd_nexthop_add, true},
     {"nexthop.replace", psnetd_cmd_nexthop_replace, true},

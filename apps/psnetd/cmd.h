@@ -46,6 +46,8 @@ int psnetd_cmd_neigh_add(struct psnetd_request *r);
 int psnetd_cmd_neigh_replace(struct psnetd_request *r);
 int psnetd_cmd_neigh_del(struct psnetd_request *r);
 int psnetd_cmd_neigh_flush(struct psnetd_request *r);
+int psnetd_cmd_ntable_show(struct psnetd_request *r);
+int psnetd_cmd_ntable_change(struct psnetd_request *r);
 
 int psnetd_cmd_nexthop_show(struct psnetd_request *r);
 int psnetd_cmd_nexthop_add(struct psnetd_request *r);

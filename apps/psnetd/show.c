@@ -245,8 +245,14 @@ psnetd_show_neigh(
 	if (with_times != 0) {
 		json_object_set_new(o, "confirmed",
 		    json_integer((json_int_t)(n->age / 1000000000)));
+		if (n->used != UINT64_MAX)
+			json_object_set_new(o, "used",
+			    json_integer((json_int_t)(n->used / 1000000000)));
 		json_object_set_new(
 		    o, "held", json_integer((json_int_t)n->held));
+		json_object_set_new(
+		    o, "probes", json_integer((json_int_t)n->tries));
+		json_object_set_new(o, "proven", json_boolean(n->proven));
 	}
 	json_object_set_new(o, "state", state_list((uint8_t)n->state));
 	return o;

@@ -217,6 +217,34 @@ def neighbours_are_edited_and_shown(d):
           "east")
 
 
+def bounds_of_neighbours_are_shown_and_changed(d):
+    t = d.ctl_json("ntable", "show", "dev", "east")
+    assert len(t) == 1 and t[0]["dev"] == "east", t
+    assert t[0]["params"]["thresh3"] == 4096, t
+    assert t[0]["states"]["permanent"] == t[0]["entries"] == 1, t
+    assert "counters" not in t[0]
+    d.ctl("ntable", "change", "dev", "east", "incomplete", "64", "rate", "32",
+          "base_reachable", "15000")
+    t = d.ctl_json("-s", "ntable", "show", "east")[0]
+    assert t["params"]["incomplete"] == 64, t
+    assert t["params"]["rate"] == 32, t
+    assert t["params"]["base_reachable"] == 15000, t
+    assert t["params"]["held"] == 512, t
+    assert t["counters"]["created"] >= 1, t
+    text = d.ctl("-s", "ntable")
+    assert "inet dev east entries 1 waiting 0\n" in text, text
+    assert " incomplete 64 " in text and " renewals 0" in text, text
+    for status, words, reason in (
+            (2, ("dev", "east", "thresh3", "4097"), "made for 4096"),
+            (1, ("dev", "east", "incomplete", "0"), "not a number above 0"),
+            (2, ("dev", "east", "nonsense", "1"), "nonsense"),
+            (2, ("dev", "lo0", "incomplete", "1"), "has no neighbours"),
+            (1, ("incomplete", "1"), "dev NAME")):
+        said = d.ctl("ntable", "change", *words, status=status)
+        assert reason in said, (words, said)
+    assert d.ctl_json("ntable")[0]["params"]["incomplete"] == 64
+
+
 def options_are_set_and_shown(d):
     assert "forwarding 1\n" in d.ctl("set")
     d.ctl("set", "default-ttl", "77")
@@ -450,7 +478,8 @@ TESTS = [
     input_that_ends_is_still_answered, clients_are_bounded,
     a_client_that_never_reads_harms_nobody, links_are_shown_set_added_deleted,
     addresses_are_shown_added_deleted,
-    neighbours_are_edited_and_shown, options_are_set_and_shown,
+    neighbours_are_edited_and_shown,
+    bounds_of_neighbours_are_shown_and_changed, options_are_set_and_shown,
     statistics_and_drops_are_shown,
     the_exit_status_and_the_message_say_who_refused,
     every_object_has_help_with_examples,
