@@ -244,6 +244,11 @@ Test(nexthop_gc, one_who_scans_leaves_room_for_others)
 	cr_assert_eq(ethdev_drops(st, id, DROP_NEIGH_SOURCE), 1000 - 128);
 	sender = 2;
 	resolve(7);
+	/* Nobody answered; it may ask for others. */
+	pass(5 * SEC);
+	sender = 1;
+	send(owner(), 5000, 1);
+	cr_assert_eq(state(5000), NEXTHOP_INCOMPLETE);
 	end();
 }
 
