@@ -9,17 +9,19 @@
  *   INCOMPLETE hold              REACHABLE if ANSWER,        ask; in the end
  *                                else STALE; held leave      FAILED, held are
  *                                                            unreachable
- *   REACHABLE  send              new hwaddr: STALE           STALE
+ *   REACHABLE  send              new hwaddr: STALE           PROBE if it was
+ *                                                            used, else STALE
  *   STALE      send, PROBE       new hwaddr: STALE           remove
  *   PROBE      send              ANSWER: REACHABLE,          ask; in the end
  *                                new hwaddr: STALE           INCOMPLETE
  *   FAILED     unreachable       STALE                       remove
  *   PERMANENT  send              none                        none
  *
- * Bounds (RFC 6583 section 7.1): so many entries, so many of them INCOMPLETE,
- * so many requests to everybody a second.  Only entries that nobody verified
- * lately make room: FAILED, then, for our own packets, INCOMPLETE, then STALE,
- * the oldest first.  Probes are not counted: they go to known neighbours
+ * Bounds (RFC 6583 section 7): so many entries, so many of them INCOMPLETE, so
+ * many of these for one sender, so many packets that wait, so many requests to
+ * everybody a second.  A share of the INCOMPLETE and of the requests is kept for
+ * our own packets and, of the requests, for neighbours that answered once.  Who
+ * makes room: entry.c.  Probes are not counted: they go to known neighbours
  * only, and a scan must not starve them.
  *
  * A packet given to the resolver or transmitted may come back here as an ICMP
