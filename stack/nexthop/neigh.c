@@ -43,7 +43,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "stack/core/stack.h"
 #include "stack/nexthop/group.h"
@@ -175,8 +174,7 @@ nexthop_table_attach(struct netif *nif, enum netif_af af,
 	t->res = res;
 	t->res_arg = res_arg;
 	t->af = af;
-	/* A failure leaves 0, which only makes the chains predictable. */
-	(void)!getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK);
+	t->seed = stack_seed(t->stack);
 	TAILQ_INIT(&t->limbo);
 	for (int i = 0; i < NEXTHOP_LIST_COUNT; i++)
 		TAILQ_INIT(&t->list[i]);
