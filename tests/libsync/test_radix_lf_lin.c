@@ -3,31 +3,26 @@
 /*
  * Is the longest match linearizable?  All histories of small prefix sets: three
  * bit keys, every start set of up to three prefixes near one address, every
- * sequence of one or two edits there, and every interleaving of the loads of
- * one lookup with the stores of the edits.
- *
- * The writer runs first and its stores are logged.  Then the lookup runs again
- * and again: before each of its loads, time may move on to any later store to
- * the very field that it is about to load (moving on past stores to other
- * fields changes nothing that this load sees).  Time moves by redoing logged
- * stores in real memory, so both sides are the code itself.
+ * sequence of one to three edits there, alone or together in transactions, and
+ * every interleaving of the loads of one lookup with the stores of the edits
+ * (tests/lin/replay.h).
  *
  * An answer is legal if the set of prefixes had it at some instant between the
  * lookup's first and last load.  Two trees that are edited in place, in the two
- * usual ways, must be caught; radix_lf must not.
+ * usual ways, must be caught; radix_lf must not.  Of radix_lf each version that
+ * is published is checked for the invariants of radix_lf.c, too.
  */
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 
 #include "tests/libsync/radix_lf_item.h"
-#include "tests/libsync/radix_lf_trace.h"
+#include "tests/libsync/swing_trie.h"
+#include "tests/lin/replay.h"
 
-#define WIDTH     3
-#define OPS_MAX   2
-#define LOG_MAX   512
-#define CHOICES   64
-#define NODES_MAX 64
+#define WIDTH   3
+#define OPS_MAX 3
+#define SEEN    256
 
 /* Prefixes on the way of address 000, and the siblings of that way. */
 static const struct prefix {
@@ -43,127 +38,9 @@ static const struct prefix {
     {0x20, 3},
 };
 
-#define NEAR     ((int)(sizeof(near) / sizeof(near[0])))
-#define NOT_USED (-1)
+#define NEAR ((int)(sizeof(near) / sizeof(near[0])))
 
 static const uint8_t address = 0x00;
-
-/* ---- The log and the reader's time ---- */
-
-static struct {
-	void *field;
-	size_t size;
-	uintptr_t old, new;
-} history[LOG_MAX];
-
-static int stores, now;
-static enum {
-	TRACE_OFF,
-	TRACE_WRITER,
-	TRACE_READER,
-	TRACE_STOP,
-} tracing;
-
-static struct {
-	int taken; /* which of the moments */
-	int total; /* how many there were */
-} choice[CHOICES];
-
-static int nchoices, depth;
-static int began; /* time of the first load, -1 before it */
-static int loads, late_changes;
-static int stop_at;        /* TRACE_STOP: before this load of the reader ... */
-static void (*stop)(void); /* ... the writer does this */
-
-static void
-poke(void *field, size_t size, uintptr_t value)
-{
-	memcpy(field, &value, size);
-}
-
-void
-trace_store(void *field, size_t size, uintptr_t value)
-{
-	if (tracing == TRACE_WRITER) {
-		cr_assert_lt(stores, LOG_MAX);
-		history[stores].field = field;
-		history[stores].size = size;
-		history[stores].old = 0;
-		memcpy(&history[stores].old, field, size);
-		history[stores++].new = value;
-	}
-	poke(field, size, value);
-}
-
-static void
-forward_to(int t)
-{
-	for (; now < t; now++)
-		poke(history[now].field, history[now].size, history[now].new);
-}
-
-static void
-back_to_start(void)
-{
-	for (; now > 0; now--)
-		poke(history[now - 1].field, history[now - 1].size,
-		    history[now - 1].old);
-}
-
-/* When, after n changes to field from now on, is the last of them done? */
-static int
-moment(const void *field, int n)
-{
-	int t = now;
-
-	for (int i = now; n > 0 && i < stores; i++)
-		if (history[i].field == field) {
-			t = i + 1;
-			n--;
-		}
-	return n == 0 ? t : -1;
-}
-
-void
-trace_load(const void *field)
-{
-	int total = 1;
-
-	if (tracing == TRACE_STOP && loads++ == stop_at) {
-		tracing = TRACE_OFF;
-		stop();
-	}
-	if (tracing != TRACE_READER)
-		return;
-	while (moment(field, total) >= 0)
-		total++;
-	if (total > 1) {
-		cr_assert_lt(depth, CHOICES);
-		if (loads > 0)
-			late_changes++;
-		if (depth == nchoices) {
-			choice[depth].taken = 0;
-			choice[depth].total = total;
-			nchoices++;
-		}
-		forward_to(moment(field, choice[depth++].taken));
-	}
-	if (loads++ == 0)
-		began = now;
-}
-
-/* Set up the next schedule.  Returns: false if all have been run. */
-static bool
-next_schedule(void)
-{
-	while (nchoices > 0 &&
-	       choice[nchoices - 1].taken + 1 == choice[nchoices - 1].total)
-		nchoices--;
-	if (nchoices == 0)
-		return false;
-	choice[nchoices - 1].taken++;
-	return true;
-}
 
 /* ---- The trees ---- */
 
@@ -174,125 +51,14 @@ struct tree {
 	void (*clear)(void);
 };
 
-/* A tree of the common kind: links are swung in the live tree. */
-struct node {
-	uint8_t key;
-	unsigned bits;
-	struct item *val;
-	struct node *child[2];
-};
-
-static struct node node[NODES_MAX], *top;
-static int nodes;
-static bool replaces_nodes; /* else a node's val is stored in place */
-
-static unsigned
-bit_of(uint8_t key, unsigned i)
-{
-	return key >> (7 - i) & 1;
-}
-
-static struct node *
-node_new(uint8_t key, unsigned bits, struct item *val, struct node *c0,
-    struct node *c1)
-{
-	struct node *n = &node[nodes++];
-
-	cr_assert_leq(nodes, NODES_MAX);
-	*n = (struct node){key, bits, val, {c0, c1}};
-	return n;
-}
-
 static void
-swing_put(struct item *it)
+swing_take_out(const struct prefix *p)
 {
-	const uint8_t key = it->key[0];
-	struct node **slot = &top, *n, *pair[2];
-	unsigned c;
-
-	while ((n = *slot) != NULL && n->bits < it->bits &&
-	       item_same(&n->key, &key, n->bits))
-		slot = &n->child[bit_of(key, n->bits)];
-	if (n == NULL) {
-		TRACE_STORE(*slot, node_new(key, it->bits, it, NULL, NULL));
-		return;
-	}
-	if (n->bits == it->bits && item_same(&n->key, &key, n->bits)) {
-		if (replaces_nodes)
-			TRACE_STORE(*slot, node_new(n->key, n->bits, it,
-					       n->child[0], n->child[1]));
-		else
-			TRACE_STORE(n->val, it);
-		return;
-	}
-	for (c = 0; c < n->bits && c < it->bits; c++)
-		if (bit_of(key, c) != bit_of(n->key, c))
-			break;
-	if (c == it->bits) {
-		pair[bit_of(n->key, c)] = n;
-		pair[!bit_of(n->key, c)] = NULL;
-		TRACE_STORE(*slot, node_new(key, c, it, pair[0], pair[1]));
-		return;
-	}
-	pair[bit_of(n->key, c)] = n;
-	pair[bit_of(key, c)] = node_new(key, it->bits, it, NULL, NULL);
-	TRACE_STORE(*slot, node_new(key, c, NULL, pair[0], pair[1]));
-}
-
-static void
-swing_remove(const struct prefix *p)
-{
-	struct node **slot = &top, **above = NULL, *n = top;
-
-	while (n->bits < p->bits) {
-		above = slot;
-		slot = &n->child[bit_of(p->key, n->bits)];
-		n = *slot;
-	}
-	if (n->child[0] != NULL && n->child[1] != NULL) {
-		if (replaces_nodes)
-			TRACE_STORE(*slot, node_new(n->key, n->bits, NULL,
-					       n->child[0], n->child[1]));
-		else
-			TRACE_STORE(n->val, NULL);
-	} else if (n->child[0] != NULL || n->child[1] != NULL) {
-		TRACE_STORE(*slot, n->child[n->child[0] == NULL]);
-	} else if (above != NULL && (*above)->val == NULL) {
-		struct node *u = *above;
-
-		TRACE_STORE(*above, u->child[!bit_of(p->key, u->bits)]);
-	} else {
-		TRACE_STORE(*slot, NULL);
-	}
-}
-
-static const void *
-swing_lookup(const uint8_t *key, unsigned bits)
-{
-	const struct item *best = NULL, *val;
-	struct node *n = TRACE_LOAD(top);
-
-	while (
-	    n != NULL && n->bits <= bits && item_same(&n->key, key, n->bits)) {
-		val = TRACE_LOAD(n->val);
-		if (val != NULL)
-			best = val;
-		if (n->bits == bits)
-			break;
-		n = TRACE_LOAD(n->child[bit_of(*key, n->bits)]);
-	}
-	return best;
-}
-
-static void
-swing_clear(void)
-{
-	nodes = 0;
-	top = NULL;
+	swing_remove(p->key, p->bits);
 }
 
 static const struct tree swing_tree = {
-    swing_put, swing_remove, swing_lookup, swing_clear};
+    swing_put, swing_take_out, swing_lookup, swing_clear};
 
 /* radix_lf itself. */
 static struct radix_lf *rlf;
@@ -369,6 +135,77 @@ static const struct tree rlf_lookup_if_tree = {
 static const struct tree rlf_covered_tree = {
     rlf_put, rlf_remove, rlf_covered, rlf_clear};
 
+/* Is it one of those? */
+static bool
+rlf_is(const struct tree *tree)
+{
+	return tree->clear == rlf_clear;
+}
+
+/* ---- Versions ---- */
+
+/* Branches below a root that was published, as they were then. */
+static struct {
+	const struct radix_lf_branch *at;
+	struct radix_lf_branch was;
+} seen[SEEN];
+static unsigned int nseen;
+static unsigned long versions;
+
+static void
+keep_branch(const struct radix_lf_branch *b)
+{
+	unsigned int i = 0;
+
+	while (i < nseen && seen[i].at != b)
+		i++;
+	if (i == nseen) {
+		cr_assert_lt(nseen, SEEN);
+		seen[nseen].at = b;
+		seen[nseen++].was = *b;
+	}
+	cr_assert_eq(memcmp(&seen[i].was, b, sizeof(*b)), 0,
+	    "a branch that was published was changed");
+}
+
+/* I1 to I4 below ref; the bits before from are settled. */
+static size_t
+check_branch(char *ref, unsigned int from)
+{
+	const struct radix_lf_branch *b;
+	const struct item *val;
+	unsigned int bit, things;
+	size_t items = 0;
+
+	if (ref == NULL)
+		return 0;
+	if (!radix_lf_is_branch(ref)) {
+		cr_assert_geq(item_bits(ref), from);
+		return 1;
+	}
+	b = radix_lf_branch(ref);
+	bit = radix_lf_bit(b);
+	val = b->val;
+	things = (val != NULL) + (b->child[0] != NULL) + (b->child[1] != NULL);
+	keep_branch(b);
+	cr_assert(bit >= from && bit <= WIDTH);
+	cr_assert(things >= 2 && (val == NULL || item_bits(val) == bit));
+	for (unsigned int i = 0; i < 2; i++)
+		items += check_branch(b->child[i], bit + 1);
+	return items + (val != NULL);
+}
+
+static void
+check_version(void *arg, unsigned int now)
+{
+	/* acquire: traced; the only thread. */
+	const size_t items = check_branch(sync_load_acquire(&rlf->root), 0);
+
+	(void)arg, (void)now;
+	cr_assert_leq(items, NEAR);
+	versions++;
+}
+
 /* ---- Histories ---- */
 
 /* The prefixes that are there, each with its item. */
@@ -377,14 +214,17 @@ struct state {
 };
 
 static struct item items[NEAR + OPS_MAX];
-static struct state state[OPS_MAX + 1]; /* before and after each edit */
-static int started[OPS_MAX], ended[OPS_MAX];
-static int edits; /* as the reader may tell them apart */
-static bool one_txn, want_exact;
+static struct state state[OPS_MAX + 1]; /* before and after each commit */
+static struct replay_change changes[OPS_MAX];
+static unsigned int commits;
+static bool want_exact;
+static bool aborts;       /* a transaction that is not committed comes first */
 static unsigned ask_bits; /* length of the address asked for */
+static enum replay_grace grace;
 
 static struct {
-	unsigned long histories, schedules, bad_histories;
+	unsigned long histories, schedules, bad_histories, met;
+	bool bad;
 } found;
 
 static struct item *
@@ -407,95 +247,120 @@ answer(const struct state *s)
 	return best;
 }
 
-/* Did the set have this answer between began and now? */
-static bool
-is_legal(const void *got)
+static uint64_t
+look(void *arg)
 {
-	for (int i = 0; i <= edits; i++) {
-		if (i > 0 && started[i - 1] >= now)
+	const struct tree *tree = arg;
+
+	return (uintptr_t)tree->lookup(&address, ask_bits);
+}
+
+/* Did the set have this answer between the first and the last load? */
+static void
+judge(void *arg, uint64_t got, const struct replay_run *run)
+{
+	bool ok = false;
+
+	(void)arg;
+	for (unsigned int i = 0; i <= commits && !ok; i++) {
+		if (i > 0 && !replay_begun(run, &changes[i - 1]))
 			break;
-		if (i < edits && ended[i] <= began)
+		if (i < commits && replay_over(run, &changes[i]))
 			continue;
-		if (answer(&state[i]) == got)
-			return true;
+		ok = (uintptr_t)answer(&state[i]) == got;
 	}
-	return false;
+	found.bad = found.bad || !ok;
+	found.met += run->to != 0;
+	/* Three loads for a branch, three visits for a bit. */
+	cr_assert_leq(run->loads, 1 + 3 * 3 * (WIDTH + 1));
 }
 
 static void
 run_reader(const struct tree *tree)
 {
-	bool bad = false;
+	struct tree t = *tree;
 
-	nchoices = 0;
-	do {
-		const void *got;
-
-		back_to_start();
-		depth = loads = 0;
-		tracing = TRACE_READER;
-		got = tree->lookup(&address, ask_bits);
-		tracing = TRACE_OFF;
-		/* Three loads for a branch, three visits for a bit. */
-		cr_assert_leq(loads, 1 + 3 * 3 * (WIDTH + 1));
-		bad = bad || !is_legal(got);
-		found.schedules++;
-	} while (next_schedule());
-	forward_to(stores);
+	found.bad = false;
+	found.schedules += replay_readers(look, judge, &t);
 	found.histories++;
-	found.bad_histories += bad;
+	found.bad_histories += found.bad;
+	if (grace == REPLAY_LATE && rlf_is(tree)) {
+		nseen = 0;
+		replay_each(check_version, NULL);
+	}
 }
 
 /* op: i puts near[i], NEAR + i removes it.  Returns: false if it cannot. */
 static bool
-apply(const struct tree *tree, int op, int n)
+apply(const struct tree *tree, int op, int n, struct state *s)
 {
 	const int i = op % NEAR;
 
-	state[n + 1] = state[n];
 	if (op >= NEAR) {
-		if (state[n].it[i] == NULL)
+		if (s->it[i] == NULL)
 			return false;
 		tree->remove(&near[i]);
-		state[n + 1].it[i] = NULL;
+		s->it[i] = NULL;
 		return true;
 	}
-	state[n + 1].it[i] = make_item(NEAR + n, &near[i]);
+	s->it[i] = make_item(NEAR + n, &near[i]);
 	tree->put(&items[NEAR + n]);
 	return true;
 }
 
+/* All that op says, and then nothing of it. */
 static bool
-run_writer(const struct tree *tree, const int op[], int nops)
+forget(const struct tree *tree, const int op[], int nops)
 {
+	struct state s = state[0];
 	bool ok = true;
 
-	stores = 0;
-	tracing = TRACE_WRITER;
-	if (one_txn)
-		cr_assert_eq(radix_lf_txn_begin(rlf, &txn), 0);
+	cr_assert_eq(radix_lf_txn_begin(rlf, &txn), 0);
+	for (int n = 0; ok && n < nops; n++)
+		ok = apply(tree, op[n], n, &s);
+	radix_lf_txn_abort(txn);
+	txn = NULL;
+	return ok;
+}
+
+/* An edit is in one commit with the next one if its bit of together is set. */
+static bool
+run_writer(
+    const struct tree *tree, const int op[], int nops, unsigned int together)
+{
+	bool ok = !aborts || forget(tree, op, nops);
+
+	commits = 0;
 	for (int n = 0; ok && n < nops; n++) {
-		started[n] = stores;
-		ok = apply(tree, op[n], n);
-		ended[n] = stores;
-	}
-	if (one_txn) {
-		radix_lf_txn_commit(txn);
+		const bool more = (together >> n & 1) != 0;
+
+		if (n == 0 || (together >> (n - 1) & 1) == 0) {
+			replay_turn();
+			changes[commits].begin = replay_now();
+			state[commits + 1] = state[commits];
+			if (more)
+				cr_assert_eq(radix_lf_txn_begin(rlf, &txn), 0);
+		}
+		ok = apply(tree, op[n], n, &state[commits + 1]);
+		if (more)
+			continue;
+		if (txn != NULL)
+			radix_lf_txn_commit(txn);
 		txn = NULL;
-		started[0] = 0;
-		ended[0] = stores;
-		state[1] = state[nops];
+		changes[commits++].end = replay_now();
 	}
-	tracing = TRACE_OFF;
-	now = stores;
-	edits = one_txn ? 1 : nops;
+	if (txn != NULL)
+		radix_lf_txn_abort(txn);
+	txn = NULL;
 	return ok;
 }
 
 static void
-run_history(const struct tree *tree, int start, const int op[], int nops)
+run_history(const struct tree *tree, int start, const int op[], int nops,
+    unsigned int together)
 {
 	uint64_t section;
+	bool ok;
 
 	tree->clear();
 	state[0] = (struct state){.it = {NULL}};
@@ -504,33 +369,41 @@ run_history(const struct tree *tree, int start, const int op[], int nops)
 			state[0].it[i] = make_item(i, &near[i]);
 			tree->put(&items[i]);
 		}
+	replay_begin(grace);
+	ok = run_writer(tree, op, nops, together);
+	replay_end();
 	section = pserialize_read_enter();
-	if (run_writer(tree, op, nops))
+	if (ok)
 		run_reader(tree);
 	pserialize_read_exit(section);
 }
 
+/* From all sets of up to so many prefixes; txns: in all groupings, too. */
 static void
-explore(const struct tree *tree, int nops)
+explore(const struct tree *tree, int nops, int most, bool txns)
 {
+	int op[OPS_MAX], codes = 1;
+
 	memset(&found, 0, sizeof(found));
-	late_changes = 0;
+	versions = 0;
+	for (int i = 0; i < nops; i++)
+		codes *= 2 * NEAR;
 	for (int start = 0; start < 1 << NEAR; start++) {
-		if (__builtin_popcount((unsigned)start) > 3)
+		if (__builtin_popcount((unsigned)start) > most)
 			continue;
-		for (int a = 0; a < 2 * NEAR; a++) {
-			const int b_end = nops > 1 ? 2 * NEAR : 1;
-
-			for (int b = 0; b < b_end; b++) {
-				const int op[OPS_MAX] = {a, b};
-
-				run_history(tree, start, op, nops);
-			}
+		for (int code = 0; code < codes; code++) {
+			for (int i = 0, c = code; i < nops; i++, c /= 2 * NEAR)
+				op[i] = c % (2 * NEAR);
+			for (unsigned int t = 0;
+			     t < (txns ? 1u << (nops - 1) : 1); t++)
+				run_history(tree, start, op, nops, t);
 		}
 	}
 	tree->clear();
-	fprintf(stderr, "%lu histories, %lu schedules, %lu not linearizable\n",
-	    found.histories, found.schedules, found.bad_histories);
+	fprintf(stderr,
+	    "%d edits: %lu histories, %lu schedules, %lu histories not "
+	    "linearizable\n",
+	    nops, found.histories, found.schedules, found.bad_histories);
 }
 
 static void
@@ -552,67 +425,82 @@ TestSuite(radix_lf_lin, .init = setup, .fini = teardown);
 
 Test(radix_lf_lin, edits_in_place_are_caught, .timeout = 60)
 {
-	replaces_nodes = false;
-	explore(&swing_tree, 1);
+	swing.replaces_nodes = false;
+	explore(&swing_tree, 1, 3, false);
 	cr_assert_eq(found.bad_histories, 0); /* why simple tests miss it */
-	explore(&swing_tree, 2);
+	explore(&swing_tree, 2, 3, false);
+	cr_assert_gt(found.bad_histories, 0);
+	explore(&swing_tree, 3, 2, false);
 	cr_assert_gt(found.bad_histories, 0);
 }
 
 Test(radix_lf_lin, nodes_replaced_in_place_are_caught, .timeout = 60)
 {
-	replaces_nodes = true;
-	explore(&swing_tree, 2);
+	swing.replaces_nodes = true;
+	explore(&swing_tree, 1, 3, false);
+	cr_assert_eq(found.bad_histories, 0);
+	explore(&swing_tree, 2, 3, false);
 	cr_assert_gt(found.bad_histories, 0);
+	explore(&swing_tree, 3, 2, false);
+	cr_assert_gt(found.bad_histories, 0);
+}
+
+static void
+must_be_linearizable(const struct tree *tree, int nops, int most)
+{
+	explore(tree, nops, most, true);
+	cr_assert_eq(found.bad_histories, 0);
+	cr_assert_gt(found.met, found.histories / 4);
 }
 
 Test(radix_lf_lin, lookup_is_linearizable, .timeout = 60)
 {
-	for (int nops = 1; nops <= OPS_MAX; nops++) {
-		explore(&rlf_tree, nops);
-		cr_assert_eq(found.bad_histories, 0);
-		cr_assert_gt(found.schedules, found.histories);
-		/* Once it has the root, nothing changes under a reader. */
-		cr_assert_eq(late_changes, 0);
-	}
+	must_be_linearizable(&rlf_tree, 1, 3);
+	must_be_linearizable(&rlf_tree, 2, 3);
+	cr_assert_gt(versions, found.histories);
+	must_be_linearizable(&rlf_tree, 3, 2);
 }
 
-Test(radix_lf_lin, lookup_sees_a_transaction_as_one_edit, .timeout = 60)
+/* Branches are used again while the history goes on. */
+Test(radix_lf_lin, lookup_meets_no_branch_that_is_used_again, .timeout = 60)
 {
-	one_txn = true;
-	explore(&rlf_tree, 2);
-	cr_assert_eq(found.bad_histories, 0);
-	cr_assert_gt(found.schedules, found.histories);
-	cr_assert_eq(late_changes, 0);
+	grace = REPLAY_SOON;
+	must_be_linearizable(&rlf_tree, 2, 3);
+	must_be_linearizable(&rlf_tree, 3, 2);
+}
+
+Test(radix_lf_lin, grace_periods_that_do_not_wait_are_caught, .timeout = 60)
+{
+	grace = REPLAY_VOID;
+	explore(&rlf_tree, 3, 2, true);
+	cr_assert_gt(found.bad_histories, 0);
+}
+
+/* A transaction that is given up leaves no trace: nothing that readers see. */
+Test(radix_lf_lin, lookup_sees_nothing_of_an_abort, .timeout = 60)
+{
+	aborts = true;
+	must_be_linearizable(&rlf_tree, 2, 3);
+	cr_assert_gt(versions, found.histories);
 }
 
 Test(radix_lf_lin, exact_is_linearizable, .timeout = 60)
 {
 	want_exact = true;
-	for (ask_bits = 0; ask_bits <= WIDTH; ask_bits++) {
-		explore(&rlf_exact_tree, 2);
-		cr_assert_eq(found.bad_histories, 0);
-		cr_assert_gt(found.schedules, found.histories);
-		cr_assert_eq(late_changes, 0);
-	}
+	for (ask_bits = 0; ask_bits <= WIDTH; ask_bits++)
+		must_be_linearizable(&rlf_exact_tree, 2, 3);
 }
 
 Test(radix_lf_lin, lookup_if_is_linearizable, .timeout = 60)
 {
-	explore(&rlf_lookup_if_tree, 2);
-	cr_assert_eq(found.bad_histories, 0);
-	cr_assert_gt(found.schedules, found.histories);
-	cr_assert_eq(late_changes, 0);
+	must_be_linearizable(&rlf_lookup_if_tree, 2, 3);
 }
 
 /* Asked for the longest key, nothing else is covered by it. */
 Test(radix_lf_lin, covered_is_linearizable, .timeout = 60)
 {
 	want_exact = true;
-	explore(&rlf_covered_tree, 2);
-	cr_assert_eq(found.bad_histories, 0);
-	cr_assert_gt(found.schedules, found.histories);
-	cr_assert_eq(late_changes, 0);
+	must_be_linearizable(&rlf_covered_tree, 2, 3);
 }
 
 /* ---- Reclamation ---- */
@@ -651,9 +539,22 @@ remove_and_churn(void)
 	churn();
 }
 
+static unsigned int stop_at;    /* before this load of the reader ... */
+static void (*stop_with)(void); /* ... the writer does this */
+static unsigned int loads;
+
+static void
+count_loads(void)
+{
+	if (loads++ != stop_at)
+		return;
+	replay_hook = NULL;
+	stop_with();
+}
+
 /* Stop a lookup before its load number n and turn the tree over. */
 static bool
-stop_lookup(int n, int start, void (*turn_over)(void))
+stop_lookup(unsigned int n, int start, void (*turn_over)(void))
 {
 	const uint64_t section = pserialize_read_enter();
 	bool stopped;
@@ -663,11 +564,11 @@ stop_lookup(int n, int start, void (*turn_over)(void))
 			rlf_put(make_item(i, &near[i]));
 	loads = 0;
 	stop_at = n;
-	stop = turn_over;
-	tracing = TRACE_STOP;
+	stop_with = turn_over;
+	replay_hook = count_loads;
 	cr_assert_eq(rlf_lookup(&address, WIDTH), &items[5]);
-	stopped = tracing == TRACE_OFF;
-	tracing = TRACE_OFF;
+	stopped = replay_hook == NULL;
+	replay_hook = NULL;
 	if (!stopped)
 		rlf_clear();
 	pserialize_read_exit(section);
@@ -677,7 +578,7 @@ stop_lookup(int n, int start, void (*turn_over)(void))
 static void
 stop_everywhere(int start, void (*turn_over)(void))
 {
-	int n = 1; /* it has the root */
+	unsigned int n = 1; /* it has the root */
 
 	while (stop_lookup(n, start, turn_over))
 		n++;
