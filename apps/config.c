@@ -42,6 +42,7 @@ config_fini(struct config *c)
 	free(c->addrs);
 	free(c->objects);
 	free(c->routes);
+	free(c->rules);
 	free(c->neighs);
 	free(c->tables);
 	config_init(c);
@@ -166,6 +167,24 @@ parse_object(
 	return 0;
 }
 
+/* The order of the lines does not matter, so each says its own place. */
+static int
+parse_rule(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	int rc = array_reserve(
+	    &c->rules, &c->rules_room, c->nrules, sizeof(c->rules[0]));
+
+	words_accept(w, "add");
+	if (rc == 0)
+		rc = spec_rule_parse(w, true, &c->rules[c->nrules], e);
+	if (rc == 0 && c->rules[c->nrules].pref == 0)
+		rc = words_fail(e, "rule", "\"pref N\" must be said");
+	if (rc == 0)
+		c->rules[c->nrules++].line = line;
+	return rc;
+}
+
 static int
 parse_neighbour(
     struct config *c, struct words *w, unsigned int line, struct words_error *e)
@@ -227,8 +246,13 @@ table_words(struct words *w, struct config_table *t, struct words_error *e)
 		} else if (strcmp(key, "dev") == 0) {
 			if (words_name(s, t->dflt.dev, e) != 0)
 				return -EINVAL;
+		} else if (strcmp(key, "table") == 0) {
+			if (spec_table_parse(s, &t->in, e) != 0)
+				return -EINVAL;
+			continue;
 		} else {
-			return words_fail(e, key, "neither via, dev nor nhid");
+			return words_fail(
+			    e, key, "neither via, dev, nhid nor table");
 		}
 		t->has_default = true;
 	}
@@ -267,6 +291,7 @@ static const struct {
     {"address", parse_address},
     {"route", parse_route},
     {"nexthop", parse_object},
+    {"rule", parse_rule},
     {"neighbour", parse_neighbour},
     {"neighbor", parse_neighbour},
     {"set", parse_set},
@@ -288,7 +313,7 @@ parse_words(
 	}
 	return words_fail(e, first,
 	    "not one of workers, packets, interface, address, nexthop, route, "
-	    "neighbour, set, table");
+	    "rule, neighbour, set, table");
 }
 
 /* Copy the line and cut it at blanks; '#' ends it. */

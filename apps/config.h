@@ -12,9 +12,10 @@
  *   address ADDRESS/LENGTH dev NAME
  *   route [add] ROUTE                as psnetctl route add
  *   nexthop [add] NEXTHOP            as psnetctl nexthop add
+ *   rule [add] RULE pref N           as psnetctl rule add
  *   neighbour ADDRESS lladdr LLADDR dev NAME
  *   set OPTION on|off|N
- *   table FILE [via ADDRESS] [dev NAME] [nhid]
+ *   table FILE [via ADDRESS] [dev NAME] [nhid] [table T]
  */
 
 #include <stddef.h>
@@ -36,6 +37,7 @@ struct config_table {
 	struct spec_nexthop dflt;
 	bool has_default;
 	bool ids;               /* its next hops are ids of objects */
+	uint32_t in;            /* routing table; 0: main */
 	struct prefixlist list; /* filled by config_load() */
 };
 
@@ -52,11 +54,12 @@ struct config {
 	struct spec_addr *addrs;
 	struct spec_object *objects; /* by id */
 	struct spec_route *routes;
+	struct spec_rule *rules;
 	struct spec_neigh *neighs;
 	struct config_table *tables;
-	size_t nlinks, naddrs, nobjects, nroutes, nneighs, ntables;
+	size_t nlinks, naddrs, nobjects, nroutes, nrules, nneighs, ntables;
 	size_t links_room, addrs_room, objects_room, routes_room, neighs_room,
-	    tables_room;
+	    rules_room, tables_room;
 };
 
 struct config_error {
@@ -103,6 +106,12 @@ void config_error_show(const struct config_error *e, char *out, size_t outlen);
 /* The next hop with this id; NULL if there is none. */
 const struct spec_object *config_object_find(
     const struct config *c, uint32_t id);
+
+/* The routing table of an interface; 0: main, or there is none. */
+uint32_t config_dev_table(const struct config *c, const char *dev);
+
+/* Are they the same rule? */
+bool config_rule_equal(const struct spec_rule *a, const struct spec_rule *b);
 
 /* The option of this name; false if there is none. */
 bool config_option_find(const char *name, enum ipv4_option *out);

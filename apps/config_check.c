@@ -19,6 +19,14 @@ find_link(const struct config *c, const char *name)
 	return NULL;
 }
 
+uint32_t
+config_dev_table(const struct config *c, const char *dev)
+{
+	const struct spec_link *l = find_link(c, dev);
+
+	return l != NULL ? l->table : 0;
+}
+
 static int
 check_driver(const struct spec_link *l, const struct driver *const *drivers,
     struct words_error *e)
@@ -90,7 +98,9 @@ check_addrs(const struct config *c, struct config_error *e)
 			    words_show_prefix(a->addr, a->plen, text),
 			    "not an address of one host");
 		for (size_t j = 0; j < i; j++) {
-			if (c->addrs[j].addr == a->addr)
+			if (c->addrs[j].addr == a->addr &&
+			    config_dev_table(c, c->addrs[j].dev) ==
+				config_dev_table(c, a->dev))
 				return words_fail(&e->what,
 				    words_show_ipv4(a->addr, text),
 				    "configured on line %u already",
@@ -100,9 +110,26 @@ check_addrs(const struct config *c, struct config_error *e)
 	return 0;
 }
 
-/* A gateway must be a neighbour on an interface of the file. */
+/* Does a route of the table lead to another one for addr? */
+static bool
+leads_on(const struct config *c, uint32_t table, uint32_t addr)
+{
+	for (size_t i = 0; i < c->nroutes; i++) {
+		const struct spec_route *r = &c->routes[i];
+
+		if (r->type == ROUTE_LOOKUP && r->table == table &&
+		    ((addr ^ r->prefix) & words_mask(r->plen)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A gateway must be a neighbour on an interface of the file: the one that is
+ * said, or one of the route's table.
+ */
 static int
-check_hop(const struct config *c, const struct spec_nexthop *nh,
+check_hop(const struct config *c, const struct spec_nexthop *nh, uint32_t table,
     unsigned int line, struct config_error *e)
 {
 	char text[WORDS_TEXT_MAX];
@@ -120,6 +147,10 @@ check_hop(const struct config *c, const struct spec_nexthop *nh,
 			continue;
 		if (((nh->via ^ a->addr) & mask) != 0)
 			continue;
+		if (nh->dev[0] == '\0' &&
+		    config_dev_table(c, a->dev) != table &&
+		    !leads_on(c, table, nh->via))
+			continue;
 		if (nh->via == a->addr)
 			return words_fail(&e->what,
 			    words_show_ipv4(nh->via, text),
@@ -129,7 +160,9 @@ check_hop(const struct config *c, const struct spec_nexthop *nh,
 	}
 	return words_fail(&e->what, words_show_ipv4(nh->via, text),
 	    "no address of this file puts the gateway on %s",
-	    nh->dev[0] != '\0' ? nh->dev : "a link");
+	    nh->dev[0] != '\0' ? nh->dev
+	    : table == 0       ? "a link"
+			       : "a link of its table");
 }
 
 /* Is there such an object? */
@@ -185,7 +218,7 @@ check_objects(const struct config *c, struct config_error *e)
 			return words_fail(&e->what, text,
 			    "defined on line %u already", o[-1].line);
 		memcpy(nh.dev, o->dev, sizeof(nh.dev));
-		if (o->dev[0] != '\0' && check_hop(c, &nh, o->line, e) != 0)
+		if (o->dev[0] != '\0' && check_hop(c, &nh, 0, o->line, e) != 0)
 			return -EINVAL;
 		if (check_members(c, o, e) != 0)
 			return -EINVAL;
@@ -253,6 +286,20 @@ check_duplicate_routes(const struct config *c, struct config_error *e)
 	return rc;
 }
 
+/* A route cannot lead to its own table. */
+static int
+check_lookup(const struct spec_route *r, struct config_error *e)
+{
+	char text[WORDS_TEXT_MAX];
+	const uint32_t to = r->lookup == ROUTE_TABLES_MAIN ? 0 : r->lookup;
+
+	e->line = r->line;
+	if (to != r->table)
+		return 0;
+	return words_fail(&e->what, spec_table_name(r->table, text),
+	    "the route leads to the table that it is in");
+}
+
 static int
 check_routes(const struct config *c, struct config_error *e)
 {
@@ -261,26 +308,57 @@ check_routes(const struct config *c, struct config_error *e)
 
 		if (r->nhid != 0 && check_nhid(c, r->nhid, r->line, e) != 0)
 			return -EINVAL;
+		if (r->type == ROUTE_LOOKUP && check_lookup(r, e) != 0)
+			return -EINVAL;
 		for (unsigned int k = 0; k < r->nnexthops; k++) {
-			if (check_hop(c, &r->nexthops[k], r->line, e) != 0)
+			if (check_hop(
+				c, &r->nexthops[k], r->table, r->line, e) != 0)
 				return -EINVAL;
 		}
 	}
 	for (size_t i = 0; i < c->ntables; i++) {
 		const struct config_table *t = &c->tables[i];
 
-		if (t->has_default && check_hop(c, &t->dflt, t->line, e) != 0)
+		if (t->has_default &&
+		    check_hop(c, &t->dflt, t->in, t->line, e) != 0)
 			return -EINVAL;
 		for (size_t k = 0; k < t->list.nhops; k++) {
 			const struct spec_nexthop *nh = &t->list.hops[k];
 
 			if (nh->nhid != 0
 				? check_nhid(c, nh->nhid, t->line, e) != 0
-				: check_hop(c, nh, t->line, e) != 0)
+				: check_hop(c, nh, t->in, t->line, e) != 0)
 				return -EINVAL;
 		}
 	}
 	return check_duplicate_routes(c, e);
+}
+
+bool
+config_rule_equal(const struct spec_rule *a, const struct spec_rule *b)
+{
+	return a->pref == b->pref && a->table == b->table && a->src == b->src &&
+	       a->src_plen == b->src_plen && a->mark == b->mark &&
+	       a->mask == b->mask && strcmp(a->iif, b->iif) == 0;
+}
+
+static int
+check_rules(const struct config *c, struct config_error *e)
+{
+	for (size_t i = 0; i < c->nrules; i++) {
+		const struct spec_rule *r = &c->rules[i];
+
+		e->line = r->line;
+		if (r->iif[0] != '\0' && strcmp(r->iif, "lo") != 0 &&
+		    check_dev(c, r->iif, r->line, e) != 0)
+			return -EINVAL;
+		for (size_t j = 0; j < i; j++) {
+			if (config_rule_equal(&c->rules[j], r))
+				return words_fail(&e->what, "rule",
+				    "the same as on line %u", c->rules[j].line);
+		}
+	}
+	return 0;
 }
 
 static int
@@ -312,5 +390,5 @@ config_check(const struct config *c, const struct driver *const *drivers,
 	if (check_links(c, drivers, e) != 0 || check_addrs(c, e) != 0 ||
 	    check_objects(c, e) != 0 || check_routes(c, e) != 0)
 		return -EINVAL;
-	return check_neighs(c, e);
+	return check_rules(c, e) != 0 ? -EINVAL : check_neighs(c, e);
 }

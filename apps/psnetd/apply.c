@@ -107,6 +107,27 @@ apply_neigh(struct apply *a, const struct psnetd_diff_op *op)
 	return !set && rc == -ENOENT ? 0 : rc;
 }
 
+/* One that somebody else added is as good; one that is gone is gone. */
+static int
+apply_rule(struct apply *a, const struct psnetd_diff_op *op)
+{
+	const struct spec_rule *r = op->rule;
+	const bool add = op->kind == PSNETD_DIFF_RULE_ADD;
+	int rc = 0;
+
+	a->e->line = add ? r->line : 0;
+	if (!add)
+		rc = psnetd_journal_rule(&a->journal, r, false);
+	if (rc == 0)
+		rc = psnetd_ops_rule(a->st, r,
+		    add ? PSNETD_OPS_RULE_ADD : PSNETD_OPS_RULE_REMOVE_EXACT,
+		    &a->e->what);
+	if (rc == 0 && add)
+		rc = psnetd_journal_rule(&a->journal, r, true);
+	return rc == -EEXIST || (!add && (rc == -ENOENT || rc == -ENODEV)) ? 0
+									   : rc;
+}
+
 static int
 apply_option(struct apply *a, const struct psnetd_diff_op *op)
 {
@@ -472,6 +493,9 @@ apply_op(struct apply *a, const struct psnetd_diff_op *op)
 	case PSNETD_DIFF_NEIGH_SET:
 	case PSNETD_DIFF_NEIGH_REMOVE:
 		return apply_neigh(a, op);
+	case PSNETD_DIFF_RULE_ADD:
+	case PSNETD_DIFF_RULE_REMOVE:
+		return apply_rule(a, op);
 	case PSNETD_DIFF_OPTION:
 		return apply_option(a, op);
 	}
@@ -539,6 +563,12 @@ psnetd_apply_prune(struct stack *st, struct config *c)
 			c->addrs[kept++] = c->addrs[i];
 	}
 	c->naddrs = kept;
+	kept = 0;
+	for (size_t i = 0; i < c->nrules; i++) {
+		if (psnetd_ops_rule_present(st, &c->rules[i]))
+			c->rules[kept++] = c->rules[i];
+	}
+	c->nrules = kept;
 	kept = 0;
 	for (size_t i = 0; i < c->nlinks; i++) {
 		if (psnetd_ops_dev(st, c->links[i].name, &id, &e) == 0)

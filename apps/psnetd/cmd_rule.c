@@ -88,7 +88,10 @@ edit(struct psnetd_request *r, bool add)
 	struct spec_rule rule;
 	int rc = psnetd_args_rule(r->args, add, &rule, &r->e);
 
-	return rc != 0 ? rc : psnetd_ops_rule(r->d->st, &rule, add, &r->e);
+	return rc != 0 ? rc
+		       : psnetd_ops_rule(r->d->st, &rule,
+			     add ? PSNETD_OPS_RULE_ADD : PSNETD_OPS_RULE_REMOVE,
+			     &r->e);
 }
 
 int

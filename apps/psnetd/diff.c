@@ -146,11 +146,13 @@ set_links(struct psnetd_diff *d)
 	return rc;
 }
 
+/* The address of this table: others may have it, too. */
 static const struct spec_addr *
-find_addr(const struct config *c, uint32_t addr)
+find_addr(const struct config *c, uint32_t addr, uint32_t table)
 {
 	for (size_t i = 0; i < c->naddrs; i++) {
-		if (c->addrs[i].addr == addr)
+		if (c->addrs[i].addr == addr &&
+		    config_dev_table(c, c->addrs[i].dev) == table)
 			return &c->addrs[i];
 	}
 	return NULL;
@@ -182,7 +184,8 @@ remove_addrs(struct psnetd_diff *d, bool moved)
 
 	for (size_t i = 0; i < d->old->naddrs && rc == 0; i++) {
 		const struct spec_addr *a = &d->old->addrs[i];
-		const struct spec_addr *new = find_addr(d->new, a->addr);
+		const struct spec_addr *new = find_addr(
+		    d->new, a->addr, config_dev_table(d->old, a->dev));
 
 		if (same_addr(a, new) || (new != NULL) != moved ||
 		    gone_before(d, a->dev, moved))
@@ -202,7 +205,8 @@ add_addrs(struct psnetd_diff *d)
 		const struct spec_addr *a = &d->new->addrs[i];
 
 		if (link_stays(d, a->dev) &&
-		    same_addr(a, find_addr(d->old, a->addr)))
+		    same_addr(a, find_addr(d->old, a->addr,
+				     config_dev_table(d->new, a->dev))))
 			continue;
 		rc = add_op(d, (struct psnetd_diff_op){
 				   .kind = PSNETD_DIFF_ADDR_ADD, .addr = a});
@@ -242,6 +246,45 @@ diff_neighs(struct psnetd_diff *d, bool set)
 				   .kind = set ? PSNETD_DIFF_NEIGH_SET
 					       : PSNETD_DIFF_NEIGH_REMOVE,
 				   .neigh = n});
+	}
+	return rc;
+}
+
+static bool
+has_rule(const struct config *c, const struct spec_rule *r)
+{
+	size_t i = 0;
+
+	while (i < c->nrules && !config_rule_equal(&c->rules[i], r))
+		i++;
+	return i < c->nrules;
+}
+
+/* The interface of a rule is the same before and after; so is that of none. */
+static bool
+iif_stays(const struct psnetd_diff *d, const struct spec_rule *r)
+{
+	return r->iif[0] == '\0' || strcmp(r->iif, "lo") == 0 ||
+	       link_stays(d, r->iif);
+}
+
+/* An interface that is made anew has taken its rules along. */
+static int
+diff_rules(struct psnetd_diff *d, bool add)
+{
+	const struct config *from = add ? d->new : d->old;
+	const struct config *to = add ? d->old : d->new;
+	int rc = 0;
+
+	for (size_t i = 0; i < from->nrules && rc == 0; i++) {
+		const struct spec_rule *r = &from->rules[i];
+
+		if (has_rule(to, r) && (!add || iif_stays(d, r)))
+			continue;
+		rc = add_op(d, (struct psnetd_diff_op){
+				   .kind = add ? PSNETD_DIFF_RULE_ADD
+					       : PSNETD_DIFF_RULE_REMOVE,
+				   .rule = r});
 	}
 	return rc;
 }
@@ -329,13 +372,14 @@ collect_routes(const struct config *c, struct psnetd_diff_route *all)
 		const struct prefixlist *l = &c->tables[t].list;
 
 		for (size_t i = 0; i < l->n; i++)
-			all[n++] = (struct psnetd_diff_route){
-			    .prefix = ntohl(l->entries[i].prefix),
-			    .plen = l->entries[i].plen,
-			    .protocol = ROUTE_PROTO_STATIC,
-			    .distance = route_distance(ROUTE_PROTO_STATIC),
-			    .index = (uint32_t)i,
-			    .table = (uint32_t)t + 1};
+			all[n++] =
+			    (struct psnetd_diff_route){.in = c->tables[t].in,
+				.prefix = ntohl(l->entries[i].prefix),
+				.plen = l->entries[i].plen,
+				.protocol = ROUTE_PROTO_STATIC,
+				.distance = route_distance(ROUTE_PROTO_STATIC),
+				.index = (uint32_t)i,
+				.table = (uint32_t)t + 1};
 	}
 	return n;
 }
@@ -382,6 +426,7 @@ psnetd_diff_view(const struct config *c, const struct psnetd_diff_route *r,
 	    .plen = e->plen,
 	    .type = ROUTE_UNICAST,
 	    .protocol = ROUTE_PROTO_STATIC,
+	    .table = t->in,
 	    .nhid = t->list.hops[e->hop].nhid,
 	    .nnexthops = t->list.hops[e->hop].nhid == 0,
 	    .nexthops = &t->list.hops[e->hop]};
@@ -465,7 +510,9 @@ diff_all(struct psnetd_diff *d)
 	    (rc = remove_addrs(d, true)) != 0 || (rc = add_addrs(d)) != 0 ||
 	    (rc = diff_routes(d)) != 0 ||
 	    (d->new->nobjects > 0 && (rc = add_op(d, objects)) != 0) ||
-	    (rc = add_op(d, set)) != 0 || (rc = diff_neighs(d, true)) != 0 ||
+	    (rc = add_op(d, set)) != 0 || (rc = diff_rules(d, true)) != 0 ||
+	    (rc = diff_rules(d, false)) != 0 ||
+	    (rc = diff_neighs(d, true)) != 0 ||
 	    (rc = diff_options(d, false)) != 0 ||
 	    (rc = diff_neighs(d, false)) != 0)
 		return rc;

@@ -26,6 +26,8 @@ enum psnetd_diff_kind {
 	PSNETD_DIFF_NEIGH_SET,      /* neigh */
 	PSNETD_DIFF_NEIGH_REMOVE,   /* neigh */
 	PSNETD_DIFF_OPTION,         /* option; said or back to its default */
+	PSNETD_DIFF_RULE_ADD,       /* rule */
+	PSNETD_DIFF_RULE_REMOVE,    /* rule */
 };
 
 struct psnetd_diff_op {
@@ -33,6 +35,7 @@ struct psnetd_diff_op {
 	const struct spec_link *link, *old_link;
 	const struct spec_addr *addr;
 	const struct spec_neigh *neigh;
+	const struct spec_rule *rule;
 	enum ipv4_option option;
 };
 

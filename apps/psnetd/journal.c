@@ -25,6 +25,8 @@ enum undo {
 	UNDO_NEIGH_SET,
 	UNDO_NEIGH_REMOVE,
 	UNDO_OPTION,
+	UNDO_RULE_ADD,
+	UNDO_RULE_REMOVE,
 	UNDO_ROUTES,
 	UNDO_OBJECT_SET,
 	UNDO_OBJECT_REMOVE,
@@ -37,6 +39,7 @@ struct psnetd_journal_entry {
 		struct spec_link link;
 		struct spec_addr addr;
 		struct spec_neigh neigh;
+		struct spec_rule rule;
 		struct spec_object object;
 		struct {
 			enum ipv4_option opt;
@@ -134,6 +137,13 @@ undo_one(struct stack *st, const struct psnetd_journal_entry *u)
 		break;
 	case UNDO_NEIGH_REMOVE:
 		psnetd_ops_neigh_del(st, &u->u.neigh, &e);
+		break;
+	case UNDO_RULE_ADD:
+		psnetd_ops_rule(st, &u->u.rule, PSNETD_OPS_RULE_ADD, &e);
+		break;
+	case UNDO_RULE_REMOVE:
+		psnetd_ops_rule(
+		    st, &u->u.rule, PSNETD_OPS_RULE_REMOVE_EXACT, &e);
 		break;
 	case UNDO_OPTION:
 		ipv4_option_set(st, u->u.option.opt, u->u.option.value);
@@ -353,6 +363,25 @@ note_addrs(struct psnetd_journal *j, netif_id id, const char *dev)
 	return rc;
 }
 
+int
+psnetd_journal_rule(
+    struct psnetd_journal *j, const struct spec_rule *r, bool added)
+{
+	return note(j, &(struct psnetd_journal_entry){
+			   .kind = added ? UNDO_RULE_REMOVE : UNDO_RULE_ADD,
+			   .u.rule = *r});
+}
+
+static int
+note_rule(void *arg, const struct spec_rule *r)
+{
+	const struct on_link *o = arg;
+
+	return strcmp(r->iif, o->dev) != 0
+		   ? 0
+		   : psnetd_journal_rule(o->j, r, false);
+}
+
 /* The interface's present MTU and flags, as a specification. */
 static int
 present_state(struct stack *st, netif_id id, struct spec_link *l)
@@ -390,6 +419,9 @@ note_uses(struct psnetd_journal *j, netif_id id, const char *dev)
 	if (rc == 0)
 		rc = psnetd_journal_objects_remove(
 		    j, is_on, (void *)(uintptr_t)dev);
+	if (rc != 0)
+		return rc;
+	rc = psnetd_ops_rules_walk(j->st, note_rule, &o);
 	if (rc != 0)
 		return rc;
 	rc = nexthop_walk(j->st, id, NETIF_AF_INET, note_permanent, &o);

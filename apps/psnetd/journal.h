@@ -65,6 +65,8 @@ int psnetd_journal_object(struct psnetd_journal *j, uint32_t id);
 int psnetd_journal_objects_remove(struct psnetd_journal *j,
     bool (*match)(void *arg, const struct spec_object *o), void *arg);
 
+int psnetd_journal_rule(
+    struct psnetd_journal *j, const struct spec_rule *r, bool added);
 int psnetd_journal_option(struct psnetd_journal *j, enum ipv4_option o);
 
 /* Owner: takes the array and its routes, also on failure. */

@@ -52,9 +52,21 @@ int psnetd_ops_route_add(struct stack *st, const struct spec_route *r,
 int psnetd_ops_route_del(struct stack *st, const struct spec_route *want,
     bool exact, struct words_error *e);
 
-/* Add a rule, or remove the first one that has what r says. */
-int psnetd_ops_rule(struct stack *st, const struct spec_rule *r, bool add,
-    struct words_error *e);
+/* Add a rule; remove the first one that has what r says, or exactly r. */
+enum psnetd_ops_rule_edit {
+	PSNETD_OPS_RULE_ADD,
+	PSNETD_OPS_RULE_REMOVE,
+	PSNETD_OPS_RULE_REMOVE_EXACT,
+};
+int psnetd_ops_rule(struct stack *st, const struct spec_rule *r,
+    enum psnetd_ops_rule_edit edit, struct words_error *e);
+
+/* Call fn for each rule.  Returns: 0, or the first non-zero of fn. */
+int psnetd_ops_rules_walk(struct stack *st,
+    int (*fn)(void *arg, const struct spec_rule *r), void *arg);
+
+/* Is exactly this rule there? */
+bool psnetd_ops_rule_present(struct stack *st, const struct spec_rule *r);
 
 int psnetd_ops_neigh_add(struct stack *st, const struct spec_neigh *n,
     bool replace, struct words_error *e);

@@ -322,15 +322,16 @@ is_like(const struct route_rule *r, const struct route_rule *like)
 		       memcmp(like->src, r->src, sizeof(r->src)) == 0));
 }
 
-int
-route_rule_remove(struct route_tables *ts, const struct route_rule *like)
+static int
+remove_first(struct route_tables *ts, const struct route_rule *like,
+    bool (*is)(const struct route_rule *r, const struct route_rule *like))
 {
 	const struct route_policy *now = route_tables_current(ts);
 	struct route_policy *p;
 	size_t at = 0;
 
 	SYNC_REQUIRE(stack_control_held(ts->store->stack));
-	while (at < now->nrules && !is_like(&now->rule[at], like))
+	while (at < now->nrules && !is(&now->rule[at], like))
 		at++;
 	if (at == now->nrules)
 		return -ENOENT;
@@ -341,6 +342,18 @@ route_rule_remove(struct route_tables *ts, const struct route_rule *like)
 	    (--p->nrules - at) * sizeof(p->rule[0]));
 	route_tables_publish(ts, p);
 	return 0;
+}
+
+int
+route_rule_remove(struct route_tables *ts, const struct route_rule *like)
+{
+	return remove_first(ts, like, is_like);
+}
+
+int
+route_rule_remove_exact(struct route_tables *ts, const struct route_rule *rule)
+{
+	return remove_first(ts, rule, same);
 }
 
 int

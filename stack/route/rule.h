@@ -69,6 +69,10 @@ int route_rule_add(struct route_tables *ts, const struct route_rule *rule);
  */
 int route_rule_remove(struct route_tables *ts, const struct route_rule *like);
 
+/* The same for the rule that has nothing else.  Context and returns: as above. */
+int route_rule_remove_exact(
+    struct route_tables *ts, const struct route_rule *rule);
+
 /*
  * Call fn for each rule, in order.
  * Context: control thread holding the control mutex.

@@ -149,7 +149,7 @@ Test(config, wrong_words_are_named_with_line_and_reason)
 	    {"set forwarding on\nset forwarding off\n", 2, "forwarding",
 		"line 1"},
 	    {"table\n", 1, "table", "must follow"},
-	    {"table f foo 1\n", 1, "foo", "neither via, dev nor nhid"},
+	    {"table f foo 1\n", 1, "foo", "neither via, dev, nhid nor"},
 	};
 
 	EXPECT_ERRORS(bad);
@@ -300,6 +300,67 @@ Test(config, wrong_next_hops_are_named)
 	};
 
 	EXPECT_ERRORS(bad);
+}
+
+Test(config, tables_and_rules_are_understood)
+{
+	struct config c;
+
+	parse(LINKS "interface blue loop table 7 mark 0x10\n"
+		    "address 10.0.1.1/24 dev blue\n"
+		    "route default via 10.0.1.9 table 7\n"
+		    "route 10.2.0.0/16 lookup main table 7\n"
+		    "route 10.2.3.0/24 via 10.0.1.8 dev wan table 8\n"
+		    "rule add from 10.0.0.0/8 iif blue fwmark 0x10/0xf0 "
+		    "lookup 8 pref 100\n"
+		    "rule iif lo lookup 7 pref 100\n"
+		    "table full.txt table 7 via 10.0.1.9\n",
+	    &c);
+	cr_assert_eq(config_dev_table(&c, "blue"), 7);
+	cr_assert_eq(config_dev_table(&c, "wan"), 0);
+	cr_assert_eq(c.links[2].mark, 0x10);
+	cr_assert_eq(c.links[0].mark, 0);
+	cr_assert(c.links[0].has_mark);
+	cr_assert_eq(c.nrules, 2);
+	cr_assert_eq(c.rules[0].mask, 0xf0);
+	cr_assert_eq(c.rules[0].table, 8);
+	cr_assert_eq(c.rules[1].line, 10);
+	cr_assert_eq(c.tables[0].in, 7);
+	cr_assert(c.tables[0].has_default);
+	config_fini(&c);
+}
+
+Test(config, wrong_tables_and_rules_are_named)
+{
+#define BLUE "interface blue loop table 7\naddress 10.0.1.1/24 dev blue\n"
+	static const struct bad bad[] = {
+	    {LINKS "rule lookup 7\n", 4, "rule", "\"pref N\" must be said"},
+	    {LINKS "rule pref 7\n", 4, "", "lookup TABLE"},
+	    {LINKS "rule iif foo lookup 7 pref 1\n", 4, "foo", "no line"},
+	    {LINKS "rule from 10.0.0.1/8 lookup 7 pref 1\n", 4, "10.0.0.1/8",
+		"10.0.0.0/8"},
+	    {LINKS "rule lookup local pref 1\n", 4, "local", "follows from"},
+	    {LINKS "rule lookup 7 pref 1\nrule from all lookup 7 pref 1\n", 5,
+		"rule", "line 4"},
+	    {LINKS "interface x loop mark 0x\n", 4, "0x", "not a mark"},
+	    {LINKS BLUE "address 10.0.1.1/24 dev lan\n", 6, "10.0.1.1",
+		"line 3"},
+	    {LINKS BLUE "interface b2 loop table 7\n"
+			"address 10.0.1.1/24 dev b2\n",
+		7, "10.0.1.1", "line 5"},
+	    {LINKS "route default via 10.0.1.2 table 7\n", 4, "10.0.1.2",
+		"a link of its table"},
+	    {LINKS "table f via 10.0.1.2 table 7\n", 4, "10.0.1.2",
+		"a link of its table"},
+	    {LINKS "table f table local\n", 4, "local", "follows from"},
+	    {LINKS "route 10.3.0.0/16 lookup 7 table 7\n", 4, "7",
+		"the table that it is in"},
+	    {LINKS "route 10.3.0.0/16 lookup main\n", 4, "main",
+		"the table that it is in"},
+	};
+
+	EXPECT_ERRORS(bad);
+#undef BLUE
 }
 
 Test(config, a_line_has_its_bounds)

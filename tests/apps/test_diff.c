@@ -24,7 +24,7 @@ const struct driver *const builtin_drivers[] = {NULL};
 static void
 describe(const struct psnetd_diff *d, char *out, size_t outlen)
 {
-	static const char letters[] = "A-S+~GgRXNno";
+	static const char letters[] = "A-S+~GgRXNnoPp";
 	char addr[WORDS_TEXT_MAX];
 
 	out[0] = '\0';
@@ -43,6 +43,8 @@ describe(const struct psnetd_diff *d, char *out, size_t outlen)
 			what = words_show_ipv4(op->addr->addr, addr);
 		else if (op->neigh != NULL)
 			what = words_show_ipv4(op->neigh->addr, addr);
+		else if (op->rule != NULL)
+			what = op->rule->iif;
 		snprintf(
 		    out + at, outlen - at, "%c%s ", letters[op->kind], what);
 	}
@@ -172,6 +174,38 @@ Test(psnetd_diff, next_hops_come_before_routes_and_go_after_them)
 	expect(BASE, routed, "G R ", 1, 0);
 	expect(routed, with, "G X g ", 0, 1);
 	expect(with, BASE, "g ", 0, 0);
+}
+
+Test(psnetd_diff, rules_come_after_routes_and_go_before_them)
+{
+	expect("", "rule lookup 7 pref 5\nroute blackhole 10.0.0.0/8 table 7\n",
+	    "R P ", 1, 0);
+	expect("rule lookup 7 pref 5\nroute blackhole 10.0.0.0/8 table 7\n", "",
+	    "p X ", 0, 1);
+	/* Another place is another rule; the new one is there first. */
+	expect(BASE "rule iif wan lookup 7 pref 5\nrule lookup 7 pref 6\n",
+	    BASE "rule lookup 7 pref 6\nrule iif wan lookup 7 pref 4\n",
+	    "Pwan pwan ", 0, 0);
+}
+
+Test(psnetd_diff, an_interface_made_anew_gets_its_rules_again)
+{
+	expect("interface a tap dev=x\nrule iif a lookup 7 pref 5\n"
+	       "rule lookup 8 pref 6\n",
+	    "interface a tap dev=y\nrule iif a lookup 7 pref 5\n"
+	    "rule lookup 8 pref 6\n",
+	    "-a Aa Sa Pa ", 0, 0);
+}
+
+Test(psnetd_diff, an_address_of_another_table_is_another_one)
+{
+#define TWICE                          \
+	"interface a loop up\n"        \
+	"interface b tap table 7 up\n" \
+	"address 10.0.0.1/24 dev a\n"
+	expect(TWICE, TWICE "address 10.0.0.1/24 dev b\n", "+10.0.0.1 ", 0, 0);
+	expect(TWICE "address 10.0.0.1/24 dev b\n", TWICE, "~10.0.0.1 ", 0, 0);
+#undef TWICE
 }
 
 Test(psnetd_diff, an_option_that_is_no_longer_said_is_set_back)

@@ -283,10 +283,59 @@ def interfaces_with_other_tables_may_share_addresses(d):
     assert d.ctl("route", "show", "table", "11") == ""
 
 
+def the_file_has_rules_and_tables(d):
+    table = d.dir / "blue.txt"
+    table.write_text("20.1.0.0/16\n20.2.0.0/16 10.9.0.8\n")
+    text = BASE + ("interface blue loop table 10 up\n"
+                   "address 10.9.0.1/24 dev blue\n"
+                   "route 10.4.0.0/16 via 10.9.0.4 table 100 dev lo0\n"
+                   "rule from 192.0.2.0/24 lookup 100 pref 500\n"
+                   "rule iif blue fwmark 0x10/0xf0 lookup 100 pref 500\n"
+                   "table blue.txt table 10 via 10.9.0.7\n")
+    rules = ("500:\tfrom 192.0.2.0/24 lookup 100\n"
+             "500:\tfrom all fwmark 0x10/0xf0 iif blue lookup 100\n")
+    d.reload(text)
+    assert d.ctl("rule") == BUILT_IN % rules, d.ctl("rule")
+    assert "10.4.1.1 via 10.9.0.4 dev lo0 table 100" in d.ctl(
+        "route", "get", "10.4.1.1", "from", "192.0.2.9")
+    assert "20.1.1.1 via 10.9.0.7 dev blue table 10" in d.ctl(
+        "route", "get", "20.1.1.1", "iif", "blue")
+    assert "via 10.9.0.8" in d.ctl("route", "get", "20.2.1.1", "iif", "blue")
+    d.ctl("route", "get", "20.1.1.1", status=2)
+    # The interface is made anew; its rule comes back; so does one that is lost.
+    d.reload(text.replace("blue loop table 10 up", "blue loop table 10 up mark 1"))
+    d.ctl("rule", "del", "from", "192.0.2.0/24")
+    d.ctl("rule", "add", "lookup", "55", "pref", "9")
+    d.reload(text.replace("table 10", "table 11"))
+    shown = d.ctl("rule").splitlines()
+    assert sorted(shown) == sorted((BUILT_IN % (
+        "9:\tfrom all lookup 55\n" + rules)).splitlines()), shown
+    assert "table 11" in d.ctl("route", "get", "20.1.1.1", "iif", "blue")
+    assert d.ctl("route", "show", "table", "10") == ""
+    # What cannot be done changes nothing: not the rules of an interface either.
+    before = d.ctl("rule").splitlines()
+    log = d.reload(text.replace("table 10", "table 12").replace("500", "600") +
+                   "route 10.77.0.0/16 via 10.9.0.2 src 10.1.2.3\n",
+                   "failed")
+    assert "nothing is changed" in log and "conf:16: 10.77" in log, log
+    log = d.reload(text + "rule iif nope lookup 3 pref 1\n", "failed")
+    assert "conf:16: nope: no line defines" in log, log
+    assert sorted(d.ctl("rule").splitlines()) == sorted(before), before
+    # Exactly the file's rule goes, not one that is like it.
+    d.ctl("rule", "add", "from", "198.51.100.0/24", "lookup", "7", "pref", "8")
+    d.reload(BASE + "rule lookup 7 pref 8\n")
+    d.reload(BASE)
+    assert d.ctl("rule") == BUILT_IN % (
+        "8:\tfrom 198.51.100.0/24 lookup 7\n9:\tfrom all lookup 55\n")
+    d.ctl("rule", "del", "pref", "8")
+    d.ctl("rule", "del", "pref", "9")
+
+
 if __name__ == "__main__":
     sys.exit(daemon.run([
         routes_are_edited_and_shown, the_best_of_several_routes_is_used,
         events_are_told_to_a_monitor, a_table_has_routes_of_its_own,
         rules_choose_the_table, get_says_why, an_interface_marks_what_comes_in,
         interfaces_with_other_tables_may_share_addresses,
+        the_file_has_rules_and_tables,
     ]))

@@ -105,6 +105,7 @@ int ipv4_netif_table_set(struct stack *st, netif_id id, uint32_t number);
  */
 int ipv4_rule_add(struct stack *st, const struct route_rule *rule);
 int ipv4_rule_remove(struct stack *st, const struct route_rule *like);
+int ipv4_rule_remove_exact(struct stack *st, const struct route_rule *rule);
 
 /*
  * Give an interface an address: the local, the connected and the broadcast

@@ -610,8 +610,9 @@ ipv4_rule_add(struct stack *st, const struct route_rule *rule)
 	return error;
 }
 
-int
-ipv4_rule_remove(struct stack *st, const struct route_rule *like)
+static int
+remove_rule(struct stack *st, const struct route_rule *rule,
+    int (*how)(struct route_tables *ts, const struct route_rule *rule))
 {
 	struct ipv4 *ip = ipv4_of(st);
 	int error;
@@ -619,7 +620,19 @@ ipv4_rule_remove(struct stack *st, const struct route_rule *like)
 	if (ip == NULL)
 		return -EAFNOSUPPORT;
 	stack_control_enter(st);
-	error = route_rule_remove(ip->tables, like);
+	error = how(ip->tables, rule);
 	stack_control_exit(st);
 	return error;
+}
+
+int
+ipv4_rule_remove(struct stack *st, const struct route_rule *like)
+{
+	return remove_rule(st, like, route_rule_remove);
+}
+
+int
+ipv4_rule_remove_exact(struct stack *st, const struct route_rule *rule)
+{
+	return remove_rule(st, rule, route_rule_remove_exact);
 }
