@@ -318,6 +318,46 @@ Test(arp_resolve, router_reports_a_failed_neighbour_without_asking_again)
 	net_destroy(t.n);
 }
 
+/* On the link, and by a gateway: other ways to one header. */
+Test(arp_resolve, flow_that_is_forwarded_never_leaves_the_fast_path)
+{
+	static const char *const dst[] = {"10.2.0.9", "10.3.0.1"};
+	struct routed t = routed_create();
+	struct nexthop_table_info before, after;
+	const netif_id far = net_probe_netif(t.n, t.far);
+	struct stack *st = net_stack(t.n, t.router);
+	uint64_t messages;
+
+	cr_assert_eq(net_route(t.n, t.router, "10.3.0.0/16 via 10.2.0.9"), 0);
+	net_probe_arp(t.n, t.far, "10.2.0.9");
+	for (int i = 0; i < 2; i++) {
+		const struct net_match m = {
+		    .ethertype = ETHER_TYPE_IPV4, .dst = dst[i], .proto = 17};
+
+		near_sends(&t, dst[i]);
+		net_run(t.n, SEC(1));
+		cr_assert_eq(
+		    nexthop_table_show(st, far, NETIF_AF_INET, &before), 0);
+		messages = worker_counter_read(st, 0, WORKER_MESSAGES);
+		net_probe_clear(t.n, t.far);
+		for (int s = 0; s < 100; s++) {
+			near_sends(&t, dst[i]);
+			cr_assert(
+			    net_probe_expect(t.n, t.far, &m, MS(10), NULL));
+			net_run(t.n, SEC(1));
+		}
+		cr_assert_eq(
+		    nexthop_table_show(st, far, NETIF_AF_INET, &after), 0);
+		cr_assert_geq(
+		    after.counters.renewals, before.counters.renewals + 3);
+		/* Nobody used what is stale, which would be said. */
+		cr_assert_eq(
+		    worker_counter_read(st, 0, WORKER_MESSAGES), messages);
+	}
+	net_check_clean(t.n);
+	net_destroy(t.n);
+}
+
 Test(arp_resolve, interface_removed_while_packets_wait_leaks_nothing)
 {
 	struct rig r = rig_create(NULL);
