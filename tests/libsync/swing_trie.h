@@ -19,7 +19,10 @@
 #ifndef TESTS_LIBSYNC_SWING_TRIE_H
 #define TESTS_LIBSYNC_SWING_TRIE_H
 
+#include <criterion/criterion.h>
+
 #include "tests/libsync/radix_lf_item.h"
+#include "tests/libsync/radix_lf_trace.h"
 
 #define SWING_NODES 64
 

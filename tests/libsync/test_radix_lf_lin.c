@@ -104,6 +104,18 @@ any(void *item, void *arg)
 	return true;
 }
 
+static const void *
+rlf_next(const uint8_t *key, unsigned bits)
+{
+	return radix_lf_next(rlf, key, bits);
+}
+
+static const void *
+rlf_prev(const uint8_t *key, unsigned bits)
+{
+	return radix_lf_prev(rlf, key, bits);
+}
+
 /* Other ways to ask for the longest match. */
 static const void *
 rlf_lookup_if(const uint8_t *key, unsigned bits)
@@ -130,6 +142,10 @@ static const struct tree rlf_tree = {
     rlf_put, rlf_remove, rlf_lookup, rlf_clear};
 static const struct tree rlf_exact_tree = {
     rlf_put, rlf_remove, rlf_exact, rlf_clear};
+static const struct tree rlf_next_tree = {
+    rlf_put, rlf_remove, rlf_next, rlf_clear};
+static const struct tree rlf_prev_tree = {
+    rlf_put, rlf_remove, rlf_prev, rlf_clear};
 static const struct tree rlf_lookup_if_tree = {
     rlf_put, rlf_remove, rlf_lookup_if, rlf_clear};
 static const struct tree rlf_covered_tree = {
@@ -217,7 +233,12 @@ static struct item items[NEAR + OPS_MAX];
 static struct state state[OPS_MAX + 1]; /* before and after each commit */
 static struct replay_change changes[OPS_MAX];
 static unsigned int commits;
-static bool want_exact;
+static enum {
+	LONGEST,
+	EXACT,
+	NEXT,
+	PREV
+} want;
 static bool aborts;       /* a transaction that is not committed comes first */
 static unsigned ask_bits; /* length of the address asked for */
 static enum replay_grace grace;
@@ -234,14 +255,42 @@ make_item(int slot, const struct prefix *p)
 	return &items[slot];
 }
 
+static bool
+before(const struct prefix *a, const struct prefix *b)
+{
+	return item_before(&a->key, a->bits, &b->key, b->bits);
+}
+
+/* The item after the address, or before it. */
+static const void *
+neighbour(const struct state *s)
+{
+	const struct prefix from = {address, (uint8_t)ask_bits};
+	int best = -1;
+
+	for (int i = 0; i < NEAR; i++) {
+		const struct prefix *p = &near[i];
+
+		if (s->it[i] == NULL ||
+		    !(want == NEXT ? before(&from, p) : before(p, &from)))
+			continue;
+		if (best < 0 || (want == NEXT ? before(p, &near[best])
+					      : before(&near[best], p)))
+			best = i;
+	}
+	return best < 0 ? NULL : s->it[best];
+}
+
 static const void *
 answer(const struct state *s)
 {
 	const void *best = NULL;
 
+	if (want == NEXT || want == PREV)
+		return neighbour(s);
 	for (int i = 0; i < NEAR; i++) /* in order of length */
 		if (s->it[i] != NULL && near[i].bits <= ask_bits &&
-		    (!want_exact || near[i].bits == ask_bits) &&
+		    (want != EXACT || near[i].bits == ask_bits) &&
 		    item_same(&near[i].key, &address, near[i].bits))
 			best = s->it[i];
 	return best;
@@ -486,9 +535,19 @@ Test(radix_lf_lin, lookup_sees_nothing_of_an_abort, .timeout = 60)
 
 Test(radix_lf_lin, exact_is_linearizable, .timeout = 60)
 {
-	want_exact = true;
+	want = EXACT;
 	for (ask_bits = 0; ask_bits <= WIDTH; ask_bits++)
 		must_be_linearizable(&rlf_exact_tree, 2, 3);
+}
+
+Test(radix_lf_lin, next_and_prev_are_linearizable, .timeout = 60)
+{
+	for (ask_bits = 0; ask_bits <= WIDTH; ask_bits++) {
+		want = NEXT;
+		must_be_linearizable(&rlf_next_tree, 2, 3);
+		want = PREV;
+		must_be_linearizable(&rlf_prev_tree, 2, 3);
+	}
 }
 
 Test(radix_lf_lin, lookup_if_is_linearizable, .timeout = 60)
@@ -499,7 +558,7 @@ Test(radix_lf_lin, lookup_if_is_linearizable, .timeout = 60)
 /* Asked for the longest key, nothing else is covered by it. */
 Test(radix_lf_lin, covered_is_linearizable, .timeout = 60)
 {
-	want_exact = true;
+	want = EXACT;
 	must_be_linearizable(&rlf_covered_tree, 2, 3);
 }
 

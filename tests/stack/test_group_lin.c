@@ -41,7 +41,7 @@ enum {
 enum what {
 	GROUP_A,
 	GROUP_AB,
-	GROUP_C,
+	GROUP_CD,
 	GROUP_D,
 	OBJECT,
 	RESILIENT,
@@ -159,8 +159,8 @@ acquire(struct scene *s, enum what what)
 	static const uint8_t first[WHATS] = {A, A, C, D, 0, 0};
 	const struct nexthop_hop hops[2] = {
 	    via(first[what]), via((uint8_t)(first[what] + 1))};
-	const struct nexthop_group_config cfg = {
-	    .hops = hops, .nhops = what == GROUP_AB ? 2 : 1};
+	const struct nexthop_group_config cfg = {.hops = hops,
+	    .nhops = what == GROUP_AB || what == GROUP_CD ? 2 : 1};
 	static uint32_t had[64];
 	uint32_t id = 0;
 
@@ -262,7 +262,7 @@ change(struct scene *s, unsigned int op)
 		set(s, 1, s->what[1], false);
 		break;
 	case 6:
-		set(s, 0, s->what[0] == GROUP_D ? GROUP_C : GROUP_D, true);
+		set(s, 0, s->what[0] == GROUP_D ? GROUP_CD : GROUP_D, true);
 		break;
 	case 7:
 		put(s, 1, s->members[OBJECT] == 1u << ONE ? B : ONE);
@@ -422,7 +422,7 @@ begin(struct scene *s)
 		unused[nunused] = nunused;
 	*s = (struct scene){.members = {[GROUP_A] = 1u << A,
 				[GROUP_AB] = 1u << A | 1u << B,
-				[GROUP_C] = 1u << C,
+				[GROUP_CD] = 1u << C | 1u << D,
 				[GROUP_D] = 1u << D}};
 	cr_assert_eq(route_arena_create(ROUTE_ARENA_STEP, &s->arena), 0);
 	cr_assert_eq(fib4_create(s->arena, &s->f), 0);
