@@ -2,43 +2,23 @@
 
 /*
  * Neighbours when memory runs out: an entry that cannot get its adjacency stays
- * as it was, and what comes next makes up for it.  The linker sends the
- * stack's calls of malloc() and calloc() here.
+ * as it was, and what comes next makes up for it.
  */
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "libsync/base/atomic.h"
 #include "tests/net/arp_rig.h"
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static SYNC_ATOMIC(bool) none_left;
+#include "tests/nomem.h"
 
 /* From now on allocations fail, or succeed again. */
 static void
 memory(bool there)
 {
-	/* relaxed: the allocations meant are this thread's own. */
-	sync_store_relaxed(&none_left, !there);
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-	/* relaxed: as in memory. */
-	return sync_load_relaxed(&none_left) ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	/* relaxed: as in memory. */
-	return sync_load_relaxed(&none_left) ? NULL : __real_calloc(n, size);
+	if (there)
+		cr_assert(nomem_disarm(), "nothing was allocated");
+	else
+		nomem_arm(1, NOMEM_REST);
 }
 
 static const uint8_t other[6] = {2, 0, 0, 0, 0, 0x77};

@@ -1,62 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The IPv4 table when memory runs out, at every allocation there is.  The
- * linker sends the table's calls of allocators here.
+ * The IPv4 table when memory runs out, at every allocation there is.
  */
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "libsync/base/atomic.h"
+#include "tests/nomem.h"
 #include "tests/stack/fib4_routes.h"
 #include "tests/stress.h"
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-int __real_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
-int __wrap_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
-
-/* Allocations of this thread that still succeed; negative: no limit. */
-static _Thread_local long left = -1;
-static _Thread_local bool failed;
-
-static bool
-fails(void)
-{
-	if (left == 0) {
-		failed = true;
-		return true;
-	}
-	if (left > 0)
-		left--;
-	return false;
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __real_realloc(p, size);
-}
-
-int
-__wrap_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out)
-{
-	return fails() ? -ENOMEM
-		       : __real_route_arena_alloc(a, bytes, align, out);
-}
 
 struct scene {
 	struct route_arena *a;
@@ -132,15 +86,15 @@ prepare_hungry(struct scene *s, unsigned long step)
 	const struct fib_source source = routes4_source(&s->r);
 	struct route_arena_stats before, after;
 	unsigned long n = 0;
+	bool failed;
 	int error;
 
 	route_arena_settle(s->a);
 	route_arena_stats(s->a, &before);
 	do {
-		left = (long)n;
-		failed = false;
+		nomem_arm(n + 1, NOMEM_REST);
 		error = fib4_prepare(s->f, &source);
-		left = -1;
+		failed = nomem_disarm();
 		if (error == 0)
 			break;
 		cr_assert_eq(error, -ENOMEM);
@@ -168,19 +122,19 @@ Test(fib4_nomem, create_fails_clean)
 	struct route_arena_stats st;
 	struct route_arena *a;
 	struct fib4 *f = NULL;
-	long n;
+	unsigned long n;
 
 	cr_assert_eq(route_arena_create((size_t)8 << 20, &a), 0);
 	for (n = 0;; n++) {
-		left = n;
+		nomem_arm(n + 1, NOMEM_REST);
 		if (fib4_create(a, &f) == 0)
 			break;
-		left = -1;
+		(void)nomem_disarm();
 		cr_assert_null(f);
 		route_arena_stats(a, &st);
 		cr_assert_eq(st.used, 0);
 	}
-	left = -1;
+	(void)nomem_disarm();
 	cr_assert_geq(n, 5);
 	fib4_destroy(f);
 	route_arena_destroy(a);

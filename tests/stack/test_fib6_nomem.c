@@ -2,8 +2,7 @@
 
 /*
  * Each allocation of a change fails once: the table is then that of the last
- * commit, and the same change succeeds when there is memory.  The linker sends
- * the calls of the allocator and of the arena here.
+ * commit, and the same change succeeds when there is memory.
  */
 
 #include <criterion/criterion.h>
@@ -11,59 +10,9 @@
 #include <stdlib.h>
 
 #include "libsync/pserialize/pserialize.h"
-#include "stack/route/arena.h"
+#include "tests/nomem.h"
 #include "tests/stack/fib6_model.h"
 #include "tests/stress.h"
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-int __real_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
-int __wrap_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
-
-static bool counting;           /* allocations are numbered */
-static unsigned long count, at; /* and this one fails */
-static bool failed;
-
-static bool
-fails(void)
-{
-	if (!counting || ++count != at)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __real_realloc(p, size);
-}
-
-int
-__wrap_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out)
-{
-	return fails() ? -ENOMEM
-		       : __real_route_arena_alloc(a, bytes, align, out);
-}
 
 struct edit {
 	struct model_addr a;
@@ -89,18 +38,14 @@ attempt(struct scene *s, unsigned long n)
 	int error = 0;
 	uint8_t key[16];
 
-	counting = true;
-	count = 0;
-	at = n;
-	failed = false;
+	nomem_arm(n, NOMEM_ONE);
 	for (unsigned int i = 0; error == 0 && i < s->edits; i++) {
 		model_store(s->edit[i].a, key);
 		error = fib6_stage(s->f, key, s->edit[i].plen);
 	}
 	if (error == 0)
 		error = fib6_prepare(s->f, &after);
-	counting = false;
-	cr_assert_eq(error, failed ? -ENOMEM : 0);
+	cr_assert_eq(error, nomem_disarm() ? -ENOMEM : 0);
 	return error == 0;
 }
 
@@ -261,14 +206,14 @@ Test(fib6_nomem, table_that_cannot_be_made_leaves_nothing)
 	struct route_arena_stats st;
 	struct route_arena *arena;
 	struct fib6 *f;
+	unsigned long at;
 	int error = -ENOMEM;
 
 	cr_assert_eq(route_arena_create((size_t)1 << 20, &arena), 0);
 	for (at = 1; error != 0; at++) {
-		count = 0;
-		counting = true;
+		nomem_arm(at, NOMEM_ONE);
 		error = fib6_create(arena, &f);
-		counting = false;
+		(void)nomem_disarm();
 		cr_assert(error == 0 || error == -ENOMEM);
 	}
 	cr_assert_gt(at, 4);

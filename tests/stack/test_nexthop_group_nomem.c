@@ -3,51 +3,8 @@
 /* No memory, at each allocation of each operation in turn. */
 
 #include "stack/nexthop/object.h"
+#include "tests/nomem.h"
 #include "tests/stack/grouptab.h"
-
-static unsigned long until_failure; /* 0: none fails */
-
-static bool
-fails(void)
-{
-	return until_failure != 0 && --until_failure == 0;
-}
-
-/* The names are the linker's. */
-// NOLINTBEGIN(bugprone-reserved-identifier)
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t align, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-
-void *
-__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __real_realloc(p, size);
-}
-
-void *
-__wrap_aligned_alloc(size_t align, size_t size)
-{
-	return fails() ? NULL : __real_aligned_alloc(align, size);
-}
-// NOLINTEND(bugprone-reserved-identifier)
 
 static struct nexthop_groups *g;
 static struct nexthop_objects *t;
@@ -161,9 +118,9 @@ each_failure(int (*op)(void))
 	int error;
 
 	for (unsigned long n = 1;; n++) {
-		until_failure = n;
+		nomem_arm(n, NOMEM_ONE);
 		error = op();
-		if (until_failure != 0)
+		if (!nomem_disarm())
 			break;
 		if (error == 0)
 			continue; /* it could do without */
@@ -171,7 +128,6 @@ each_failure(int (*op)(void))
 		failures++;
 		cr_assert_eq(picture(), before, "allocation %lu", n);
 	}
-	until_failure = 0;
 	cr_assert_eq(error, 0);
 	cr_assert_neq(failures, 0u);
 	return failures;
@@ -438,7 +394,7 @@ anything(uint32_t *rnd)
 
 Test(group_nomem, any_history_leaves_nothing_behind)
 {
-	uint32_t rnd = 2718;
+	uint32_t rnd = 2718, at;
 	unsigned int refused = 0;
 	uint64_t before;
 	const char *why;
@@ -449,10 +405,11 @@ Test(group_nomem, any_history_leaves_nothing_behind)
 			watched[i] = nameless[i];
 		watched[4] = 0;
 		before = picture();
-		until_failure =
+		at =
 		    random_next(&rnd) % 3 == 0 ? 1 + random_next(&rnd) % 20 : 0;
+		nomem_arm(at, NOMEM_ONE);
 		error = anything(&rnd);
-		until_failure = 0;
+		(void)nomem_disarm();
 		refused += error == -ENOMEM;
 		for (unsigned int i = 0; i < 4; i++)
 			cr_assert(error == 0 || watched[i] == nameless[i]);
@@ -488,9 +445,9 @@ Test(group_table_nomem, a_table_is_made_whole_or_not)
 
 	for (unsigned long n = 1; error != 0; n++) {
 		g = NULL;
-		until_failure = n;
+		nomem_arm(n, NOMEM_ONE);
 		error = make();
-		until_failure = 0;
+		(void)nomem_disarm();
 		cr_assert_eq(error == 0, g != NULL);
 		cr_assert_eq(error, g == NULL ? -ENOMEM : 0);
 		cr_assert_lt(n, 100ul);

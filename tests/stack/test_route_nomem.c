@@ -2,8 +2,7 @@
 
 /*
  * A table when memory runs out at any point of a change: the change is made, or
- * it says -ENOMEM and nothing has changed, compiled or not.  The linker sends
- * the stack's allocations here.
+ * it says -ENOMEM and nothing has changed, compiled or not.
  */
 
 #include <arpa/inet.h>
@@ -12,70 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libsync/base/atomic.h"
 #include "stack/core/stack.h"
-#include "stack/route/arena.h"
 #include "stack/route/table.h"
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t align, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-int __real_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
-int __wrap_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
+#include "tests/nomem.h"
 
 static struct stack *st;
 static struct route_table *t;
-/* Of the testing thread: so many succeed before one fails; -1: all do. */
-static __thread long left = -1;
-
-static bool
-there_is(void)
-{
-	if (left > 0)
-		left--;
-	else if (left == 0)
-		return false;
-	return true;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-	return there_is() ? __real_malloc(size) : NULL;
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return there_is() ? __real_calloc(n, size) : NULL;
-}
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-	return there_is() ? __real_realloc(p, size) : NULL;
-}
-
-void *
-__wrap_aligned_alloc(size_t align, size_t size)
-{
-	return there_is() ? __real_aligned_alloc(align, size) : NULL;
-}
-
-int
-__wrap_route_arena_alloc(
-    struct route_arena *a, size_t bytes, size_t align, uint32_t *out)
-{
-	return there_is() ? __real_route_arena_alloc(a, bytes, align, out)
-			  : -ENOMEM;
-}
 
 static struct route_config
 hole(uint32_t prefix, unsigned int plen, uint32_t metric)
@@ -174,15 +115,15 @@ static void
 fail_from(uint32_t round)
 {
 	unsigned int failed = 0;
-	long room;
+	unsigned long room;
 
 	for (; round <= 40; round++) {
 		for (room = 0;; room++) {
 			int error;
 
-			left = room;
+			nomem_arm(room + 1, NOMEM_REST);
 			error = change(round);
-			left = -1;
+			(void)nomem_disarm();
 			expect(round, error == 0);
 			if (error == 0)
 				break;
