@@ -50,18 +50,53 @@ own(struct radix_lf_txn *txn, char **slot, struct radix_lf_branch *b)
 	return copy;
 }
 
+/*
+ * Copy the branches on the way of key from the first one on that is published
+ * to the n-th, with what the lists at hand have: own() for each, but for the
+ * looks at the lists.  Returns: the slot behind the last.
+ */
+static char **
+copy_way(struct radix_lf_txn *txn, const uint8_t *key, unsigned first,
+    unsigned n, char **slot)
+{
+	struct radix_lf_branch *const *way = txn->tree->way;
+	struct radix_lf_batch *full = txn->tree->full, *last = txn->last;
+
+	for (unsigned i = first; i < n; i++) {
+		struct radix_lf_branch *const b = way[i];
+		const unsigned bit = radix_lf_bit(b);
+		struct radix_lf_branch *const copy = full->branch[--full->n];
+
+		__builtin_prefetch(full->branch[full->n - RADIX_LF_AHEAD], 1);
+		RADIX_LF_STORE(copy->tag, make_tag(txn, bit));
+		RADIX_LF_STORE(copy->val, b->val);
+		RADIX_LF_STORE(copy->child[0], b->child[0]);
+		RADIX_LF_STORE(copy->child[1], b->child[1]);
+		RADIX_LF_STORE(*slot, radix_lf_ref(copy));
+		last->branch[last->n++] = b;
+		slot = &copy->child[radix_lf_key_bit(key, bit)];
+	}
+	txn->tree->avail -= n - first;
+	return slot;
+}
+
 /* Own the first n branches on the way of key; return the slot behind them. */
 static char **
 own_way(struct radix_lf_txn *txn, const uint8_t *key, unsigned n)
 {
-	struct radix_lf_branch *const *way = txn->tree->way;
+	const struct radix_lf *t = txn->tree;
+	const unsigned own_n = txn->spot.depth - txn->spot.published;
 	char **slot = &txn->root;
 
 	for (unsigned i = 0; i < n; i++) {
-		const unsigned side =
-		    radix_lf_key_bit(key, radix_lf_bit(way[i]));
+		struct radix_lf_branch *b = t->way[i];
 
-		slot = &own(txn, slot, way[i])->child[side];
+		if (i == own_n && t->loose == NULL && t->full != NULL &&
+		    t->full->n >= n - i + RADIX_LF_AHEAD &&
+		    txn->last->n + n - i <= RADIX_LF_BATCH_SIZE)
+			return copy_way(txn, key, i, n, slot);
+		b = own(txn, slot, b);
+		slot = &b->child[radix_lf_key_bit(key, radix_lf_bit(b))];
 	}
 	return slot;
 }

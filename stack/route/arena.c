@@ -10,6 +10,10 @@
  * The lists are kept in what is free: no reader looks there, as retired blocks
  * are not free yet.
  *
+ * An update frees a block and takes one of nearly the same size.  So some of
+ * each small size are kept as they are, spares, and are made holes only when the
+ * arena cannot grow.
+ *
  * Invariants
  *   I1  holes[l] is 0xff exactly for the lines of free runs; no two runs touch.
  *       Line 0 and the last one mapped belong to nobody, so are never free.
@@ -267,17 +271,15 @@ grow(struct route_arena *a, size_t n)
 	return 0;
 }
 
-/* Free granules of a block: whole lines and the beginning of one, or a part. */
+/* Make granules holes: whole lines and the beginning of one, or a part. */
 static void
-give(struct route_arena *a, uint32_t at, uint32_t granules)
+open_holes(struct route_arena *a, uint32_t at, uint32_t granules)
 {
 	const uint32_t line = at / GRANULES, first = at % GRANULES;
 	const uint32_t lines = granules / GRANULES, rest = granules % GRANULES;
 	const unsigned int bits = (ALL >> (GRANULES - rest)) << first;
 
 	SYNC_REQUIRE(line != 0 && (lines == 0 || first == 0));
-	a->used -= granules * ROUTE_ARENA_GRANULE;
-	a->blocks--;
 	if (rest != 0) {
 		const unsigned int holes = a->holes[line + lines];
 
@@ -288,6 +290,39 @@ give(struct route_arena *a, uint32_t at, uint32_t granules)
 		SYNC_REQUIRE(a->holes[line] == 0);
 		run_put(a, line, lines);
 	}
+}
+
+static bool
+is_spare(const struct route_arena *a, uint32_t at, uint32_t granules)
+{
+	uint32_t i = 0;
+
+	while (i < a->spares[granules] && a->spare[granules][i] != at)
+		i++;
+	return i < a->spares[granules];
+}
+
+/* Free a block. */
+static void
+give(struct route_arena *a, uint32_t at, uint32_t granules)
+{
+	a->used -= granules * ROUTE_ARENA_GRANULE;
+	a->blocks--;
+	if (granules >= ROUTE_ARENA_SPARABLE ||
+	    a->spares[granules] == ROUTE_ARENA_SPARES) {
+		open_holes(a, at, granules);
+		return;
+	}
+	SYNC_ASSERT(!is_spare(a, at, granules));
+	a->spare[granules][a->spares[granules]++] = at;
+}
+
+static void
+give_spares(struct route_arena *a)
+{
+	for (uint32_t n = 1; n < ROUTE_ARENA_SPARABLE; n++)
+		while (a->spares[n] > 0)
+			open_holes(a, a->spare[n][--a->spares[n]], n);
 }
 
 static void
@@ -387,6 +422,9 @@ take(struct route_arena *a, uint32_t granules, uint32_t align)
 	const uint32_t rest = granules % GRANULES;
 	uint32_t at, line;
 
+	if (align == 0 && granules < ROUTE_ARENA_SPARABLE &&
+	    a->spares[granules] > 0)
+		return a->spare[granules][--a->spares[granules]];
 	if (align == 0 && granules < GRANULES) {
 		at = part_take(a, granules);
 		if (at != 0)
@@ -419,8 +457,10 @@ route_arena_alloc(
 	at = take(a, granules, lines);
 	if (at == 0 && grow(a, granules / GRANULES + lines + 1) == 0)
 		at = take(a, granules, lines);
-	if (at == 0 && a->waiting > 0) {
-		route_arena_settle(a);
+	if (at == 0) {
+		if (a->waiting > 0)
+			route_arena_settle(a);
+		give_spares(a);
 		at = take(a, granules, lines);
 	}
 	if (at == 0)

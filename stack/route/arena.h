@@ -30,6 +30,10 @@
 #define ROUTE_ARENA_RUNS  64u
 #define ROUTE_ARENA_PARTS 8u
 
+/* Freed blocks that are kept as they are: so many of each size below a limit. */
+#define ROUTE_ARENA_SPARES   256u
+#define ROUTE_ARENA_SPARABLE 20u /* granules */
+
 struct route_arena_retired;
 
 /* [c] constant  [w] the writer  [a] atomic  [p] private to arena.c */
@@ -44,6 +48,10 @@ struct route_arena {
 	uint64_t run_lists;               /* [p][w] bit i: run[i] not empty */
 	uint32_t run[ROUTE_ARENA_RUNS];   /* [p][w] lines */
 	uint32_t part[ROUTE_ARENA_PARTS]; /* [p][w] lines, by longest hole */
+
+	/* Spares by granules, the first so many of a size. */
+	uint32_t spares[ROUTE_ARENA_SPARABLE];                    /* [p][w] */
+	uint32_t spare[ROUTE_ARENA_SPARABLE][ROUTE_ARENA_SPARES]; /* [p][w] */
 
 	/* Retired blocks, oldest first, from head to tail. */
 	struct route_arena_retired *retired; /* [p][w] */

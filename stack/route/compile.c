@@ -135,6 +135,17 @@ route_compile_prepare(struct route_txn *x)
 }
 
 void
+route_compile_prefetch(
+    const struct route_table *t, const uint8_t *prefix, bool again)
+{
+	/* relaxed: only the writer stores it. */
+	const struct fib4 *fib4 = sync_load_relaxed(&t->fib4);
+
+	if (fib4 != NULL)
+		fib4_prefetch(fib4, prefix, again);
+}
+
+void
 route_compile_commit(struct route_txn *x)
 {
 	if (x->fib4 != NULL) {

@@ -177,6 +177,21 @@ fib4_stage(struct fib4 *f, const uint8_t *key, unsigned int plen)
 }
 
 void
+fib4_prefetch(const struct fib4 *f, const uint8_t *key, bool block)
+{
+	const struct fib4_view *v = fib4_current(f);
+	uint32_t word;
+
+	memcpy(&word, key, 4);
+	word = FIB4_WORD(ntohl(word));
+	__builtin_prefetch(block
+			       ? v->blocks + (size_t)fib4_word_block(v, word) *
+						 ROUTE_ARENA_GRANULE
+			       : (const uint8_t *)&v->direct[word],
+	    0);
+}
+
+void
 fib4_undo(struct fib4 *f)
 {
 	struct fib4_view *v = fib4_current(f);

@@ -110,6 +110,13 @@ void fib4_destroy(struct fib4 *f);
 int fib4_stage(struct fib4 *f, const uint8_t *key, unsigned int plen);
 
 /*
+ * Have the word that a change of key will be made in come to the cache, or, if
+ * it has come meanwhile, its block.
+ * Context: writer (control mutex); never sleeps.
+ */
+void fib4_prefetch(const struct fib4 *f, const uint8_t *key, bool block);
+
+/*
  * Compile what was staged, unseen by readers.
  * after:   the routes as they will be; used during this call only.
  * Context: writer (control mutex), outside a section, nothing prepared; may

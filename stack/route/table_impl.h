@@ -228,8 +228,11 @@ bool route_candidate_valid(
 /* Does a come before b? */
 bool route_candidate_before(struct route_key a, struct route_key b);
 
+/* compile.c: have what a change of prefix needs next come to the cache. */
+void route_compile_prefetch(
+    const struct route_table *t, const uint8_t *prefix, bool again);
 /*
- * compile.c: what x does to the table's compiled form, unseen.
+ * What x does to the table's compiled form, unseen.
  * Returns: 0, or -ENOMEM with nothing prepared.
  */
 int route_compile_prepare(struct route_txn *x);

@@ -136,7 +136,9 @@ find(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
 {
 	if (plen > x->table->store->bits)
 		return NULL;
+	route_compile_prefetch(x->table, prefix, false);
 	radix_lf_txn_find(x->tree, prefix, plen, place);
+	route_compile_prefetch(x->table, prefix, true);
 	if (place->item == NULL)
 		return NULL;
 	return route_item_set(x->table->store, place->item);
