@@ -345,7 +345,8 @@ static const char *
 load_argument(const char *key)
 {
 	static const char *const words[][2] = {{"via", "gateway"},
-	    {"dev", "dev"}, {"family", "family"}, {"peer", "peer"}};
+	    {"dev", "dev"}, {"family", "family"}, {"peer", "peer"},
+	    {"table", "table"}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(key, words[i][0]) == 0)
@@ -376,7 +377,7 @@ psnetctl_route_load(struct psnetctl *ctl, struct words *w,
 		if (argument == NULL)
 			return words_fail(e, key,
 			    "neither via, dev, nhid, protocol, family, peer, "
-			    "replace nor whole");
+			    "table, replace nor whole");
 		s = words_value(w, key, e);
 		if (s == NULL)
 			return -EINVAL;

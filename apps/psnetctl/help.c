@@ -59,7 +59,7 @@ static const struct {
 	"      [dport N] [details]\n"
 	"route load FILE [via A] [dev D] [nhid] [protocol P] [replace | "
 	"whole]\n"
-	"      [family inet|inet6] [peer A]\n"
+	"      [family inet|inet6] [peer A] [table T]\n"
 	"route verify [table T|all] [like T] [count N]\n"
 	"\n"
 	"SELECTOR  [root|match|exact] PREFIX, dev D, via A, protocol P,\n"

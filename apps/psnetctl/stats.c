@@ -90,6 +90,36 @@ print_workers(const json_t *now, const json_t *before, const char *kind,
 	}
 }
 
+/* The memory is of the compiled tables. */
+static void
+print_tables(const json_t *now)
+{
+	static const char *const parts[] = {"direct", "blocks", "ids", "other"};
+	const json_t *list = json_object_get(now, "tables");
+	const json_t *arena = json_object_get(now, "arena");
+
+	printf("%-10s %12s %12s %12s %12s %12s\n", "table", "routes",
+	    "direct KiB", "blocks KiB", "ids KiB", "other KiB");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+		const json_t *fib = json_object_get(o, "fib");
+
+		printf("%-10s %12lld", psnetctl_text(o, "table", "?"),
+		    (long long)psnetctl_number(o, "routes"));
+		for (size_t k = 0; fib != NULL && k < 4; k++)
+			printf(" %12.1f",
+			    (double)psnetctl_number(fib, parts[k]) / 1024);
+		puts(fib == NULL ? "  not compiled" : "");
+	}
+	if (json_is_object(arena))
+		printf("arena KiB: used %.1f free %.1f waiting %.1f mapped "
+		       "%.1f\n",
+		    (double)psnetctl_number(arena, "used") / 1024,
+		    (double)psnetctl_number(arena, "free") / 1024,
+		    (double)psnetctl_number(arena, "waiting") / 1024,
+		    (double)psnetctl_number(arena, "mapped") / 1024);
+}
+
 static void
 print_text(const json_t *now, const json_t *before)
 {
@@ -101,6 +131,8 @@ print_text(const json_t *now, const json_t *before)
 
 	printf("%lld routes, %s\n", (long long)psnetctl_number(now, "routes"),
 	    before != NULL ? "per second:" : "since the start:");
+	if (before == NULL)
+		print_tables(now);
 	print_workers(now, before, "workers", "worker", seconds);
 	print_workers(now, before, "flows", "flows", seconds);
 	print_interfaces(now, before, seconds);

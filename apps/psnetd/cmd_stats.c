@@ -12,7 +12,10 @@
 #include "stack/core/stack.h"
 #include "stack/core/worker.h"
 #include "stack/proto/ipv4/ipv4.h"
+#include "stack/route/arena.h"
+#include "stack/route/fib.h"
 #include "stack/route/table.h"
+#include "stack/route/tables.h"
 
 static json_t *
 worker_counters(struct stack *st, unsigned int id)
@@ -60,6 +63,59 @@ interface_counters(const struct netif *nif, unsigned int worker)
 	    "dropped", (json_int_t)drops);
 }
 
+/* With what its compiled form takes, if it has one. */
+static int
+add_table(void *arg, struct route_table *t)
+{
+	char text[WORDS_TEXT_MAX];
+	struct fib_stats fib;
+	json_t *list = arg, *o;
+
+	o = json_pack("{s:s, s:I, s:b}", "table",
+	    spec_table_name(route_table_number(t), text), "routes",
+	    (json_int_t)route_table_count(t), "compiled",
+	    route_table_fib_stats(t, &fib));
+	if (json_is_true(json_object_get(o, "compiled")))
+		json_object_set_new(o, "fib",
+		    json_pack("{s:I, s:I, s:I, s:I}", "direct",
+			(json_int_t)fib.direct_bytes, "blocks",
+			(json_int_t)fib.block_bytes, "ids",
+			(json_int_t)fib.id_bytes, "other",
+			(json_int_t)fib.other_bytes));
+	json_array_append_new(list, o);
+	return 0;
+}
+
+static json_t *
+arena_stats(const struct route_tables *ts)
+{
+	struct route_arena_stats a;
+
+	if (!route_tables_arena_stats(ts, &a))
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I}", "used", (json_int_t)a.used,
+	    "free", (json_int_t)a.free, "waiting", (json_int_t)a.waiting,
+	    "mapped", (json_int_t)a.mapped);
+}
+
+/* All routing tables, in o.  A commit that runs here has the mutex already. */
+static int
+add_tables(const struct psnetd *d, json_t *o)
+{
+	struct route_tables *ts = ipv4_tables(d->st);
+	json_t *list = json_array();
+	int rc;
+
+	if (!d->busy)
+		stack_control_enter(d->st);
+	rc = route_tables_walk(ts, add_table, list);
+	json_object_set_new(o, "tables", list);
+	json_object_set_new(o, "arena", arena_stats(ts));
+	if (!d->busy)
+		stack_control_exit(d->st);
+	return rc;
+}
+
 int
 psnetd_cmd_stats_show(struct psnetd_request *r)
 {
@@ -90,7 +146,7 @@ psnetd_cmd_stats_show(struct psnetd_request *r)
 	    (json_int_t)stack_clock(st), "routes",
 	    (json_int_t)route_table_count(ipv4_routes(st)), "workers", workers,
 	    "flows", flows, "interfaces", links);
-	return 0;
+	return add_tables(r->d, r->result);
 }
 
 static void

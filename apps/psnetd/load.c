@@ -32,6 +32,7 @@ struct psnetd_load {
 	bool whole;     /* all there is of the protocol */
 	size_t removed; /* if whole */
 	uint8_t protocol;
+	uint32_t table; /* that the routes go into; 0: main */
 	struct prefixlist list;
 	struct tablefile_error e;
 	int64_t started, parsed; /* ms */
@@ -145,6 +146,7 @@ resolve(
 		cfg[i] = (struct route_config){.plen = p->plen,
 		    .type = ROUTE_UNICAST,
 		    .protocol = l->protocol,
+		    .in = l->table,
 		    .nhid = nhid,
 		    .nnexthops = nhid == 0,
 		    .nexthops = &hops[p->hop]};
@@ -162,8 +164,8 @@ commit(struct psnetd_load *l, const struct route_config *cfg)
 
 	l->d->busy = true;
 	if (l->whole)
-		rc = ipv4_route_load_whole(l->d->st, l->protocol, cfg, pl->n,
-		    commit_progress, l, &failed, &l->removed);
+		rc = ipv4_route_load_whole(l->d->st, l->table, l->protocol, cfg,
+		    pl->n, commit_progress, l, &failed, &l->removed);
 	else
 		rc = ipv4_route_load(
 		    l->d->st, cfg, pl->n, l->mode, commit_progress, l, &failed);
@@ -245,6 +247,7 @@ struct options {
 	struct spec_nexthop hop;
 	struct prefixlist_config list;
 	bool replace, whole;
+	uint32_t table;
 	uint8_t protocol;
 };
 
@@ -275,8 +278,9 @@ static int
 parse_args(struct psnetd_request *r, struct options *o)
 {
 	static const char *const keys[] = {"gateway", "dev", "nhid", "replace",
-	    "whole", "protocol", "family", "peer", NULL};
+	    "whole", "protocol", "family", "peer", "table", NULL};
 	const char *via = NULL, *proto = NULL, *family = NULL, *peer = NULL;
+	const char *table = "main";
 	struct words_error *e = &r->e;
 
 	if (psnetd_args_known(r->args, keys, e) != 0 ||
@@ -287,7 +291,9 @@ parse_args(struct psnetd_request *r, struct options *o)
 	    psnetd_args_bool(r->args, "whole", &o->whole, e) != 0 ||
 	    psnetd_args_string(r->args, "protocol", false, &proto, e) != 0 ||
 	    psnetd_args_string(r->args, "family", false, &family, e) != 0 ||
-	    psnetd_args_string(r->args, "peer", false, &peer, e) != 0)
+	    psnetd_args_string(r->args, "peer", false, &peer, e) != 0 ||
+	    psnetd_args_string(r->args, "table", false, &table, e) != 0 ||
+	    spec_table_parse(table, &o->table, e) != 0)
 		return -EINVAL;
 	if (via != NULL && words_ipv4(via, &o->hop.via, e) != 0)
 		return -EINVAL;
@@ -365,6 +371,7 @@ psnetd_cmd_route_load(struct psnetd_request *r)
 	l->size = size;
 	l->mode = o.replace ? ROUTE_REPLACE : ROUTE_ADD;
 	l->whole = o.whole;
+	l->table = o.table;
 	l->protocol = o.protocol;
 	l->started = now_ms();
 	l->percent = UINT32_MAX;

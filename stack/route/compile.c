@@ -159,6 +159,22 @@ route_compile_commit(struct route_txn *x)
 	}
 }
 
+bool
+route_table_fib_stats(const struct route_table *t, struct fib_stats *out)
+{
+	/* relaxed: the mutex is held, only the writer stores them. */
+	const struct fib4 *fib4 = sync_load_relaxed(&t->fib4);
+	/* relaxed: as above. */
+	const struct fib6 *fib6 = sync_load_relaxed(&t->fib6);
+
+	SYNC_REQUIRE(stack_control_held(t->store->stack));
+	if (fib4 != NULL)
+		fib4_stats(fib4, out);
+	else if (fib6 != NULL)
+		fib6_stats(fib6, out);
+	return fib4 != NULL || fib6 != NULL;
+}
+
 void
 route_compile_destroy(struct route_table *t)
 {

@@ -25,6 +25,7 @@
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 
+struct fib_stats;
 struct nexthop_groups;
 struct route_table;
 struct route_txn;
@@ -268,6 +269,13 @@ int route_table_walk(struct route_table *t,
 
 /* Number of prefixes that have a route.  Context: any thread. */
 size_t route_table_count(const struct route_table *t);
+
+/*
+ * What the compiled form takes.
+ * Context: control mutex; never sleeps; visits every block.
+ * Returns: false if there is none.
+ */
+bool route_table_fib_stats(const struct route_table *t, struct fib_stats *out);
 
 /* "unicast" and so on; NULL if unknown.  Context: any thread. */
 const char *route_type_name(uint8_t type);

@@ -288,6 +288,17 @@ route_tables_walk(struct route_tables *ts,
 	return error;
 }
 
+bool
+route_tables_arena_stats(
+    const struct route_tables *ts, struct route_arena_stats *out)
+{
+	SYNC_REQUIRE(stack_control_held(ts->store->stack));
+	if (ts->store->arena == NULL)
+		return false;
+	route_arena_stats(ts->store->arena, out);
+	return true;
+}
+
 int
 route_tables_bind(struct route_tables *ts, netif_id id, uint32_t number)
 {

@@ -17,6 +17,7 @@
 #include "stack/route/change.h"
 #include "stack/route/table.h"
 
+struct route_arena_stats;
 struct route_tables;
 
 /* The numbers of Linux; the local routes are in the table of their interface */
@@ -74,6 +75,14 @@ int route_tables_walk(struct route_tables *ts,
  */
 uint32_t route_tables_hops(
     const struct route_tables *ts, uint32_t number, const uint8_t *addr);
+
+/*
+ * The memory of the compiled forms, which the tables share.
+ * Context: control mutex; never sleeps.
+ * Returns: false if nothing has been compiled.
+ */
+bool route_tables_arena_stats(
+    const struct route_tables *ts, struct route_arena_stats *out);
 
 /*
  * Give interface id a table; 0 or the main one's number: none of its own.  Its

@@ -147,6 +147,36 @@ def a_table_is_exchanged_for_another_as_a_whole(d):
     assert d.routes() == before
 
 
+def a_table_is_loaded_into_another_than_main(d):
+    before = d.routes()
+    path = make_list(d, 1000)
+    out = d.ctl_json("route", "load", path, "via", "10.9.0.2", "dev", "lo0",
+                     "table", "44")
+    assert out["routes"] == 1000 and d.routes() == before, out
+    assert "20.0.9.1 via 10.9.0.2 dev lo0 table 44" in d.ctl(
+        "rule", "add", "lookup", "44", "pref", "3") + d.ctl(
+            "route", "get", "20.0.9.1")
+    stats = d.ctl_json("stats")
+    tables = {t["table"]: t for t in stats["tables"]}
+    assert tables["44"]["routes"] == 1000 and tables["44"]["compiled"], tables
+    assert tables["main"]["routes"] == before == stats["routes"], tables
+    fib = tables["44"]["fib"]
+    assert fib["direct"] >= 1 << 20 and fib["blocks"] > 0, fib
+    assert 0 < stats["arena"]["used"] <= stats["arena"]["mapped"], stats["arena"]
+    text = d.ctl("stats")
+    assert "\n44 " in text and "arena KiB: used" in text, text
+    # Whole: of this table, and of no other.
+    path = make_list(d, 600)
+    out = d.ctl_json("route", "load", path, "via", "10.9.0.2", "dev", "lo0",
+                     "table", "44", "whole")
+    assert (out["routes"], out["removed"]) == (600, 400), out
+    assert d.routes() == before
+    assert "follows from" in d.ctl("route", "load", path, "table", "local",
+                                  status=2)
+    d.ctl("route", "flush", "table", "44")
+    d.ctl("rule", "del", "pref", "3")
+
+
 def others_are_served_while_a_list_is_loaded(d):
     path = make_list(d, 300000)
     loader, c, late = d.client(), d.client(), d.client()
@@ -211,6 +241,7 @@ if __name__ == "__main__":
         a_file_is_what_its_content_says,
         a_dump_is_loaded_by_family_and_peer,
         a_table_is_exchanged_for_another_as_a_whole,
+        a_table_is_loaded_into_another_than_main,
         others_are_served_while_a_list_is_loaded,
         a_client_killed_in_the_middle_of_a_load_harms_nobody,
     ]))

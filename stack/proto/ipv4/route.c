@@ -414,6 +414,7 @@ struct load {
 	void (*progress)(void *arg, size_t done);
 	void *progress_arg;
 	bool whole;       /* the routes are all of protocol */
+	uint32_t number;  /* of their table, if whole */
 	uint8_t protocol; /* if whole */
 	size_t at;        /* in order, where the walk is */
 	size_t removed;
@@ -480,7 +481,7 @@ static int
 drop_others(struct load *l)
 {
 	struct route_table *t;
-	int error = route_tables_get(l->ip->tables, ROUTE_TABLES_MAIN, &t);
+	int error = route_tables_get(l->ip->tables, l->number, &t);
 
 	if (error == 0)
 		error = load_turn(l, t);
@@ -551,7 +552,7 @@ ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
 }
 
 int
-ipv4_route_load_whole(struct stack *st, uint8_t protocol,
+ipv4_route_load_whole(struct stack *st, uint32_t table, uint8_t protocol,
     const struct route_config *cfg, size_t n,
     void (*progress)(void *arg, size_t done), void *progress_arg,
     size_t *failed, size_t *removed)
@@ -562,6 +563,7 @@ ipv4_route_load_whole(struct stack *st, uint8_t protocol,
 	    .progress = progress,
 	    .progress_arg = progress_arg,
 	    .whole = true,
+	    .number = table != 0 ? table : ROUTE_TABLES_MAIN,
 	    .protocol = protocol};
 	int error;
 
@@ -571,7 +573,7 @@ ipv4_route_load_whole(struct stack *st, uint8_t protocol,
 		return -EPERM;
 	for (size_t i = 0; i < n; i++) {
 		if (cfg[i].protocol == protocol &&
-		    number_of(&cfg[i]) == ROUTE_TABLES_MAIN)
+		    number_of(&cfg[i]) == l.number)
 			continue;
 		if (failed != NULL)
 			*failed = i;
