@@ -85,6 +85,7 @@ struct routelog_reader {
 	uint32_t *now; /* by cell, of state at */
 	uint32_t at;
 	uint64_t seed;
+	char wrong[128]; /* the first wrong answer; empty: none */
 };
 
 /* A lookup in two states or more, and what it said. */
