@@ -28,7 +28,7 @@ json_t *psnetd_show_addrs(const struct netif *nif);
 /* Add to an address what conflict detection (RFC 5227) found out. */
 void psnetd_show_claim(json_t *o, enum arp_claim_state state);
 
-json_t *psnetd_show_object(const struct spec_object *o);
+json_t *psnetd_show_object(const struct spec_object *s);
 json_t *psnetd_show_object_event(struct stack *st, const struct event *ev);
 json_t *psnetd_show_seconds(uint64_t ms);
 
