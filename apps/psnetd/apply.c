@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/idset.h"
 #include "apps/psnetd/diff.h"
 #include "apps/psnetd/journal.h"
 #include "apps/psnetd/ops.h"
@@ -242,24 +243,19 @@ static int
 apply_objects_remove(struct apply *a)
 {
 	const struct config *c = a->diff.old;
+	struct idset ids = {.n = 0};
 	int rc =
 	    psnetd_journal_objects_remove(&a->journal, is_dropped, &a->diff);
 
+	for (size_t i = 0; i < c->nobjects && rc == 0; i++)
+		if (is_dropped(&a->diff, &c->objects[i]))
+			rc = idset_add(&ids, c->objects[i].id);
 	if (rc != 0)
-		return blame(a, 0, NULL, rc);
-	for (unsigned int singles = 0; singles < 2; singles++) {
-		for (size_t i = 0; i < c->nobjects; i++) {
-			const struct spec_object *o = &c->objects[i];
-
-			if ((o->nmembers == 0) != (singles > 0) ||
-			    !is_dropped(&a->diff, o))
-				continue;
-			rc = psnetd_ops_nexthop_del(a->st, o->id, &a->e->what);
-			if (rc != 0 && rc != -ENOENT)
-				return blame(a, 0, NULL, rc);
-		}
-	}
-	return 0;
+		blame(a, 0, NULL, rc);
+	else
+		rc = psnetd_ops_nexthop_del_all(a->st, &ids, &a->e->what);
+	idset_fini(&ids);
+	return rc;
 }
 
 /* The routes of one commit: specifications, and what the stack needs. */

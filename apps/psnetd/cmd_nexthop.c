@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/array.h"
+#include "apps/idset.h"
 #include "apps/psnetd/args.h"
 #include "apps/psnetd/cmd.h"
 #include "apps/psnetd/daemon.h"
@@ -143,40 +143,34 @@ psnetd_cmd_nexthop_del(struct psnetd_request *r)
 }
 
 struct flush {
-	struct stack *st;
 	struct filter f;
-	struct words_error *e;
-	unsigned int n;
+	struct idset ids;
 };
 
-/* One that a group took along is gone as well. */
 static int
 flush_one(void *arg, const struct spec_object *o)
 {
 	struct flush *f = arg;
-	int rc;
 
-	if (!matches(&f->f, o))
-		return 0;
-	rc = psnetd_ops_nexthop_del(f->st, o->id, f->e);
-	if (rc != 0 && rc != -ENOENT)
-		return rc;
-	f->n++;
-	return 0;
+	return matches(&f->f, o) ? idset_add(&f->ids, o->id) : 0;
 }
 
 int
 psnetd_cmd_nexthop_flush(struct psnetd_request *r)
 {
-	struct flush f = {.st = r->d->st, .e = &r->e};
+	struct flush f = {.ids = {.n = 0}};
 	int rc = parse_filter(r->args, &f.f, &r->e);
 
 	if (rc != 0)
 		return rc;
-	words_fail(&r->e, NULL, "%s", words_strerror(ENOMEM));
 	rc = psnetd_ops_nexthop_walk(r->d->st, flush_one, &f);
+	if (rc != 0)
+		failed(&r->e, rc);
+	else
+		rc = psnetd_ops_nexthop_del_all(r->d->st, &f.ids, &r->e);
 	if (rc == 0)
-		r->result = json_pack("{s:i}", "removed", (int)f.n);
+		r->result = json_pack("{s:i}", "removed", (int)f.ids.n);
+	idset_fini(&f.ids);
 	return rc;
 }
 

@@ -142,6 +142,20 @@ psnetd_ops_nexthop_check(struct stack *st, uint32_t id, struct words_error *e)
 		       : 0;
 }
 
+int
+psnetd_ops_nexthop_del_all(
+    struct stack *st, const struct idset *ids, struct words_error *e)
+{
+	const char *why = "it failed";
+	int rc = 0;
+
+	if (ids->n > 0)
+		rc = nexthop_del_all(st, ids->id, ids->n, &why);
+	if (rc < 0)
+		words_fail(e, NULL, "%s", why);
+	return rc < 0 ? rc : 0;
+}
+
 static int
 describe(struct stack *st, const struct nexthop_object_config *cfg,
     struct spec_object *out)

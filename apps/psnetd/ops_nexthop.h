@@ -24,6 +24,11 @@ int psnetd_ops_nexthop_add(struct stack *st, const struct spec_object *o,
 int psnetd_ops_nexthop_del(
     struct stack *st, uint32_t id, struct words_error *e);
 
+/* All of a set, as far as they are there, and their routes in one commit of
+ * each table. */
+int psnetd_ops_nexthop_del_all(
+    struct stack *st, const struct idset *ids, struct words_error *e);
+
 /* Is there an object with this id?  Returns: 0, or -ENOENT after filling *e. */
 int psnetd_ops_nexthop_check(
     struct stack *st, uint32_t id, struct words_error *e);

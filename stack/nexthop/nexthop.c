@@ -41,13 +41,13 @@ clock_of(void *arg)
 }
 
 static void
-gone(void *arg, uint32_t group)
+gone(void *arg, const uint32_t *groups, size_t n)
 {
 	const struct nexthop *nh = arg;
 
 	for (unsigned int af = 0; af < NETIF_AF_COUNT; af++)
 		if (nh->family[af].ops != NULL)
-			nh->family[af].ops->gone(nh->family[af].arg, group);
+			nh->family[af].ops->gone(nh->family[af].arg, groups, n);
 }
 
 static uint32_t
@@ -275,20 +275,31 @@ nexthop_add(struct stack *st, const struct nexthop_object_config *cfg,
 }
 
 int
-nexthop_del(struct stack *st, uint32_t id, const char **why)
+nexthop_del_all(
+    struct stack *st, const uint32_t *ids, size_t n, const char **why)
 {
 	struct nexthop *nh = proto_state(st, &proto_nexthop);
-	int error;
+	int removed;
 
 	if (nh == NULL) {
 		*why = "there are no next hops in this stack";
 		return -EPROTONOSUPPORT;
 	}
 	stack_control_enter(st);
-	error = nexthop_object_remove(nh->objects, id, why);
+	removed = nexthop_object_remove_all(nh->objects, ids, n, why);
 	housekeep(nh);
 	stack_control_exit(st);
-	return error;
+	return removed;
+}
+
+int
+nexthop_del(struct stack *st, uint32_t id, const char **why)
+{
+	const int removed = nexthop_del_all(st, &id, 1, why);
+
+	if (removed == 0)
+		*why = "no such id";
+	return removed == 0 ? -ENOENT : removed < 0 ? removed : 0;
 }
 
 void

@@ -31,8 +31,8 @@ struct nexthop_family {
 	/* As nexthop_resolve_via_fn. */
 	uint32_t (*lookup)(void *arg, uint32_t table, const uint8_t *addr);
 
-	/* The object is removed whose group this is: take its routes away. */
-	void (*gone)(void *arg, uint32_t group);
+	/* As nexthop_object_gone_fn. */
+	void (*gone)(void *arg, const uint32_t *groups, size_t n);
 };
 
 /*
@@ -51,6 +51,13 @@ int nexthop_family_set(struct stack *st, enum netif_af af,
 int nexthop_add(struct stack *st, const struct nexthop_object_config *cfg,
     enum nexthop_object_mode mode, const char **why);
 int nexthop_del(struct stack *st, uint32_t id, const char **why);
+
+/*
+ * nexthop_object_remove_all() likewise: one walk of the routes for all.
+ * Returns: the number removed, or as nexthop_del().
+ */
+int nexthop_del_all(
+    struct stack *st, const uint32_t *ids, size_t n, const char **why);
 
 /*
  * Send p, whose data is the L3 header, on nif, which s names, with the header

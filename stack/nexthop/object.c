@@ -417,6 +417,49 @@ nexthop_object_add(struct nexthop_objects *t,
 	return 0;
 }
 
+/* Room to remember n more groups that are emptied.  Returns: 0 or -ENOMEM. */
+static int
+emptied_reserve(struct nexthop_objects *t, size_t n)
+{
+	const size_t room = (t->nemptied + n) * 2;
+	uint32_t *more;
+
+	if (t->nemptied + n <= t->emptied_room)
+		return 0;
+	more = realloc(t->emptied, room * sizeof(*more));
+	if (more == NULL)
+		return -ENOMEM;
+	t->emptied = more;
+	t->emptied_room = room;
+	return 0;
+}
+
+static int
+emptied_order(const void *a, const void *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
+/* Have the routes of all that was emptied taken away, in one go. */
+static void
+emptied_tell(struct nexthop_objects *t)
+{
+	if (t->nemptied > 0) {
+		qsort(t->emptied, t->nemptied, sizeof(t->emptied[0]),
+		    emptied_order);
+		t->gone(t->gone_arg, t->emptied, t->nemptied);
+	}
+	for (size_t i = 0; i < t->nemptied; i++)
+		nexthop_group_release(t->g, t->emptied[i]);
+	free(t->emptied);
+	t->emptied = NULL;
+	t->nemptied = t->emptied_room = 0;
+}
+
 /* Take o out of the table; its group is empty, and lives while routes do. */
 static void
 forget(struct nexthop_objects *t, struct nexthop_object *o)
@@ -425,8 +468,10 @@ forget(struct nexthop_objects *t, struct nexthop_object *o)
 
 	nexthop_group_hash_remove(&t->by_id, &o->by_id);
 	o->grp->object = NULL;
-	if (t->gone != NULL && o->grp->refs > 1)
-		t->gone(t->gone_arg, id);
+	if (t->gone != NULL && o->grp->refs > 1) {
+		nexthop_group_hold(t->g, id);
+		t->emptied[t->nemptied++] = id;
+	}
 	tell(t, &o->cfg, NEXTHOP_OBJECT_REMOVED);
 	nexthop_group_release(t->g, id);
 	config_free(&o->cfg);
@@ -512,8 +557,9 @@ containers(const struct nexthop_object *o, unsigned int *n)
 	return in;
 }
 
-int
-nexthop_object_remove(struct nexthop_objects *t, uint32_t id, const char **why)
+/* Whoever calls it calls emptied_tell() some time. */
+static int
+remove_one(struct nexthop_objects *t, uint32_t id, const char **why)
 {
 	struct nexthop_object *o = nexthop_object_find(t, id), **in;
 	unsigned int n;
@@ -524,6 +570,8 @@ nexthop_object_remove(struct nexthop_objects *t, uint32_t id, const char **why)
 		return refuse(why, -ENOENT, "no such id");
 	in = containers(o, &n);
 	if (in != NULL)
+		error = emptied_reserve(t, (size_t)n + 1);
+	if (error == 0)
 		error = remove_from_all(t, o, in, n);
 	if (error != 0) {
 		free(in);
@@ -539,6 +587,32 @@ nexthop_object_remove(struct nexthop_objects *t, uint32_t id, const char **why)
 	free(in);
 	forget(t, o);
 	return 0;
+}
+
+int
+nexthop_object_remove(struct nexthop_objects *t, uint32_t id, const char **why)
+{
+	const int error = remove_one(t, id, why);
+
+	emptied_tell(t);
+	return error;
+}
+
+int
+nexthop_object_remove_all(
+    struct nexthop_objects *t, const uint32_t *ids, size_t n, const char **why)
+{
+	int error = 0, removed = 0;
+
+	for (size_t i = 0; i < n && error == 0; i++) {
+		error = remove_one(t, ids[i], why);
+		if (error == 0)
+			removed++;
+		else if (error == -ENOENT)
+			error = 0;
+	}
+	emptied_tell(t);
+	return error != 0 ? error : removed;
 }
 
 struct nexthop_object *
@@ -571,14 +645,14 @@ nexthop_object_purge_netif(struct nexthop_objects *t, netif_id netif)
 {
 	const struct nexthop_object *o;
 	const char *why;
-	int error, n = 0;
+	int error = 0, n = 0;
 
-	for (; (o = first_on(t, netif)) != NULL; n++) {
-		error = nexthop_object_remove(t, o->cfg.id, &why);
-		if (error != 0)
-			return error;
+	while (error == 0 && (o = first_on(t, netif)) != NULL) {
+		error = remove_one(t, o->cfg.id, &why);
+		n += error == 0;
 	}
-	return n;
+	emptied_tell(t);
+	return error != 0 ? error : n;
 }
 
 int

@@ -51,11 +51,13 @@ struct nexthop_object_config {
 };
 
 /*
- * An object that routes may refer to was removed: its group is empty.  Take
- * the routes away; references to group still have to be given back.
+ * Objects that routes may refer to were removed: these n groups, in order, are
+ * empty.  Take the routes away; references to groups still have to be given
+ * back.
  * Context: writer.
  */
-typedef void (*nexthop_object_gone_fn)(void *arg, uint32_t group);
+typedef void (*nexthop_object_gone_fn)(
+    void *arg, const uint32_t *groups, size_t n);
 
 enum nexthop_object_change {
 	NEXTHOP_OBJECT_ADDED,
@@ -109,6 +111,16 @@ int nexthop_object_add(struct nexthop_objects *t,
  */
 int nexthop_object_remove(
     struct nexthop_objects *t, uint32_t id, const char **why);
+
+/*
+ * Remove n objects, as far as they are there; what is told to take routes away
+ * is told once.
+ * Context: as nexthop_object_add().
+ * Returns: the number removed, without groups that went along, or as
+ *          nexthop_object_remove(): those before it are removed then.
+ */
+int nexthop_object_remove_all(
+    struct nexthop_objects *t, const uint32_t *ids, size_t n, const char **why);
 
 /*
  * Remove the single objects on an interface: it is being detached.

@@ -19,6 +19,8 @@ struct nexthop_objects {
 	struct nexthop_group_hash by_id;
 	nexthop_object_gone_fn gone;
 	void *gone_arg;
+	uint32_t *emptied; /* groups to tell gone of, each held */
+	size_t nemptied, emptied_room;
 	nexthop_object_changed_fn changed;
 	void *changed_arg;
 };

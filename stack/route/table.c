@@ -233,8 +233,9 @@ route_table_remove(struct route_table *t, const uint8_t *prefix,
 
 struct purge {
 	struct route_txn *txn;
-	netif_id id;   /* purge_netif */
-	uint32_t hops; /* purge_group */
+	netif_id id;          /* purge_netif */
+	const uint32_t *hops; /* purge_hops: ascending */
+	size_t nhops;
 	int edits;
 };
 
@@ -258,13 +259,29 @@ purge_netif(void *arg, const struct route_entry *e)
 	return n < 0 ? n : 0;
 }
 
+static bool
+has_hops(const struct purge *p, uint32_t hops)
+{
+	size_t lo = 0, hi = p->nhops;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (p->hops[mid] < hops)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < p->nhops && p->hops[lo] == hops;
+}
+
 static int
 purge_hops(void *arg, const struct route_entry *e)
 {
 	const struct route_key key = route_key(e->route);
 	struct purge *p = arg;
 
-	if (e->route->hops != p->hops)
+	if (!has_hops(p, e->route->hops))
 		return 0;
 	p->edits++;
 	return route_txn_remove(p->txn, e->key, e->plen, &key);
@@ -296,9 +313,9 @@ route_table_purge_netif(struct route_table *t, netif_id id)
 }
 
 int
-route_table_purge_hops(struct route_table *t, uint32_t hops)
+route_table_purge_hops(struct route_table *t, const uint32_t *hops, size_t n)
 {
-	return purge(t, &(struct purge){.hops = hops}, purge_hops);
+	return purge(t, &(struct purge){.hops = hops, .nhops = n}, purge_hops);
 }
 
 /* Call fn for each candidate of i. */

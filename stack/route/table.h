@@ -255,8 +255,9 @@ int route_table_remove(struct route_table *t, const uint8_t *prefix,
  */
 int route_table_purge_netif(struct route_table *t, netif_id id);
 
-/* The same for routes with this next-hop group. */
-int route_table_purge_hops(struct route_table *t, uint32_t hops);
+/* The same for routes with one of these n next-hop groups, ascending. */
+int route_table_purge_hops(
+    struct route_table *t, const uint32_t *hops, size_t n);
 
 /*
  * Call fn for each candidate of one snapshot: a prefix before its

@@ -11,7 +11,7 @@ static struct nexthop_groups *g;
 static struct nexthop_objects *t;
 static uint64_t now;
 static uint32_t gone[8];
-static unsigned int ngone;
+static unsigned int ngone, calls;
 
 static uint64_t
 clock_now(void *arg)
@@ -21,10 +21,14 @@ clock_now(void *arg)
 }
 
 static void
-note_gone(void *arg, uint32_t id)
+note_gone(void *arg, const uint32_t *groups, size_t n)
 {
 	cr_assert_eq(arg, &ngone);
-	gone[ngone++] = id;
+	for (size_t i = 0; i < n; i++) {
+		cr_assert(i == 0 || groups[i - 1] < groups[i]);
+		gone[ngone++] = groups[i];
+	}
+	calls++;
 }
 
 static void
@@ -164,6 +168,29 @@ Test(object, a_member_that_leaves_moves_its_flows_only)
 	cr_assert_eq(goes(g, id, 0), -1);
 	nexthop_group_release(g, id);
 	cr_assert_eq(stats(g).groups, 0u);
+}
+
+Test(object, the_routes_of_several_are_told_once)
+{
+	const struct nexthop_object_member m[] = {{1, 1}};
+	const struct nexthop_object_config cfg = group_of(10, m, 1);
+	const uint32_t all[] = {10, 3, 1, 7};
+	const char *why = NULL;
+	uint32_t group[4];
+
+	three();
+	cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_ADD), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		group[i] = route_to(i + 1);
+	group[3] = route_to(10);
+	cr_assert_eq(nexthop_object_remove_all(t, all, 4, &why), 3);
+	cr_assert_eq(calls, 1u);
+	cr_assert_eq(ngone, 3u);
+	cr_assert_eq(goes(g, group[1], 0), 2);
+	for (unsigned int i = 0; i < 4; i++)
+		nexthop_group_release(g, group[i]);
+	cr_assert_eq(del(2), 0);
+	cr_assert_eq(calls, 1u, "no route led there");
 }
 
 Test(object, what_linux_refuses_is_refused)

@@ -91,20 +91,27 @@ hops_lookup(void *arg, uint32_t table, const uint8_t *addr)
 	return route_tables_hops(ip->tables, table, addr);
 }
 
+/* Groups whose routes go. */
+struct hops {
+	const uint32_t *group;
+	size_t n;
+};
+
 static int
 hops_gone_from(void *arg, struct route_table *t)
 {
-	const uint32_t *hops = arg;
+	const struct hops *hops = arg;
 
 	/* Without memory they stay, and lead nowhere. */
-	(void)route_table_purge_hops(t, *hops);
+	(void)route_table_purge_hops(t, hops->group, hops->n);
 	return 0;
 }
 
 static void
-hops_gone(void *arg, uint32_t hops)
+hops_gone(void *arg, const uint32_t *groups, size_t n)
 {
 	const struct ipv4 *ip = arg;
+	struct hops hops = {groups, n};
 
 	(void)route_tables_walk(ip->tables, hops_gone_from, &hops);
 }
