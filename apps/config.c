@@ -94,6 +94,15 @@ parse_packets(
 	    &c->packets_line, line, e);
 }
 
+/* The least holds the shares that a scan cannot take. */
+static int
+parse_neighbours(
+    struct config *c, struct words *w, unsigned int line, struct words_error *e)
+{
+	return number_line(w, "neighbours", 16, 1u << 20, &c->neighbours,
+	    &c->neighbours_line, line, e);
+}
+
 static int
 parse_interface(
     struct config *c, struct words *w, unsigned int line, struct words_error *e)
@@ -287,6 +296,8 @@ static const struct {
 } keywords[] = {
     {"workers", parse_workers},
     {"packets", parse_packets},
+    {"neighbours", parse_neighbours},
+    {"neighbors", parse_neighbours},
     {"interface", parse_interface},
     {"address", parse_address},
     {"route", parse_route},
@@ -312,8 +323,8 @@ parse_words(
 			return keywords[i].parse(c, &w, line, e);
 	}
 	return words_fail(e, first,
-	    "not one of workers, packets, interface, address, nexthop, route, "
-	    "rule, neighbour, set, table");
+	    "not one of workers, packets, neighbours, interface, address, "
+	    "nexthop, route, rule, neighbour, set, table");
 }
 
 /* Copy the line and cut it at blanks; '#' ends it. */

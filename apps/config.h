@@ -7,7 +7,7 @@
  * psnetd's configuration file as data.  Parsing has no side effects: the text
  * becomes a struct config, or an error that names line, word and reason.
  *
- *   workers N                        packets N
+ *   workers N          packets N          neighbours N
  *   interface NAME DRIVER [WORD]... [mtu N] [up|down] [promisc on|off]
  *   address ADDRESS/LENGTH dev NAME
  *   route [add] ROUTE                as psnetctl route add
@@ -47,8 +47,9 @@ struct config_option {
 };
 
 struct config {
-	uint32_t workers, packets;               /* 0: unsaid */
-	unsigned int workers_line, packets_line; /* 0: unsaid */
+	uint32_t workers, packets, neighbours; /* 0: unsaid */
+	/* 0: unsaid */
+	unsigned int workers_line, packets_line, neighbours_line;
 	struct config_option options[IPV4_OPT_COUNT];
 	struct spec_link *links;
 	struct spec_addr *addrs;

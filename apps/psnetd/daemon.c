@@ -20,6 +20,8 @@
 #include "apps/psnetd/verify.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
+#include "stack/nexthop/neigh.h"
+#include "stack/proto/arp/arp.h"
 
 static int
 fail(const char *what, int rc)
@@ -94,6 +96,7 @@ create_stack(struct psnetd *d, const struct config *c)
 	    .drivers = builtin_drivers,
 	    .nworkers = d->workers,
 	    .pkts_per_worker = c->packets};
+	struct nexthop_params neigh;
 	int rc;
 
 	if (cfg.nworkers == 0)
@@ -106,6 +109,10 @@ create_stack(struct psnetd *d, const struct config *c)
 	for (unsigned int i = 0; i < IPV4_OPT_COUNT; i++)
 		ipv4_option_get(
 		    d->st, (enum ipv4_option)i, &d->defaults.options[i]);
+	nexthop_params_default(&neigh);
+	if (c->neighbours != 0)
+		neigh.max_entries = c->neighbours;
+	arp_set_params(d->st, &neigh);
 	rc = stack_start(d->st);
 	if (rc != 0)
 		stack_destroy(d->st);
@@ -156,6 +163,10 @@ check_fixed(
 	if (c->packets != d->running.packets)
 		return words_fail(
 		    &e->what, "packets", "cannot change while the daemon runs");
+	e->line = c->neighbours_line;
+	if (c->neighbours != d->running.neighbours)
+		return words_fail(&e->what, "neighbours",
+		    "cannot change while the daemon runs");
 	return 0;
 }
 

@@ -82,10 +82,12 @@ Test(config, every_line_is_understood)
 	      "neighbour 10.0.1.9 lladdr 02:00:00:00:00:0A dev wan\n"
 	      "set forwarding on\n"
 	      "set icmp-rate 7\n"
+	      "neighbours 16384\n"
 	      "table full.txt via 10.0.1.3",
 	    &c);
 	cr_assert_eq(c.workers, 2);
 	cr_assert_eq(c.packets, 8192);
+	cr_assert_eq(c.neighbours, 16384);
 	cr_assert_eq(c.nlinks, 2);
 	cr_assert_str_eq(c.links[0].driver, "loop");
 	cr_assert_eq(c.links[0].mtu, 1400);
@@ -133,6 +135,8 @@ Test(config, wrong_words_are_named_with_line_and_reason)
 	    {"workers 1 2\n", 1, "2", "unexpected word"},
 	    {"workers 1\n\nworkers 2\n", 3, "workers", "on line 1"},
 	    {"packets 1\n", 1, "1", "from 256"},
+	    {"neighbours 15\n", 1, "15", "from 16"},
+	    {"neighbours 99\nneighbors 99\n", 2, "neighbours", "on line 1"},
 	    {"interface\n", 1, "", "name must follow"},
 	    {"interface lan\n", 1, "lan", "a driver must follow"},
 	    {"interface a/b loop\n", 1, "a/b", "no blank"},

@@ -245,6 +245,19 @@ def bounds_of_neighbours_are_shown_and_changed(d):
     assert d.ctl_json("ntable")[0]["params"]["incomplete"] == 64
 
 
+def tables_of_neighbours_are_as_large_as_the_file_says(d):
+    folder = d.dir / "large"
+    folder.mkdir()
+    other = daemon.Daemon(folder, BASE + "neighbours 5000\n")
+    try:
+        t = other.ctl_json("ntable", "show", "dev", "east")[0]
+        assert t["params"]["thresh3"] == 5000, t
+        assert "made for 5000" in other.ctl(
+            "ntable", "change", "dev", "east", "thresh3", "5001", status=2)
+    finally:
+        other.stop()
+
+
 def options_are_set_and_shown(d):
     assert "forwarding 1\n" in d.ctl("set")
     d.ctl("set", "default-ttl", "77")
@@ -335,6 +348,7 @@ def a_failed_reload_changes_nothing(d):
             (BASE + "route 10.2.0.0/16 via 10.9.0.3\n", "line 7"),
             (BASE + "route 10.66.0.0/16 via 1.1.1.1\n", ":10: 1.1.1.1: no"),
             (BASE.replace("workers 2", "workers 1"), "conf:1: workers: cannot"),
+            (BASE + "neighbours 99\n", ":10: neighbours: cannot"),
             (BASE + "table /none via 10.9.0.2\n", ":10: /none: No such"),
             (BASE.replace("set forwarding on", "set forwarding off") +
              "set default-ttl 256\n", ":10: default-ttl: the value 256"),
@@ -479,7 +493,8 @@ TESTS = [
     a_client_that_never_reads_harms_nobody, links_are_shown_set_added_deleted,
     addresses_are_shown_added_deleted,
     neighbours_are_edited_and_shown,
-    bounds_of_neighbours_are_shown_and_changed, options_are_set_and_shown,
+    bounds_of_neighbours_are_shown_and_changed,
+    tables_of_neighbours_are_as_large_as_the_file_says, options_are_set_and_shown,
     statistics_and_drops_are_shown,
     the_exit_status_and_the_message_say_who_refused,
     every_object_has_help_with_examples,
