@@ -206,6 +206,17 @@ collect(void *ctx, const uint8_t *key, unsigned int plen, uint32_t group)
 	return 0;
 }
 
+/* The value of what has the route of a prefix of that length. */
+static uint32_t
+value_of(uint32_t group, unsigned int plen, bool concrete)
+{
+	if (group != FIB_NONE && plen > FIB6_SHORT_BITS)
+		return group;
+	if (!concrete)
+		return 0;
+	return group != FIB_NONE ? group : FIB6_NOTHING;
+}
+
 /* The value of what no prefix inside the hull covers. */
 static uint32_t
 cover_of(struct fib6 *f, const uint8_t *key, unsigned int plen, bool concrete)
@@ -214,11 +225,29 @@ cover_of(struct fib6 *f, const uint8_t *key, unsigned int plen, bool concrete)
 	unsigned int cover_plen = 0;
 	const uint32_t group = s->cover(s->arg, key, plen, &cover_plen);
 
-	if (group != FIB_NONE && cover_plen > FIB6_SHORT_BITS)
-		return group;
-	if (!concrete)
-		return 0;
-	return group != FIB_NONE ? group : FIB6_NOTHING;
+	return value_of(group, cover_plen, concrete);
+}
+
+/* Most hulls have one value.  Returns: 1 if this one may have more; -ENOMEM. */
+static int
+paint_alone(struct fib6 *f, const uint8_t *key, unsigned int plen,
+    uint32_t start, bool concrete)
+{
+	struct fib6_writer *w = f->writer;
+	const struct fib_source *s = w->after;
+	unsigned int from = 0;
+	uint32_t group;
+	int error;
+
+	if (s->alone == NULL || !s->alone(s->arg, key, plen, &group, &from))
+		return 1;
+	error = fib6_vec_more(&w->ranges, 1, sizeof(struct fib6_range));
+	if (error != 0)
+		return error;
+	w->ranges.n = 1;
+	*(struct fib6_range *)w->ranges.at =
+	    (struct fib6_range){start, value_of(group, from, concrete)};
+	return 0;
 }
 
 void
@@ -243,6 +272,9 @@ fib6_paint(
 	fib6_paint_span(h, at, span);
 	w->routes.n = 0;
 	w->ranges.n = 0;
+	error = paint_alone(f, key, h->plen, span[0], concrete);
+	if (error <= 0)
+		return error;
 	error = w->after->walk(w->after->arg, key, h->plen, collect, w);
 	if (error != 0)
 		return error;

@@ -35,6 +35,7 @@ struct model {
 	struct model_route *r;
 	size_t n, room;
 	uint64_t seed;
+	unsigned int asked; /* times for a route alone */
 };
 
 static inline uint64_t
@@ -181,7 +182,7 @@ model_store(struct model_addr a, uint8_t key[16])
 	memcpy(key, x, sizeof(x));
 }
 
-/* The two of a struct fib_source. */
+/* The three of a struct fib_source. */
 static inline uint32_t
 model_cover(
     void *arg, const uint8_t *key, unsigned int plen, unsigned int *cover_plen)
@@ -217,11 +218,31 @@ model_walk(void *arg, const uint8_t *key, unsigned int plen, fib_walk_fn *fn,
 	return error;
 }
 
+/* It does not know it every third time, so that both ways are gone. */
+static inline bool
+model_alone(void *arg, const uint8_t *key, unsigned int plen, uint32_t *group,
+    unsigned int *from)
+{
+	struct model *m = arg;
+	const struct model_route top = {model_load(key), plen, 0}, *r;
+	const size_t i = model_at(m, top.a, plen + 1);
+
+	if (m->asked++ % 3 == 2 || (i < m->n && model_covers(&top, m->r[i].a)))
+		return false;
+	r = model_find(m, top.a, plen);
+	*group = r != NULL ? r->group : model_cover(arg, key, plen, from);
+	if (r != NULL)
+		*from = plen;
+	return true;
+}
+
 static inline struct fib_source
 model_source(struct model *m)
 {
-	return (struct fib_source){
-	    .cover = model_cover, .walk = model_walk, .arg = m};
+	return (struct fib_source){.cover = model_cover,
+	    .walk = model_walk,
+	    .alone = model_alone,
+	    .arg = m};
 }
 
 /* Change a route here, and stage it there. */
