@@ -157,6 +157,7 @@ show_way(const struct answer *a)
 	    .metric = route->metric,
 	    .src = ipv4_source_on(a->st, a->q->iif, a->q->dst),
 	    .table = at->table == ROUTE_TABLES_MAIN ? 0 : at->table,
+	    .nhid = route->nhid,
 	    .nexthops = &hop};
 	json_t *o;
 

@@ -109,7 +109,7 @@ struct stack {
 	struct percpu_counters *worker_stat; /* [c] enum worker_counter */
 	struct percpu_counters *orphans;     /* [c] enum drop_reason */
 	struct psref_class *netif_class;     /* [c] */
-	int housekeep_fd;                         /* [c] eventfd */
+	int housekeep_fd;                    /* [c] eventfd */
 	/* The last of what every packet reads; the rest is written to. */
 	SYNC_ATOMIC(struct netif_index *) index;  /* [a] */
 	SYNC_ATOMIC(struct proto_table *) protos; /* [a] */

@@ -200,7 +200,8 @@ def routes_name_what_they_lead_to(d):
     assert shown("10.6.0.0/16") == "blackhole 10.6.0.0/16 nhid 3\n"
     got = d.ctl_json("route", "show", "10.4.0.0/16")[0]
     assert got["nhid"] == 1 and got["gateway"] == "10.9.0.3", got
-    assert " via 10.9.0.3 dev lo0" in d.ctl("route", "get", "10.4.1.1")
+    assert d.ctl("route", "get", "10.4.1.1").startswith(
+        "10.4.1.1 nhid 1 via 10.9.0.3 dev lo0 ")
 
     assert shown("dev", "lo0", "proto", "bgp").startswith("10.5.0.0/16 nhid")
     assert shown("via", "10.9.0.3").count("nhid") == 2
@@ -330,6 +331,8 @@ nexthop add id 3 blackhole
 nexthop id 10 group 1,3/2 type resilient buckets 16
 route 10.60.0.0/16 nhid 10
 route 10.61.0.0/16 nhid 3
+route 10.62.0.0/16 nhid 2
+route 10.63.0.0/16 via 192.0.2.77 recursive
 """
 SHOWN = ("id 1 via 10.9.0.3 dev lo0 proto static\n"
          "id 2 via 10.8.0.9 dev east proto bgp\n"
@@ -381,6 +384,12 @@ def a_reload_that_fails_changes_no_next_hop(d):
         "nexthop id 7 prohibit\n"
     said = d.reload(broken + "neighbour 10.8.0.77 lladdr ff:ff:ff:ff:ff:ff "
                     "dev east\n", expect="psnetd: ")
+    assert "ff:ff:ff:ff:ff:ff" in said, said
+    assert d.ctl("nexthop") + d.ctl("route") == before
+    # The interface was made anew by then, and what was on it.
+    said = d.reload(BASE.replace("peer=west", "peer=west delay=1us") + HOPS +
+                    "neighbour 10.8.0.77 lladdr ff:ff:ff:ff:ff:ff dev east\n",
+                    expect="psnetd: ")
     assert "ff:ff:ff:ff:ff:ff" in said, said
     assert d.ctl("nexthop") + d.ctl("route") == before
     said = d.reload(BASE + HOPS + "nexthop id 4 group 1/77\n",
