@@ -68,7 +68,7 @@ void replay_end(void);
 
 /* ---- The reader ---- */
 
-/* The answer of a reader that runs into the weeds, see REPLAY_VOID. */
+/* The answer of a reader that does not end, or reads where no memory is. */
 #define REPLAY_LOST UINT64_MAX
 
 /* One schedule: from and to are numbers of steps. */

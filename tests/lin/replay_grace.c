@@ -67,12 +67,6 @@ run_calls(void)
 	}
 }
 
-bool
-replay_grace_void(void)
-{
-	return g.kind == REPLAY_VOID;
-}
-
 /* All that was asked for before now is over. */
 static void
 all_over(void)

@@ -13,7 +13,4 @@ void replay_grace_begin(enum replay_grace grace);
 /* Is there no grace period that this reader would have held up? */
 bool replay_grace_allows(const struct replay_run *run);
 
-/* Is the history one of grace periods that do not wait? */
-bool replay_grace_void(void);
-
 #endif /* TESTS_LIN_REPLAY_IMPL_H */

@@ -226,9 +226,9 @@ WSIM_TEST(base_leads_to_whole_children)
 
 	start();
 	fill(24);
-	set(0, 28, 1);
+	set(0, 32, 1);
 	t = wsim_spawn(look, NULL);
-	set(0, 28, 2);
+	set(0, 32, 2);
 	found = join(t);
 	wsim_assert(found == 1 || found == 2);
 }
