@@ -4,7 +4,9 @@
 packed, with and without next hops, with traces; and on tables that it must not
 accept.  VERIFY-WRONG has tables with mistakes, all of which must be found.
 
-usage: run_verify.py VERIFY VERIFY-WRONG GEN-TABLE
+VERIFY-ROUTE has the stack's own routing table in the place of the bare ones.
+
+usage: run_verify.py VERIFY VERIFY-ROUTE VERIFY-WRONG GEN-TABLE
 """
 import json
 import lzma
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-VERIFY, WRONG, GEN = sys.argv[1:4]
+VERIFY, ROUTE, WRONG, GEN = sys.argv[1:5]
 DONE = []
 
 
@@ -23,8 +25,8 @@ def gen(*args):
                           capture_output=True).stdout
 
 
-def verify(*args, status=0, **env):
-    r = subprocess.run([VERIFY, *map(str, args)], text=True, capture_output=True,
+def verify(*args, status=0, program=VERIFY, **env):
+    r = subprocess.run([program, *map(str, args)], text=True, capture_output=True,
                        check=False, env=dict(os.environ, **env))
     assert r.returncode == status, (args, r.returncode, r.stdout, r.stderr)
     return r
@@ -62,6 +64,13 @@ def run(tmp):
         "load", "random updates", "withdrawal"], r
     assert r["steps"][0]["routes"] == 3000 and r["steps"][2]["routes"] == 0, r
     case("more groups than fit 15 bits")
+
+    r = json.loads(verify("-j", "-u", 3000, "-k", 1000, "-g", 40000, v4, v6,
+                          *traces, program=ROUTE).stdout)
+    assert r["wrong"] == 0 and {s["family"] for s in r["steps"]} == {
+        "IPv4", "IPv6"}, r
+    assert {s["engine"] for s in r["steps"]} == {"routing table"}, r
+    case("the stack's own routing table agrees, too")
 
     r = json.loads(verify("-j", "-u", 100, "-k", 100, traces[0]).stdout)
     assert r["steps"][0]["table"] == "an empty table", r
