@@ -156,6 +156,8 @@ pkt_arena_create(struct stack *st, size_t pkts, size_t jumbos)
 		lfqueue_mpsc_init(&w->pool->home);
 		p = (struct pkt *)(void *)((char *)st->arena + i * per_worker);
 		buf = (uint8_t *)(p + pkts + jumbos);
+		/* Those of all workers may be of one worker's pool. */
+		w->held_most = (unsigned int)(pkts / 2 / st->nworkers);
 		fill(w->pool, NORMAL, pkts, &p, &buf);
 		fill(w->pool, JUMBO, jumbos, &p, &buf);
 	}

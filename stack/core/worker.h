@@ -38,6 +38,8 @@ struct worker {
 	unsigned int id;           /* [c] 0 .. stack_nworkers() - 1 */
 	uint64_t now;              /* [worker] clock of this turn, ns */
 	uint64_t random;           /* [worker] state of worker_random() */
+	unsigned int held;      /* [worker] packets that wait in its tables */
+	unsigned int held_most; /* [c] of these; half a pool for all workers */
 };
 
 /*

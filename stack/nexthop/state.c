@@ -125,6 +125,7 @@ hold_take(struct nexthop_neigh *e)
 	struct pkt *first = e->hold;
 
 	e->table->held -= e->held;
+	e->table->owner->held -= e->held;
 	e->hold = NULL;
 	e->hold_end = &e->hold;
 	e->held = 0;
@@ -163,7 +164,8 @@ static void
 hold_add(struct nexthop_neigh *e, struct worker *w, struct pkt *p)
 {
 	struct nexthop_table *t = e->table;
-	const bool full = t->held >= t->params.max_held;
+	const bool full = t->held >= t->params.max_held ||
+			  t->owner->held >= t->owner->held_most;
 	enum drop_reason reason = DROP_NEIGH_QUEUE_FULL;
 	struct pkt *oldest;
 
@@ -181,6 +183,7 @@ hold_add(struct nexthop_neigh *e, struct worker *w, struct pkt *p)
 	if (!full && e->held < NEXTHOP_HOLD_MAX) {
 		e->held++;
 		t->held++;
+		t->owner->held++;
 		return;
 	}
 	oldest = e->hold;

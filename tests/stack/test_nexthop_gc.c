@@ -440,6 +440,26 @@ Test(nexthop_gc, packets_that_wait_are_bounded_in_all)
 	end();
 }
 
+/* Whatever the tables are allowed: of 1024 packets, and two workers. */
+Test(nexthop_gc, packets_that_wait_leave_half_a_pool)
+{
+	struct nexthop_params p;
+
+	nexthop_params_default(&p);
+	p.max_held = 4096;
+	begin(&p);
+	for (unsigned int n = 0; n < 300; n++) {
+		sender = n;
+		send(owner(), n, 3);
+	}
+	cr_assert_eq(info().held, 1024 / 2 / 2);
+	cr_assert_eq(stack_pkts_in_use(st), 1024 / 2 / 2);
+	pass(4 * SEC);
+	cr_assert_eq(info().held, 0);
+	cr_assert_eq(stack_pkts_in_use(st), 0);
+	end();
+}
+
 Test(nexthop_gc, bounds_can_be_changed)
 {
 	struct nexthop_params p;
