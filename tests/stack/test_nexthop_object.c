@@ -170,6 +170,60 @@ Test(object, a_member_that_leaves_moves_its_flows_only)
 	cr_assert_eq(stats(g).groups, 0u);
 }
 
+struct told {
+	uint32_t id[16];
+	enum nexthop_object_change change[16];
+	unsigned int members[16], n;
+};
+
+static void
+note_change(void *arg, const struct nexthop_object_config *cfg,
+    enum nexthop_object_change change)
+{
+	struct told *told = arg;
+
+	cr_assert_lt(told->n, 16u);
+	told->id[told->n] = cfg->id;
+	told->members[told->n] = cfg->nmembers;
+	told->change[told->n++] = change;
+}
+
+Test(object, changes_are_told_in_order)
+{
+	static const struct {
+		uint32_t id;
+		enum nexthop_object_change change;
+		unsigned int members;
+	} want[] = {
+	    {1, NEXTHOP_OBJECT_ADDED, 0},
+	    {2, NEXTHOP_OBJECT_ADDED, 0},
+	    {10, NEXTHOP_OBJECT_ADDED, 2},
+	    {2, NEXTHOP_OBJECT_CHANGED, 0},
+	    {10, NEXTHOP_OBJECT_CHANGED, 1},
+	    {1, NEXTHOP_OBJECT_REMOVED, 0},
+	    {10, NEXTHOP_OBJECT_REMOVED, 0},
+	    {2, NEXTHOP_OBJECT_REMOVED, 0},
+	};
+	const struct nexthop_object_member m[] = {{1, 1}, {2, 2}};
+	struct nexthop_object_config cfg = group_of(10, m, 2);
+	struct told told = {.n = 0};
+
+	nexthop_object_watch(t, note_change, &told);
+	cr_assert_eq(single(1, 1, 1, NEXTHOP_OBJECT_ADD), 0);
+	cr_assert_eq(single(2, 2, 2, NEXTHOP_OBJECT_ADD), 0);
+	cr_assert_eq(single(2, 2, 2, NEXTHOP_OBJECT_ADD), -EEXIST);
+	cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_ADD), 0);
+	cr_assert_eq(single(2, 77, 2, NEXTHOP_OBJECT_REPLACE), 0);
+	cr_assert_eq(del(1), 0);
+	cr_assert_eq(del(2), 0);
+	cr_assert_eq(told.n, sizeof(want) / sizeof(want[0]));
+	for (unsigned int i = 0; i < told.n; i++) {
+		cr_assert_eq(told.id[i], want[i].id);
+		cr_assert_eq(told.change[i], want[i].change);
+		cr_assert_eq(told.members[i], want[i].members);
+	}
+}
+
 Test(object, the_routes_of_several_are_told_once)
 {
 	const struct nexthop_object_member m[] = {{1, 1}};
