@@ -27,8 +27,7 @@
 #include "stack/proto/ether/ether.h"
 #include "stack/proto/ipv4/ipv4.h"
 
-#define IN_FLIGHT 256 /* frames per worker */
-#define FRAME_LEN 60  /* 64 with the FCS that a wire has not */
+#define FRAME_LEN 60 /* 64 with the FCS that a wire has not */
 
 /* One worker's generator. [o] that worker */
 struct generator {
@@ -43,7 +42,7 @@ struct circle {
 	struct wire *wire;
 	netif_id port[2];
 	uint8_t mac[2][6];
-	size_t nroutes;
+	const struct run_forward *how;
 	struct generator gen[STACK_WORKERS_MAX];
 };
 
@@ -74,10 +73,10 @@ pick_destination(const struct circle *c, struct worker *w)
 {
 	const uint64_t r = worker_random(w);
 
-	if (c->nroutes < 17)
+	if (c->how->nroutes < 17)
 		return htonl(0xc6120000 | (uint32_t)(r & 0xffff));
 	return htonl(0x0b000000 +
-		     (uint32_t)((r >> 12) % (c->nroutes / 17) << 12) +
+		     (uint32_t)((r >> 12) % (c->how->nroutes / 17) << 12) +
 		     (uint32_t)(r & 0xfff));
 }
 
@@ -111,7 +110,7 @@ refill(struct worker *w, struct timer *t)
 	struct netif *nif = netif_lookup(c->stack, c->port[0]);
 	const uint64_t ended = frames_ended(c, w);
 
-	while (nif != NULL && g->made < ended + IN_FLIGHT) {
+	while (nif != NULL && g->made < ended + c->how->nflows) {
 		struct pkt *p = pkt_alloc(w);
 
 		if (p == NULL)
@@ -174,7 +173,22 @@ forwarded(struct circle *c)
 
 /* Addresses, the static neighbour, the circular route, n idle routes. */
 static int
-configure(struct circle *c, size_t nroutes)
+add_rules(struct circle *c)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < c->how->nrules && err == 0; i++) {
+		const struct route_rule rule = {.table = 100,
+		    .src = {240, (uint8_t)(i >> 8), (uint8_t)i},
+		    .src_plen = 24};
+
+		err = ipv4_rule_add(c->stack, &rule);
+	}
+	return err;
+}
+
+static int
+configure(struct circle *c)
 {
 	const uint32_t gw = htonl(0x0a000002);
 	struct route_nexthop nh = {
@@ -195,23 +209,27 @@ configure(struct circle *c, size_t nroutes)
 		 c->stack, c->port[1], htonl(0x0a000101), 24)) != 0 ||
 	    (err = nexthop_static_add(c->stack, c->port[0], NETIF_AF_INET,
 		 (const uint8_t *)&gw, c->mac[1], true)) != 0 ||
-	    (err = ipv4_route_add(c->stack, &r, ROUTE_ADD)) != 0)
+	    (err = ipv4_route_add(c->stack, &r, ROUTE_ADD)) != 0 ||
+	    (err = ipv4_option_set(
+		 c->stack, IPV4_OPT_FLOW_CACHE, c->how->flow_cache)) != 0 ||
+	    (err = add_rules(c)) != 0)
 		return err;
-	return run_load_routes(c->stack, &nh, nroutes);
+	return run_load_routes(c->stack, &nh, c->how->nroutes);
 }
 
 static int
-circle_create(unsigned int nworkers, size_t nroutes, struct circle *c)
+circle_create(const struct run_forward *f, struct circle *c)
 {
 	const struct stack_config sc = {.name = "router",
 	    .protos = run_router_protos,
-	    .nworkers = nworkers,
+	    .nworkers = f->nworkers,
+	    .pkts_per_worker = f->nflows < 2048 ? 0 : 2 * f->nflows,
 	    .seed = 1};
-	const struct wire_config wc = {.queue_len = 2 * IN_FLIGHT};
+	const struct wire_config wc = {.queue_len = 2 * f->nflows};
 	int err;
 
 	memset(c, 0, sizeof(*c));
-	c->nroutes = nroutes;
+	c->how = f;
 	if ((err = stack_create(&sc, &c->stack)) != 0)
 		return err;
 	if ((err = wire_create(&wc, &c->wire)) != 0)
@@ -224,7 +242,7 @@ circle_create(unsigned int nworkers, size_t nroutes, struct circle *c)
 		netif_set_flags(c->stack, c->port[i], NETIF_UP, 0);
 		read_mac(c, (int)i);
 	}
-	if ((err = configure(c, nroutes)) == 0)
+	if ((err = configure(c)) == 0)
 		return 0;
 destroy_wire:
 	for (int i = 0; i < 2; i++)
@@ -245,7 +263,7 @@ circle_destroy(struct circle *c)
 }
 
 int
-run_forward(unsigned int nworkers, size_t nroutes, double seconds, double *mpps)
+run_forward(const struct run_forward *f, double *mpps)
 {
 	struct circle *c = malloc(sizeof(*c));
 	uint64_t n;
@@ -254,19 +272,19 @@ run_forward(unsigned int nworkers, size_t nroutes, double seconds, double *mpps)
 
 	if (c == NULL)
 		return -ENOMEM;
-	if ((err = circle_create(nworkers, nroutes, c)) != 0)
+	if ((err = circle_create(f, c)) != 0)
 		goto free_circle;
 	if ((err = stack_start(c->stack)) != 0)
 		goto destroy_circle;
-	for (unsigned int i = 0; i < nworkers; i++)
+	for (unsigned int i = 0; i < f->nworkers; i++)
 		worker_call(stack_worker(c->stack, i), start_generator, c);
 	run_sleep(0.2); /* warm caches and pools */
 	n = forwarded(c);
 	t = run_seconds();
-	run_sleep(seconds);
+	run_sleep(f->seconds);
 	n = forwarded(c) - n;
 	*mpps = (double)n / (run_seconds() - t) / 1e6;
-	for (unsigned int i = 0; i < nworkers; i++)
+	for (unsigned int i = 0; i < f->nworkers; i++)
 		worker_call(stack_worker(c->stack, i), stop_generator, c);
 	stack_stop(c->stack);
 destroy_circle:

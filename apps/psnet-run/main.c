@@ -7,9 +7,13 @@
 #include <string.h>
 
 #include "apps/psnet-run/run.h"
+#include "apps/words.h"
+#include "stack/proto/ipv4/ipv4.h"
 
 static const char usage[] =
-    "usage: psnet-run forward [-w WORKERS] [-t SECONDS] [-r ROUTES] [-j]\n"
+    "usage: psnet-run forward [-w WORKERS] [-t SECONDS] [-r ROUTES] [-f "
+    "FLOWS]\n"
+    "                         [-c off|on|auto] [-p RULES] [-j]\n"
     "       psnet-run demo [-r ROUTES] INFILE OUTFILE\n"
     "\n"
     "Whole topologies in one process, over in-memory wires; no root needed.\n"
@@ -24,6 +28,10 @@ static const char usage[] =
     "  -t SECONDS  how long to measure (default 2)\n"
     "  -r ROUTES   routes in the table besides those in use (forward: 0,\n"
     "              demo: 900000)\n"
+    "  -f FLOWS    frames in flight per worker, each to an address of its own\n"
+    "              (default 256, at most 32768)\n"
+    "  -c WHICH    the flow cache off, on or auto (default off)\n"
+    "  -p RULES    policy rules that the frames do not match (default 0)\n"
     "  -j          one line of JSON\n"
     "  -h, --help  this text\n"
     "\n"
@@ -39,8 +47,8 @@ static const struct option long_options[] = {
 };
 
 struct options {
-	unsigned long workers, routes;
-	double seconds;
+	unsigned long workers, routes, flows, rules, seconds;
+	uint32_t flow_cache;
 	bool json, routes_given;
 };
 
@@ -64,39 +72,62 @@ parse_number(
 	       *out >= min && *out <= max;
 }
 
+/* Of a number: where it goes and what it may be. */
+static int
+parse_count(int letter, struct options *o)
+{
+	switch (letter) {
+	case 'w':
+		return parse_number(optarg, 1, STACK_WORKERS_MAX, &o->workers)
+			   ? 0
+			   : fail_usage("bad worker count", optarg);
+	case 'r':
+		o->routes_given = true;
+		return parse_number(optarg, 0, 5000000, &o->routes)
+			   ? 0
+			   : fail_usage("bad route count", optarg);
+	case 'f':
+		return parse_number(optarg, 1, RUN_FLOWS_MAX, &o->flows)
+			   ? 0
+			   : fail_usage("bad number of flows", optarg);
+	case 'p':
+		return parse_number(optarg, 0, 65536, &o->rules)
+			   ? 0
+			   : fail_usage("bad number of rules", optarg);
+	default:
+		return parse_number(optarg, 1, 3600, &o->seconds)
+			   ? 0
+			   : fail_usage("bad time", optarg);
+	}
+}
+
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
-	unsigned long seconds;
+	struct words_error e;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "w:t:r:jh", long_options, NULL)) !=
-	       -1) {
+	while ((c = getopt_long(
+		    argc, argv, "w:t:r:f:c:p:jh", long_options, NULL)) != -1) {
 		switch (c) {
-		case 'w':
-			if (!parse_number(
-				optarg, 1, STACK_WORKERS_MAX, &o->workers))
-				return fail_usage("bad worker count", optarg);
-			break;
-		case 't':
-			if (!parse_number(optarg, 1, 3600, &seconds))
-				return fail_usage("bad time", optarg);
-			o->seconds = (double)seconds;
-			break;
-		case 'r':
-			if (!parse_number(optarg, 0, 5000000, &o->routes))
-				return fail_usage("bad route count", optarg);
-			o->routes_given = true;
-			break;
 		case 'j':
 			o->json = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
-		default:
+		case 'c':
+			if (words_switch(optarg, &o->flow_cache, &e) != 0 ||
+			    !ipv4_option_valid(
+				IPV4_OPT_FLOW_CACHE, o->flow_cache))
+				return fail_usage("bad flow cache", optarg);
+			break;
+		case '?':
 			fputs(usage, stderr);
 			return 2;
+		default:
+			if (parse_count(c, o) != 0)
+				return 2;
 		}
 	}
 	return 0;
@@ -105,24 +136,33 @@ parse_options(int argc, char **argv, struct options *o)
 static int
 forward(const struct options *o)
 {
+	static const char *const cache[] = {"off", "on", "auto"};
+	const struct run_forward f = {
+	    .nworkers = (unsigned int)o->workers,
+	    .nroutes = o->routes_given ? o->routes : 0,
+	    .nflows = (unsigned int)o->flows,
+	    .nrules = (unsigned int)o->rules,
+	    .flow_cache = o->flow_cache,
+	    .seconds = (double)o->seconds,
+	};
 	double mpps;
 	int err;
 
-	err = run_forward((unsigned int)o->workers,
-	    o->routes_given ? o->routes : 0, o->seconds, &mpps);
+	err = run_forward(&f, &mpps);
 	if (err != 0) {
 		fprintf(stderr, "psnet-run: forward: %s\n", strerror(-err));
 		return 1;
 	}
 	if (o->json)
-		printf("{\"workers\": %lu, \"routes\": %lu, \"frame\": 64, "
-		       "\"mpps\": %.3f}\n",
-		    o->workers, o->routes_given ? o->routes : 0, mpps);
+		printf("{\"workers\": %lu, \"routes\": %zu, \"frame\": 64, "
+		       "\"flows\": %lu, \"rules\": %lu, "
+		       "\"flow_cache\": \"%s\", \"mpps\": %.3f}\n",
+		    o->workers, f.nroutes, o->flows, o->rules,
+		    cache[o->flow_cache], mpps);
 	else
-		printf("%lu worker%s, %lu routes: %.3f Mpps of 64-byte frames, "
+		printf("%lu worker%s, %zu routes: %.3f Mpps of 64-byte frames, "
 		       "%.0f ns per packet and worker\n",
-		    o->workers, o->workers == 1 ? "" : "s",
-		    o->routes_given ? o->routes : 0, mpps,
+		    o->workers, o->workers == 1 ? "" : "s", f.nroutes, mpps,
 		    1e3 * (double)o->workers / mpps);
 	return 0;
 }
@@ -130,7 +170,7 @@ forward(const struct options *o)
 int
 main(int argc, char **argv)
 {
-	struct options o = {.workers = 1, .seconds = 2};
+	struct options o = {.workers = 1, .flows = 256, .seconds = 2};
 	const char *cmd;
 	int err;
 

@@ -16,13 +16,24 @@
 #include "stack/core/stack.h"
 #include "stack/route/table.h"
 
+#define RUN_FLOWS_MAX 32768 /* half of what a wire holds */
+
+/* What forwards, and what. */
+struct run_forward {
+	unsigned int nworkers;
+	size_t nroutes;      /* idle ones */
+	unsigned int nflows; /* frames in flight per worker, each a flow */
+	uint32_t flow_cache; /* IPV4_OPT_FLOW_CACHE */
+	unsigned int nrules; /* that these packets do not match */
+	double seconds;
+};
+
 /*
- * Forward in a circle on nworkers for so many seconds with nroutes idle routes.
+ * Forward in a circle.
  * Context: control thread; sleeps.
  * Returns: 0 and million packets per second, or a negative errno.
  */
-int run_forward(
-    unsigned int nworkers, size_t nroutes, double seconds, double *mpps);
+int run_forward(const struct run_forward *f, double *mpps);
 
 /*
  * The demonstration: client, router and server over two wires; sends the file

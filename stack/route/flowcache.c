@@ -108,7 +108,7 @@ struct probe {
 
 /* Those of a batch that are to be looked up. */
 struct misses {
-	unsigned int n;
+	unsigned int n, kept, refused;
 	uint8_t at[ROUTE_RULE_BATCH];
 	struct route_flow flow[ROUTE_RULE_BATCH];
 	const struct route *dst[ROUTE_RULE_BATCH], *src[ROUTE_RULE_BATCH];
@@ -311,24 +311,25 @@ met(struct route_flowcache *c, uint32_t hash)
 	return false;
 }
 
-/* Returns: whether it was kept. */
-static bool
+/* Keep the answer for a flow that was not there when its batch began. */
+static void
 keep(struct route_flowcache *c, const struct probe *p, const struct route *dst,
-    const struct route *src)
+    const struct route *src, struct misses *m)
 {
-	struct entry *e;
+	struct entry *e = NULL;
 
-	if (!met(c, p->hash))
-		return false;
 	if (find(p) != NULL)
-		return true; /* I3: it was in this batch twice */
-	e = place(c, p->set);
-	if (e == NULL)
-		return false;
+		return; /* I3: its batch had it twice */
+	if (met(c, p->hash))
+		e = place(c, p->set);
+	if (e == NULL) {
+		m->refused++;
+		return;
+	}
+	m->kept++;
 	*e = (struct entry){.key = {p->key[0], p->key[1], p->key[2] | USED},
 	    .dst = dst != NULL ? dst->group : 0,
 	    .src = src != NULL ? src->group : 0};
-	return true;
 }
 
 /* --- Batches ------------------------------------------------------------ */
@@ -364,17 +365,17 @@ static void
 look_up(struct route_flowcache *c, const struct probe *probe, struct misses *m,
     const struct route **dst, const struct route **src)
 {
-	unsigned int kept = 0, i;
+	unsigned int i;
 
 	route_rule_lookup_batch(c->tables, m->flow, m->dst, m->src, m->n);
 	for (i = 0; i < m->n; i++) {
 		dst[m->at[i]] = m->dst[i];
 		src[m->at[i]] = m->src[i];
-		kept += keep(c, &probe[m->at[i]], m->dst[i], m->src[i]);
+		keep(c, &probe[m->at[i]], m->dst[i], m->src[i], m);
 	}
 	count(c, ROUTE_FLOWCACHE_MISSES, m->n);
-	count(c, ROUTE_FLOWCACHE_INSERTS, kept);
-	count(c, ROUTE_FLOWCACHE_REFUSED, m->n - kept);
+	count(c, ROUTE_FLOWCACHE_INSERTS, m->kept);
+	count(c, ROUTE_FLOWCACHE_REFUSED, m->refused);
 }
 
 static void
@@ -387,7 +388,7 @@ cached(struct route_flowcache *c, const struct route_flow *flow,
 	struct entry *e;
 	unsigned int i;
 
-	m.n = 0;
+	m.n = m.kept = m.refused = 0;
 	for (i = 0; i < n; i++)
 		prepare(c, &flow[i], &probe[i]);
 	for (i = 0; i < n; i++) {
