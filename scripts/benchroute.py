@@ -138,6 +138,7 @@ def plan(have, trace):
               *(["-u", trace] if trace else []))
     if ours[4]:
         yield Run("link down", "link", 4)
+        yield Run("flow cache", "flow", 4)
     yield Run("IPv4 beside a neighbour", "lookup", 4, "-X", "-c", "thrashed")
     yield Run("IPv6 beside a neighbour", "lookup", 6, "-X", "-c", "thrashed",
               full=True)

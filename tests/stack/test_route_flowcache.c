@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "libsync/base/atomic.h"
+#include "libsync/base/point.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/stack.h"
 #include "stack/nexthop/nexthop.h"
@@ -650,6 +651,7 @@ Test(route_flowcache, stress_answers_never_go_back)
 	pthread_t thread[2];
 
 	add(0, 0x0a000000, 24, 1);
+	sync_point_yield(1, 8); /* in the midst of a commit, too */
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(
 		    pthread_create(&thread[i], NULL, worker, &hits[i]), 0);
@@ -662,6 +664,7 @@ Test(route_flowcache, stress_answers_never_go_back)
 	}
 	/* relaxed: joining orders the rest. */
 	sync_store_relaxed(&stop, true);
+	sync_point_yield(1, 0);
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(pthread_join(thread[i], NULL), 0);
 		cr_assert_gt(hits[i], 0);
