@@ -20,7 +20,7 @@
 #include "libsync/radix_lf/radix_lf_impl.h"
 
 #define SLAB_FIRST 126U  /* branches: a page with the slab's head */
-#define SLAB_LAST  8190U /* 256 kilobytes: how much may be too much */
+#define SLAB_LAST  2040U /* 64 kilobytes: how much may be too much */
 #define AT_HAND    256U  /* used branches that a transaction begins with */
 
 /* pserialize_call() function of a commit's first batch. */

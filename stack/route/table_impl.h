@@ -103,6 +103,7 @@ struct route_txn {
 	bool first_has_longer;
 	struct route_edit *log;
 	size_t n, room;
+	size_t nold; /* of the log */
 	struct route_edit inlined[ROUTE_EDITS_INLINE];
 };
 

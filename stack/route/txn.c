@@ -53,14 +53,15 @@ route_txn_begin(struct route_table *t, struct route_txn **out)
 	return 0;
 }
 
+/* Room for an edit, and for what it takes out. */
 static int
-log_reserve(struct route_txn *x)
+log_reserve(struct route_txn *x, const struct route_item *old)
 {
 	const size_t room = 4 * x->room;
 	struct route_edit *log;
 
 	SYNC_REQUIRE(!x->prepared);
-	if (route_retire_reserve(x->table, x->n + 1) != 0)
+	if (old != NULL && route_retire_reserve(x->table, x->nold + 1) != 0)
 		return -ENOMEM;
 	if (x->n < x->room)
 		return 0;
@@ -153,6 +154,7 @@ log_edit(
 		x->first_has_longer = p->has_longer;
 	}
 	x->log[x->n++] = (struct route_edit){.fresh = i, .old = p->item};
+	x->nold += p->item != NULL;
 }
 
 /* Make the prefix's candidates those of l, which are not none. */
@@ -164,7 +166,7 @@ put(struct route_txn *x, const struct radix_lf_place *place,
 	struct route_item *i;
 	int error;
 
-	error = log_reserve(x);
+	error = log_reserve(x, place->item);
 	if (error == 0)
 		error = route_store_item(s, prefix, plen, l->route, l->n, &i);
 	if (error != 0)
@@ -184,7 +186,7 @@ drop(struct route_txn *x, const struct radix_lf_place *place)
 {
 	int error;
 
-	error = log_reserve(x);
+	error = log_reserve(x, place->item);
 	if (error == 0)
 		error = radix_lf_txn_take(x->tree, place);
 	if (error == 0)
