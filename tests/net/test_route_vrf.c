@@ -269,11 +269,14 @@ RIG_TEST(route_vrf, an_answer_has_the_mark_of_its_question)
 {
 	const struct route_rule rule = {
 	    .table = 20, .mark = 5, .mask = UINT32_MAX, .pref = 7};
-	const struct route_config away = {.plen = 0,
+	struct route_config away = {.plen = 32,
 	    .type = ROUTE_BLACKHOLE,
 	    .protocol = ROUTE_PROTO_STATIC,
 	    .in = 20};
 
+	const uint32_t a = net_ip(A_ADDR);
+
+	memcpy(away.prefix, &a, sizeof(a));
 	cr_assert_eq(ipv4_rule_add(st(), &rule), 0);
 	cr_assert_eq(ipv4_route_add(st(), &away, ROUTE_ADD), 0);
 	cr_assert_eq(netif_set_mark(st(), eth("eth0"), 5), 0);
@@ -282,7 +285,12 @@ RIG_TEST(route_vrf, an_answer_has_the_mark_of_its_question)
 	net_frame_end(&g.f);
 	rig_send(&g, g.a);
 	cr_assert_eq(rig_count(&g, g.a), 0);
-	rig_dropped(&g, "ipv4-blackhole", 1);
+	/* An error, too. */
+	(void)rig_udp(&g, A_ADDR, B_ADDR, 1, 8);
+	rig_send(&g, g.a);
+	cr_assert_eq(rig_count(&g, g.a), 0);
+	rig_dropped(&g, "ipv4-blackhole", 2);
+	net_allow_drops(g.n, g.r, "ipv4-ttl", 1);
 }
 
 /* The interface by which a datagram from A leaves, as one may ask before. */
