@@ -273,3 +273,48 @@ route_compile_lookup_batch(const struct route_table *t,
 	}
 	return true;
 }
+
+/* Up to BATCH of them that have a compiled form. */
+struct compiled4 {
+	const struct fib4 *fib[BATCH];
+	uint32_t group[BATCH]; /* first the addresses */
+	unsigned int at[BATCH];
+	unsigned int n;
+};
+
+static void
+lookup_tables4(const struct route_table *const *t, const uint8_t *const *addr,
+    const struct route **out, unsigned int n)
+{
+	struct compiled4 c;
+	unsigned int i;
+
+	c.n = 0;
+	for (i = 0; i < n; i++) {
+		/* FIB acquire: pairs with the release in commit. */
+		c.fib[c.n] = sync_load_acquire(&t[i]->fib4);
+		c.group[c.n] = be32(addr[i]);
+		c.at[c.n] = i;
+		if (c.fib[c.n] != NULL)
+			c.n++;
+		else
+			out[i] = route_table_lookup(t[i], addr[i]);
+	}
+	fib4_lookup_tables(c.fib, c.group, c.group, c.n);
+	for (i = 0; i < c.n; i++)
+		out[c.at[i]] = t[c.at[i]]->store->way[c.group[i]];
+}
+
+void
+route_compile_lookup_tables(const struct route_table *const *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	unsigned int i, some;
+
+	for (i = 0; i < n && t[0]->store->af != NETIF_AF_INET; i++)
+		out[i] = route_table_lookup(t[i], addr[i]);
+	for (; i < n; i += some) {
+		some = n - i < BATCH ? n - i : BATCH;
+		lookup_tables4(t + i, addr + i, out + i, some);
+	}
+}

@@ -154,6 +154,13 @@ void fib4_lookup_batch(
     const struct fib4 *f, const uint32_t *dst, uint32_t *group, unsigned int n);
 
 /*
+ * fib4_lookup_batch() with a table for each address; dst and group may be the
+ * same array.
+ */
+void fib4_lookup_tables(const struct fib4 *const *f, const uint32_t *dst,
+    uint32_t *group, unsigned int n);
+
+/*
  * The name of the batch body in use: portable, avx2, avx512.  The best one of
  * this processor, or the one that PSNET_FIB names when the table is created,
  * if the processor can run it.

@@ -183,6 +183,16 @@ route_rule_lookup_in(const struct route_tables *ts, const struct route_table *t,
 	return r;
 }
 
+/* What follow() says of t, whose route is r. */
+static const struct route *
+follow_from(const struct route_policy *p, const struct route_table *t,
+    const uint8_t *dst, const struct route *r)
+{
+	if (r != NULL && (r->type == ROUTE_THROW || r->type == ROUTE_LOOKUP))
+		return follow(p, t, dst, NULL);
+	return r;
+}
+
 /* Of addresses in one table; a route may lead to another one. */
 static void
 follow_batch(const struct route_policy *p, const struct route_table *t,
@@ -192,9 +202,50 @@ follow_batch(const struct route_policy *p, const struct route_table *t,
 
 	route_table_lookup_batch(t, addr, out, n);
 	for (i = 0; i < n; i++)
-		if (out[i] != NULL && (out[i]->type == ROUTE_THROW ||
-					  out[i]->type == ROUTE_LOOKUP))
-			out[i] = follow(p, t, addr[i], NULL);
+		out[i] = follow_from(p, t, addr[i], out[i]);
+}
+
+/* Is what flow's own table says of it, r, the answer that rules would give? */
+static bool
+settled(const struct route_policy *p, const struct route_flow *flow,
+    const struct route *r)
+{
+	size_t i;
+
+	if (r == NULL || r->type == ROUTE_THROW || r->type == ROUTE_LOOKUP)
+		return false;
+	if (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST)
+		return true;
+	for (i = 0; i < p->nrules; i++)
+		if (matches(&p->rule[i], flow))
+			return false;
+	return true;
+}
+
+/* Of packets that need not have the same table: first all their own ones. */
+static void
+policy_batch(const struct route_tables *ts, const struct route_policy *p,
+    const struct route_flow *flow, const struct route **dst,
+    const struct route **src, unsigned int n)
+{
+	const struct route_table *own[2 * ROUTE_RULE_BATCH];
+	const uint8_t *addr[2 * ROUTE_RULE_BATCH];
+	const struct route *r[2 * ROUTE_RULE_BATCH];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		own[i] = own[n + i] =
+		    route_tables_bound(p, flow[i].member, ts->main);
+		addr[i] = flow[i].dst;
+		addr[n + i] = flow[i].src;
+	}
+	route_table_lookup_tables(own, addr, r, 2 * n);
+	for (i = 0; i < n; i++) {
+		dst[i] = settled(p, &flow[i], r[i])
+			     ? r[i]
+			     : by_policy(ts, p, &flow[i], NULL);
+		src[i] = follow_from(p, own[i], flow[i].src, r[n + i]);
+	}
 }
 
 void
@@ -208,21 +259,16 @@ route_rule_lookup_batch(const struct route_tables *ts,
 
 	SYNC_ASSERT(pserialize_in_read_section());
 	SYNC_ASSERT(n <= ROUTE_RULE_BATCH);
-	if (p->plain) {
-		for (i = 0; i < n; i++)
-			addr[i] = flow[i].dst;
-		follow_batch(p, ts->main, addr, dst, n);
-		for (i = 0; i < n; i++)
-			addr[i] = flow[i].src;
-		follow_batch(p, ts->main, addr, src, n);
+	if (!p->plain) {
+		policy_batch(ts, p, flow, dst, src, n);
 		return;
 	}
-	for (i = 0; i < n; i++) {
-		dst[i] = route_rule_lookup(ts, &flow[i], NULL);
-		src[i] =
-		    follow(p, route_tables_bound(p, flow[i].member, ts->main),
-			flow[i].src, NULL);
-	}
+	for (i = 0; i < n; i++)
+		addr[i] = flow[i].dst;
+	follow_batch(p, ts->main, addr, dst, n);
+	for (i = 0; i < n; i++)
+		addr[i] = flow[i].src;
+	follow_batch(p, ts->main, addr, src, n);
 }
 
 /* --- Changing ----------------------------------------------------------- */

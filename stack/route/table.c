@@ -167,6 +167,14 @@ route_table_lookup_batch(const struct route_table *t,
 		out[i] = route_table_lookup(t, addr[i]);
 }
 
+void
+route_table_lookup_tables(const struct route_table *const *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n)
+{
+	SYNC_ASSERT(pserialize_in_read_section());
+	route_compile_lookup_tables(t, addr, out, n);
+}
+
 const struct route *
 route_table_match(
     const struct route_table *t, const uint8_t *addr, unsigned int *plen)

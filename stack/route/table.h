@@ -129,8 +129,13 @@ const struct route *route_table_lookup(
 const struct route *route_table_match(
     const struct route_table *t, const uint8_t *addr, unsigned int *plen);
 
-/* route_table_lookup() of n addresses, each at an instant of its own. */
+/*
+ * route_table_lookup() of n addresses, each at an instant of its own; and of
+ * each in a table of its own, all of one family and stack.
+ */
 void route_table_lookup_batch(const struct route_table *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n);
+void route_table_lookup_tables(const struct route_table *const *t,
     const uint8_t *const *addr, const struct route **out, unsigned int n);
 
 /*

@@ -250,6 +250,9 @@ bool route_compile_lookup(
     const struct route_table *t, const uint8_t *addr, const struct route **out);
 bool route_compile_lookup_batch(const struct route_table *t,
     const uint8_t *const *addr, const struct route **out, unsigned int n);
+/* Each in its own table; as from the trees where one is not compiled. */
+void route_compile_lookup_tables(const struct route_table *const *t,
+    const uint8_t *const *addr, const struct route **out, unsigned int n);
 
 /*
  * hops.c: give r, complete but for it, its next-hop group.

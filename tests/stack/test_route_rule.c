@@ -447,3 +447,88 @@ Test(route_rule, stress_lists_are_seen_whole)
 		cr_assert_gt(lookups[i], 0);
 	}
 }
+
+/* Prefixes of all kinds in tables with a compiled form, and without. */
+static void
+fill_world(void)
+{
+	static const uint8_t types[] = {ROUTE_BLACKHOLE, ROUTE_UNREACHABLE,
+	    ROUTE_PROHIBIT, ROUTE_THROW, ROUTE_LOOKUP};
+	const uint32_t tables[] = {
+	    ROUTE_TABLES_MAIN, ROUTE_TABLES_DEFAULT, 1, 2, 3};
+	struct route_table *t;
+
+	for (unsigned int k = 0; k < 5; k++) {
+		cr_assert_eq(route_tables_get(ts, tables[k], &t), 0);
+		for (unsigned int i = 0; i < (k < 4 ? 400U : 40U); i++) {
+			const unsigned int plen =
+			    8 + (unsigned int)random() % 17;
+			const uint32_t mask = ~(UINT32_MAX >> plen);
+			const uint32_t net =
+			    htonl((10U << 24 | (uint32_t)random() % (1 << 24)) &
+				  mask);
+			struct route_config cfg = {.plen = (uint8_t)plen,
+			    .type = types[random() % 5],
+			    .protocol = ROUTE_PROTO_STATIC};
+
+			memcpy(cfg.prefix, &net, sizeof(net));
+			if (cfg.type == ROUTE_LOOKUP)
+				cfg.table = tables[random() % 5];
+			cr_assert_eq(
+			    route_table_add(t, &cfg, ROUTE_REPLACE), 0);
+		}
+	}
+	for (netif_id id = 1; id < 6; id++)
+		cr_assert_eq(route_tables_bind(ts, id, id % 4), 0);
+}
+
+/* A batch says of each packet what a single lookup says. */
+static void
+check_batch(void)
+{
+	uint32_t addr[2 * ROUTE_RULE_BATCH];
+	const struct route *dst[ROUTE_RULE_BATCH], *src[ROUTE_RULE_BATCH];
+	struct route_flow flow[ROUTE_RULE_BATCH];
+	const uint64_t s = pserialize_read_enter();
+	const unsigned int n = 1 + (unsigned int)random() % ROUTE_RULE_BATCH;
+
+	for (unsigned int i = 0; i < n; i++) {
+		addr[2 * i] = htonl(10U << 24 | (uint32_t)random() % (1 << 24));
+		addr[2 * i + 1] =
+		    htonl(10U << 24 | (uint32_t)random() % (1 << 24));
+		flow[i] =
+		    (struct route_flow){.dst = (const uint8_t *)&addr[2 * i],
+			.src = (const uint8_t *)&addr[2 * i + 1],
+			.iif = (netif_id)random() % 8,
+			.mark = (uint32_t)random() % 4};
+		flow[i].member = flow[i].iif;
+	}
+	route_rule_lookup_batch(ts, flow, dst, src, n);
+	for (unsigned int i = 0; i < n; i++) {
+		cr_assert_eq(dst[i], route_rule_lookup(ts, &flow[i], NULL));
+		cr_assert_eq(src[i], route_rule_lookup_in(ts,
+					 route_tables_of(ts, flow[i].member),
+					 flow[i].src, NULL));
+	}
+	pserialize_read_exit(s);
+}
+
+Test(route_rule, a_batch_of_many_tables_is_as_single_lookups)
+{
+	srandom(1);
+	for (int i = 0; i < 200; i++)
+		check_batch(); /* of none */
+	fill_world();
+	for (int i = 0; i < 2000; i++)
+		check_batch();
+	cr_assert_eq(
+	    route_rule_add(
+		ts, &(struct route_rule){.table = 3, .mark = 1, .mask = 1}),
+	    0);
+	cr_assert_eq(route_rule_add(ts,
+			 &(struct route_rule){
+			     .table = 2, .pref = ROUTE_RULE_DEFAULT, .iif = 3}),
+	    0);
+	for (int i = 0; i < 2000; i++)
+		check_batch();
+}
