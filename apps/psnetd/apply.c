@@ -166,26 +166,40 @@ is_this(void *arg, const struct spec_object *o)
 	return o->id == it->id;
 }
 
+/* Take the object away first; its routes come again with the file's. */
+static int
+remake_object(struct apply *a, const struct spec_object *o)
+{
+	int rc = psnetd_journal_objects_remove(
+	    &a->journal, is_this, (void *)(uintptr_t)o);
+
+	if (rc == 0)
+		rc = psnetd_ops_nexthop_del(a->st, o->id, &a->e->what);
+	if (rc != 0)
+		return blame(a, o->line, NULL, rc);
+	return psnetd_ops_nexthop_add(
+	    a->st, o, NEXTHOP_OBJECT_ADD, &a->e->what);
+}
+
+/*
+ * What cannot be replaced is made anew: another kind of thing, or a drop in
+ * the place of a member of a group that will not name it any more.
+ */
 static int
 replace_object(
     struct apply *a, const struct spec_object *o, const struct spec_object *now)
 {
-	int rc = 0;
+	int rc;
 
 	a->e->line = o->line;
-	if (now != NULL && !spec_object_replaceable(now, o)) {
-		rc = psnetd_journal_objects_remove(
-		    &a->journal, is_this, (void *)(uintptr_t)o);
-		if (rc == 0)
-			rc = psnetd_ops_nexthop_del(a->st, o->id, &a->e->what);
-	}
-	if (rc != 0)
-		return blame(a, o->line, NULL, rc);
+	if (now != NULL && !spec_object_replaceable(now, o))
+		return remake_object(a, o);
 	rc = psnetd_journal_object(&a->journal, o->id);
 	if (rc != 0)
 		return blame(a, o->line, NULL, rc);
-	return psnetd_ops_nexthop_add(
+	rc = psnetd_ops_nexthop_add(
 	    a->st, o, NEXTHOP_OBJECT_REPLACE, &a->e->what);
+	return rc == -EINVAL && now != NULL ? remake_object(a, o) : rc;
 }
 
 /* One that changed in the file, or that the stack has lost. */

@@ -362,6 +362,14 @@ def the_file_makes_changes_and_removes_them(d):
     assert "id 2" not in d.ctl("nexthop")
     d.reload(BASE + HOPS)
     assert d.ctl("nexthop") == SHOWN + "id 99 unreachable\n"
+    # A member may become a drop when the group names it no more.
+    d.reload(BASE + HOPS.replace("via 10.8.0.9 dev east", "prohibit").replace(
+        "group 1,3/2", "group 1"))
+    assert "id 2 prohibit proto bgp\n" in d.ctl("nexthop")
+    assert "id 10 group 1 type resilient" in d.ctl("nexthop")
+    assert "prohibit 10.62.0.0/16 nhid 2 " in d.ctl("route")
+    d.reload(BASE + HOPS)
+    assert d.ctl("nexthop") == SHOWN + "id 99 unreachable\n"
     # Another kind of thing may take an id, in any order of the lines.
     d.reload(BASE + "nexthop id 3 group 2/1\nnexthop id 10 via 192.0.2.1\n" +
              HOPS.replace("nexthop add id 3 blackhole\n", "").split(
