@@ -103,6 +103,32 @@ RIG_TEST(route_vrf, the_same_network_twice)
 	cr_assert_eq(ipv4_netif_table_set(st(), eth("eth2"), 11), -EBUSY);
 }
 
+/* The same gateway is another neighbour in another table. */
+RIG_TEST(route_vrf, recursive_gateway_is_of_its_own_table)
+{
+	struct route_nexthop nh = {
+	    .has_gateway = true, .recursive = true, .weight = 1};
+	const uint32_t gateway = net_ip(B_ADDR);
+	struct route_config cfg = {.prefix = {192, 0, 2, 0},
+	    .plen = 24,
+	    .type = ROUTE_UNICAST,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .nnexthops = 1,
+	    .nexthops = &nh};
+
+	memcpy(nh.gateway, &gateway, sizeof(gateway));
+	cr_assert_eq(ipv4_route_add(st(), &cfg, ROUTE_ADD), 0);
+	cfg.in = BLUE;
+	cr_assert_eq(ipv4_route_add(st(), &cfg, ROUTE_ADD), 0);
+	(void)rig_udp(&g, A_ADDR, "192.0.2.1", 0, 8);
+	rig_send(&g, g.a);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+	from_c("10.0.2.9", "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect(&g, c, "192.0.2.1"));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+}
+
 /* Send one half of an echo request of 24 bytes to R_B from b or c. */
 static void
 send_half(bool blue, bool second)
