@@ -422,8 +422,9 @@ take(struct route_arena *a, uint32_t granules, uint32_t align)
 	const uint32_t rest = granules % GRANULES;
 	uint32_t at, line;
 
-	if (align == 0 && granules < ROUTE_ARENA_SPARABLE &&
-	    a->spares[granules] > 0)
+	/* One of a line or more begins with a line. */
+	if ((align == 0 || (align == 1 && granules >= GRANULES)) &&
+	    granules < ROUTE_ARENA_SPARABLE && a->spares[granules] > 0)
 		return a->spare[granules][--a->spares[granules]];
 	if (align == 0 && granules < GRANULES) {
 		at = part_take(a, granules);

@@ -28,6 +28,7 @@
 
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
+#include "libsync/base/point.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/route/arena.h"
 #include "stack/route/fib.h"
@@ -245,6 +246,7 @@ fib4_lookup(const struct fib4 *f, uint32_t dst)
 	v = sync_load_acquire(&f->view);
 	/* BLOCK acquire: pairs with the release in publish. */
 	at = sync_load_acquire(&v->direct[FIB4_WORD(dst)]);
+	SYNC_POINT("fib4_block");
 	leaf = fib4_leaf(v, at, dst, v->wide, fib4_count);
 	/* ALIAS acquire: pairs with the release in rebind. */
 	return sync_load_acquire(&v->group[leaf]);

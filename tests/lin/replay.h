@@ -87,6 +87,9 @@ unsigned long replay_readers(uint64_t (*read)(void *arg),
 /* Call fn at each time of the history, from its start to its end. */
 void replay_each(void (*fn)(void *arg, unsigned int now), void *arg);
 
+/* Did a grace period end at this time, so that memory may be used again? */
+bool replay_grace_ends(unsigned int now);
+
 /* The steps of what brought a state about. */
 struct replay_change {
 	unsigned int begin, end;

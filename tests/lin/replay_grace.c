@@ -55,6 +55,15 @@ replay_grace_allows(const struct replay_run *run)
 	return true;
 }
 
+bool
+replay_grace_ends(unsigned int now)
+{
+	for (unsigned int i = 0; i < g.n; i++)
+		if (g.period[i].over == now)
+			return true;
+	return false;
+}
+
 static void
 run_calls(void)
 {

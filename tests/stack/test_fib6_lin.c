@@ -283,7 +283,8 @@ keep_lines(void *arg, unsigned int now)
 {
 	struct scene *s = arg;
 
-	(void)now;
+	if (replay_grace_ends(now))
+		memset(s->found, 0, sizeof(s->found));
 	for (unsigned int i = 0; i < WATCHED; i++)
 		keep_word(
 		    s, &s->f->dir[s->address[i].hi >> (64 - FIB6_DIR_BITS)]);

@@ -328,6 +328,8 @@ look_late(void *arg)
 	(void)arg;
 	pserialize_read_exit(s);
 	wsim_assert(FIB6_LEVELS(w) == 1);
+	for (unsigned int i = 0; i < 4; i++)
+		wsim_yield();
 	return (void *)(uintptr_t)fib6_rank_leaf(
 	    (const void *)&fib->lines[FIB6_NUMBER(w)], 0);
 }
@@ -339,9 +341,9 @@ WSIM_MUST_FAIL(a_line_kept_beyond_the_section, WSIM_RACE)
 	start();
 	set(0, 24, 1);
 	t = wsim_spawn(look_late, NULL);
-	set(0, 24, 2);
-	route_arena_settle(arena);
-	set(0, 24, 3);
-	set(0, 24, 4);
+	for (uint32_t i = 2; i < 6; i++) {
+		set(0, 24, i);
+		route_arena_settle(arena);
+	}
 	(void)wsim_join(t);
 }
