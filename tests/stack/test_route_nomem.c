@@ -35,13 +35,19 @@ hole(uint32_t prefix, unsigned int plen, uint32_t metric)
 static uint32_t
 look(uint32_t addr)
 {
-	const uint32_t key = htonl(addr);
+	const uint32_t first = htonl(addr);
+	uint8_t key[16] = {0};
+	const uint8_t *const keys[] = {key};
 	const uint64_t s = pserialize_read_enter();
-	const struct route *r = route_table_lookup(t, (const uint8_t *)&key);
+	const struct route *r, *batched;
 	unsigned int plen;
 	uint32_t metric;
 
-	cr_assert_eq(r, route_table_match(t, (const uint8_t *)&key, &plen));
+	memcpy(key, &first, sizeof(first));
+	r = route_table_lookup(t, key);
+	cr_assert_eq(r, route_table_match(t, key, &plen));
+	route_table_lookup_batch(t, keys, &batched, 1);
+	cr_assert_eq(r, batched);
 	metric = r != NULL ? r->metric : 0;
 	pserialize_read_exit(s);
 	return metric;
@@ -89,26 +95,24 @@ expect(uint32_t round, bool made)
 }
 
 static void
-setup(void)
+begin(enum netif_af af)
 {
 	static const struct proto *const none[] = {NULL};
 	const struct stack_config cfg = {
 	    .name = "nomem", .protos = none, .stepped = true};
 
 	cr_assert_eq(stack_create(&cfg, &st), 0);
-	cr_assert_eq(route_table_create(st, NETIF_AF_INET, &t), 0);
+	cr_assert_eq(route_table_create(st, af, &t), 0);
 	stack_control_enter(st);
 }
 
 static void
-teardown(void)
+end(void)
 {
 	stack_control_exit(st);
 	route_table_destroy(t);
 	stack_destroy(st);
 }
-
-TestSuite(route_nomem, .init = setup, .fini = teardown);
 
 /* Fail the changes from round on, each once at each of its allocations. */
 static void
@@ -134,13 +138,50 @@ fail_from(uint32_t round)
 	cr_assert_gt(failed, 40);
 }
 
+static const enum netif_af families[] = {NETIF_AF_INET, NETIF_AF_INET6};
+
 Test(route_nomem, first_change_is_made_or_has_left_no_trace)
 {
-	fail_from(1);
+	for (size_t i = 0; i < 2; i++) {
+		begin(families[i]);
+		fail_from(1);
+		end();
+	}
 }
 
 Test(route_nomem, change_of_a_compiled_table_is_made_or_has_left_no_trace)
 {
-	cr_assert_eq(change(1), 0);
-	fail_from(2);
+	for (size_t i = 0; i < 2; i++) {
+		begin(families[i]);
+		cr_assert_eq(change(1), 0);
+		fail_from(2);
+		end();
+	}
+}
+
+static int
+create(void *arg)
+{
+	(void)arg;
+	return route_table_create(st, NETIF_AF_INET6, &t);
+}
+
+static void
+nothing(void *arg)
+{
+	(void)arg;
+}
+
+Test(route_nomem, table_is_made_whole_or_not)
+{
+	const struct nomem_try try = {.op = create, .same = nothing};
+
+	for (int how = NOMEM_ONE; how <= NOMEM_REST; how++) {
+		begin(NETIF_AF_INET);
+		stack_control_exit(st);
+		route_table_destroy(t);
+		cr_assert_gt(nomem_each(&try, how, NULL), 3);
+		stack_control_enter(st);
+		end();
+	}
 }
