@@ -479,7 +479,7 @@ load_whole(void *arg)
 	(void)arg;
 	choose(100);
 	return ipv4_route_load_whole(
-	    st, DAEMON, many, LOADED, NULL, NULL, &failed, &removed);
+	    st, 0, DAEMON, many, LOADED, NULL, NULL, &failed, &removed);
 }
 
 static void
@@ -489,8 +489,8 @@ load_back(void *arg)
 
 	(void)arg;
 	choose(0);
-	cr_assert_eq(ipv4_route_load_whole(st, DAEMON, many, LOADED, NULL, NULL,
-			 &failed, &removed),
+	cr_assert_eq(ipv4_route_load_whole(st, 0, DAEMON, many, LOADED, NULL,
+			 NULL, &failed, &removed),
 	    0);
 }
 
