@@ -151,7 +151,7 @@ init(struct stack *st, void **state)
 {
 	const struct nexthop_group_limits limits = {
 	    .workers = stack_nworkers(st),
-	    .seed = (uint32_t)stack_seed(st),
+	    .seed = (uint32_t)stack_seed(st) | 1, /* 0 is not repeatable */
 	    .clock = clock_of,
 	    .clock_arg = st,
 	};
