@@ -83,6 +83,7 @@ fib4_create(struct route_arena *a, struct fib4 **out)
 	w->arena = a;
 	w->before[1] = w->after[1] = (struct fib4_alias){.present = true};
 	fib4_bit_set(w->used, 0);
+	w->next_id = FIB4_PLAIN + 1;
 	staged_clear(w);
 	f->writer = w;
 	f->body = fib4_body_choose();

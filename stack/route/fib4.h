@@ -203,29 +203,32 @@ fib4_ext_leaf(const struct fib4_view *v, uint32_t leaf, uint32_t dst)
 }
 
 /*
- * Private to fib4: the local id of an address in a block.  In the arena's first
+ * Private to fib4: the leaf of an address in a block.  In the arena's first
  * line, the block of an empty table, no run begins: leaf "-1" is 0 there.
  */
+static inline __attribute__((always_inline)) uint32_t
+fib4_leaf_at(const uint8_t *blocks, uint32_t at, uint32_t dst, bool wide,
+    unsigned int (*count)(uint64_t))
+{
+	const uint8_t *block = blocks + (size_t)at * ROUTE_ARENA_GRANULE;
+	const uint64_t heads = *(const uint64_t *)(const void *)block;
+	const unsigned int r = count(heads << (63 - FIB4_SLOT(dst)));
+
+	return wide ? ((const uint32_t *)(const void *)(block + 4))[r]
+		    : ((const uint16_t *)(const void *)(block + 6))[r];
+}
+
+/* Private to fib4: the local id of an address in a block. */
 static inline __attribute__((always_inline)) uint32_t
 fib4_leaf(const struct fib4_view *v, uint32_t at, uint32_t dst, bool wide,
     unsigned int (*count)(uint64_t))
 {
-	const uint8_t *block = v->blocks + (size_t)at * ROUTE_ARENA_GRANULE;
-	const uint64_t heads = *(const uint64_t *)(const void *)block;
-	const unsigned int r =
-	    count(heads & ~UINT64_C(0) >> (63 - FIB4_SLOT(dst)));
-	uint32_t leaf;
+	const uint32_t leaf = fib4_leaf_at(v->blocks, at, dst, wide, count);
+	const uint32_t longer = wide ? FIB4_WIDE_EXT : FIB4_NARROW_EXT;
 
-	if (wide) {
-		leaf = ((const uint32_t *)(const void *)(block + 4))[r];
-		if (__builtin_expect((leaf & FIB4_WIDE_EXT) != 0, 0))
-			leaf = fib4_ext_leaf(v, leaf, dst);
-	} else {
-		leaf = ((const uint16_t *)(const void *)(block + 6))[r];
-		if (__builtin_expect((leaf & FIB4_NARROW_EXT) != 0, 0))
-			leaf = fib4_ext_leaf(v, leaf, dst);
-	}
-	return leaf;
+	return __builtin_expect((leaf & longer) != 0, 0)
+		   ? fib4_ext_leaf(v, leaf, dst)
+		   : leaf;
 }
 
 /*

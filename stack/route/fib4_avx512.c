@@ -106,6 +106,21 @@ ids16(const struct fib4_view *v, __m512i dst, __m512i at, bool wide)
 	return _mm512_loadu_si512(one);
 }
 
+/*
+ * Their groups: as a rule they are their ids.  FIB4_PLAIN is a power of two, so
+ * one that is not sets a bit from there on in what is one less.
+ */
+INLINE __m512i
+groups16(const struct fib4_view *v, __m512i id)
+{
+	const __m512i less = _mm512_sub_epi32(id, _mm512_set1_epi32(1));
+
+	if (_mm512_test_epi32_mask(less, _mm512_set1_epi32(-(int)FIB4_PLAIN)) ==
+	    0)
+		return id;
+	return _mm512_i32gather_epi32(id, v->group, 4);
+}
+
 INLINE void
 body(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
     unsigned int n, bool wide)
@@ -124,8 +139,8 @@ body(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
 			const __m512i id = ids16(v, load(dst + k + i, left - i),
 			    _mm512_load_si512(at[now] + i), wide);
 
-			_mm512_mask_storeu_epi32(group + k + i, lanes(left - i),
-			    _mm512_i32gather_epi32(id, v->group, 4));
+			_mm512_mask_storeu_epi32(
+			    group + k + i, lanes(left - i), groups16(v, id));
 		}
 	}
 }

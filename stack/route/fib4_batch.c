@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Lookups of many addresses: the direct words of a group of them first, each
- * asking for its block, then the blocks, so that their misses overlap.
+ * Lookups of many addresses, in C for any processor: those of the first group
+ * of them load their direct words, and ask for their blocks; then one address
+ * after the other finds its leaf, while the address a group later loads its
+ * direct word and the one two groups later asks for it.  So the misses of all
+ * levels overlap, and none is waited for at the end of a pass.
  *
- * The bodies are this one, compiled with and without an instruction that counts
- * bits, and those of fib4_avx2.c and fib4_avx512.c.
+ * It is compiled with and without some instructions; other bodies are in
+ * fib4_avx2.c and fib4_avx512.c.
  */
 
 #include <stdlib.h>
@@ -17,55 +20,117 @@
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* n addresses, at most GROUP; those that follow are asked for. */
-ALWAYS void
-group_lookup(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
-    unsigned int n, bool wide, unsigned int (*count)(uint64_t))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 4")
+#endif
+
+/* The words that lookups begin with, where stores cannot change them. */
+struct roots {
+	const uint8_t *blocks;
+	__typeof__(((struct fib4_view *)0)->direct) direct;
+	__typeof__(((struct fib4_view *)0)->group) group;
+};
+
+/* The direct word of an address, and its block asked for. */
+ALWAYS uint32_t
+ask(const struct roots *r, uint32_t dst)
 {
-	uint32_t at[GROUP];
+	/* BLOCK acquire: pairs with the release in publish. */
+	const uint32_t at = sync_load_acquire(&r->direct[FIB4_WORD(dst)]);
 
-	for (unsigned int i = 0; i < n; i++) {
-		/* BLOCK acquire: pairs with the release in publish. */
-		at[i] = sync_load_acquire(&v->direct[FIB4_WORD(dst[i])]);
-		__builtin_prefetch(
-		    v->blocks + (size_t)at[i] * ROUTE_ARENA_GRANULE);
-	}
-	for (unsigned int i = 0; i < n; i++) {
-		const uint32_t leaf = fib4_leaf(v, at[i], dst[i], wide, count);
+	__builtin_prefetch(r->blocks + (size_t)at * ROUTE_ARENA_GRANULE);
+	return at;
+}
 
+/* n groups of addresses whose direct words were loaded. */
+ALWAYS void
+groups(const struct fib4_view *v, const struct roots *r, const uint32_t *at,
+    const uint32_t *dst, uint32_t *group, unsigned int n, bool wide,
+    unsigned int (*count)(uint64_t))
+{
+	const uint32_t longer = wide ? FIB4_WIDE_EXT : FIB4_NARROW_EXT;
+
+	UNROLL
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t leaf =
+		    fib4_leaf_at(r->blocks, at[i], dst[i], wide, count);
+
+		if (__builtin_expect((leaf & longer) != 0, 0))
+			leaf = fib4_ext_leaf(v, leaf, dst[i]);
 		/* ALIAS acquire: pairs with the release in rebind. */
-		group[i] = sync_load_acquire(&v->group[leaf]);
+		group[i] = sync_load_acquire(&r->group[leaf]);
 	}
 }
 
+/*
+ * Any number of addresses, each with the load of its group; direct words are
+ * asked for two groups ahead, blocks one.
+ */
 ALWAYS void
 body(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
     unsigned int n, bool wide, unsigned int (*count)(uint64_t))
 {
-	for (; n >= GROUP; n -= GROUP, dst += GROUP, group += GROUP)
-		group_lookup(v, dst, group, GROUP, wide, count);
-	group_lookup(v, dst, group, n, wide, count);
+	const struct roots r = {v->blocks, v->direct, v->group};
+	uint32_t at[GROUP];
+	unsigned int ahead = n < GROUP ? n : GROUP;
+
+	for (unsigned int i = 0; i < n && i < 2 * GROUP; i++)
+		__builtin_prefetch(&r.direct[FIB4_WORD(dst[i])]);
+	for (unsigned int i = 0; i < ahead; i++)
+		at[i] = ask(&r, dst[i]);
+	for (; n >= 2 * GROUP; n -= GROUP) {
+		const bool far = n >= 3 * GROUP;
+
+		for (unsigned int i = 0; i < GROUP; i += 4) {
+			groups(
+			    v, &r, at + i, dst + i, group + i, 4, wide, count);
+			UNROLL
+			for (unsigned int j = 0; j < 4; j++)
+				at[i + j] = ask(&r, dst[GROUP + i + j]);
+			if (!far)
+				continue;
+			UNROLL
+			for (unsigned int j = 0; j < 4; j++)
+				__builtin_prefetch(&r.direct[FIB4_WORD(
+				    dst[2 * GROUP + i + j])]);
+		}
+		dst += GROUP;
+		group += GROUP;
+	}
+	while (n > 0) {
+		for (unsigned int i = 0; i < ahead; i++)
+			groups(
+			    v, &r, at + i, dst + i, group + i, 1, wide, count);
+		n -= ahead;
+		dst += ahead;
+		group += ahead;
+		ahead = n;
+		for (unsigned int i = 0; i < ahead; i++)
+			at[i] = ask(&r, dst[i]);
+	}
 }
 
-static void
-portable_narrow(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
-    unsigned int n)
-{
-	body(v, dst, group, n, false, fib4_count);
-}
+/* The same for tables of both widths, with some instructions. */
+#define BODY(id, attribute, count)                                   \
+	attribute static void id##_narrow(const struct fib4_view *v, \
+	    const uint32_t *dst, uint32_t *group, unsigned int n)    \
+	{                                                            \
+		body(v, dst, group, n, false, count);                \
+	}                                                            \
+	attribute static void id##_wide(const struct fib4_view *v,   \
+	    const uint32_t *dst, uint32_t *group, unsigned int n)    \
+	{                                                            \
+		body(v, dst, group, n, true, count);                 \
+	}                                                            \
+	static const struct fib4_body id = {"portable", id##_narrow, id##_wide}
 
-static void
-portable_wide(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
-    unsigned int n)
-{
-	body(v, dst, group, n, true, fib4_count);
-}
-
-static const struct fib4_body portable = {
-    "portable", portable_narrow, portable_wide};
+BODY(portable, , fib4_count);
 
 #ifdef __x86_64__
 #define POPCNT __attribute__((target("popcnt")))
+#define BMI2   __attribute__((target("popcnt,bmi,bmi2")))
 
 POPCNT static inline unsigned int
 hard_count(uint64_t x)
@@ -73,21 +138,8 @@ hard_count(uint64_t x)
 	return (unsigned int)__builtin_popcountll(x);
 }
 
-POPCNT static void
-popcnt_narrow(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
-    unsigned int n)
-{
-	body(v, dst, group, n, false, hard_count);
-}
-
-POPCNT static void
-popcnt_wide(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
-    unsigned int n)
-{
-	body(v, dst, group, n, true, hard_count);
-}
-
-static const struct fib4_body popcnt = {"portable", popcnt_narrow, popcnt_wide};
+BODY(popcnt, POPCNT, hard_count);
+BODY(bmi2, BMI2, hard_count);
 #endif
 
 const struct fib4_body *
@@ -95,12 +147,14 @@ fib4_body_choose(void)
 {
 	const char *name = getenv("PSNET_FIB");
 	/*
-	 * Best first.  Processors of today load two or three words in a cycle,
-	 * but take one for each element of a gather; the vectors lost
-	 * by a quarter where both were measured.
+	 * Best first.  A gather takes a cycle or more for each element, where
+	 * three or four loads of their own take one; it only pays where it does
+	 * not do that in microcode.
 	 */
 	const struct fib4_body *list[] = {
 #ifdef __x86_64__
+	    __builtin_cpu_is("intel") ? fib4_body_avx512() : NULL,
+	    __builtin_cpu_supports("bmi2") ? &bmi2 : NULL,
 	    __builtin_cpu_supports("popcnt") ? &popcnt : NULL,
 #endif
 	    fib4_body_avx512(),

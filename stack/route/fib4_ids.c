@@ -126,6 +126,14 @@ fib4_uniform(
 	return 0;
 }
 
+static void
+id_take(struct fib4 *f, uint32_t id, uint32_t group)
+{
+	fib4_bit_set(f->writer->used, id);
+	/* relaxed: no reader has this id before a block that names it. */
+	sync_store_relaxed(&fib4_current(f)->group[id], group);
+}
+
 int
 fib4_id_alloc(struct fib4 *f, uint32_t group, uint32_t *out)
 {
@@ -136,9 +144,7 @@ fib4_id_alloc(struct fib4 *f, uint32_t group, uint32_t *out)
 		w->next_id++;
 	if (w->next_id == v->ids)
 		return -ENOSPC;
-	fib4_bit_set(w->used, w->next_id);
-	/* relaxed: no reader has this id before a block that names it. */
-	sync_store_relaxed(&v->group[w->next_id], group);
+	id_take(f, w->next_id, group);
 	*out = w->next_id;
 	return 0;
 }
@@ -152,7 +158,7 @@ fib4_id_free(struct fib4 *f, uint32_t id)
 		route_arena_free(w->arena, w->uniform[id], 16);
 	w->uniform[id] = 0;
 	fib4_bit_clear(w->used, id);
-	if (id < w->next_id)
+	if (id > FIB4_PLAIN && id < w->next_id)
 		w->next_id = id;
 }
 
@@ -163,7 +169,10 @@ fib4_id_of(struct fib4 *f, uint32_t group, uint32_t *out)
 	int error;
 
 	SYNC_REQUIRE(group < FIB_GROUPS_MAX);
-	if (*id == 0) {
+	if (*id == 0 && fib4_plain(group)) {
+		id_take(f, group, group);
+		*id = group;
+	} else if (*id == 0) {
 		error = fib4_id_alloc(f, group, id);
 		if (error != 0)
 			return error;
@@ -248,7 +257,8 @@ sweep(struct fib4 *f)
 	memcpy(w->ext_used, m.exts, sizeof(w->ext_used));
 	for (uint32_t i = 0; i < FIB4_NARROW_IDS; i++)
 		exts += fib4_bit(m.exts, i);
-	w->next_id = w->next_ext = 0;
+	w->next_id = FIB4_PLAIN + 1;
+	w->next_ext = 0;
 	w->unfenced = false;
 	left = v->ids - used;
 	if (!v->wide && FIB4_NARROW_IDS - exts < left)

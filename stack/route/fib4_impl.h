@@ -20,6 +20,18 @@
 #define FIB4_NARROW_IDS 0x8000u
 #endif
 #define FIB4_WIDE_IDS (2u * FIB_GROUPS_MAX)
+
+/*
+ * From 1 to this, a power of two, a local id is its group: a batch body need
+ * not look it up.  Those above it, and 0, are of aliases and other groups.
+ */
+#define FIB4_PLAIN (FIB4_NARROW_IDS / 2)
+
+static inline bool
+fib4_plain(uint32_t id)
+{
+	return id - 1 < FIB4_PLAIN;
+}
 _Static_assert(FIB4_WIDE_IDS >= FIB4_NARROW_IDS, "a wide view has more");
 
 /* The bit of FIB4_WIDE_EXT, too, while the writer works on narrow leaves. */

@@ -341,6 +341,42 @@ check_batches(struct scene *s, const char *body)
 	}
 }
 
+/*
+ * Steps of a batch whose leaves are their groups, but for one address, or none:
+ * one of a short prefix, of no route, of a long prefix, of a large group.
+ */
+static void
+check_odd_ones(struct scene *s, const char *body)
+{
+	enum {
+		N = 100
+	};
+	const uint32_t odd[] = {0x0a800001, 0x7f000001, 0x0b000181, 0x0b000201};
+	uint32_t dst[N], group[N];
+
+	set(s, 0x0a000000, 8, 3);
+	set(s, 0x0b000180, 25, 4);
+	set(s, 0x0b000200, 24, FIB_GROUPS_MAX - 1);
+	for (uint32_t i = 0; i < 64; i++)
+		set(s, 0x0c000000 + (i << 8), 24, 1 + i % 5);
+	routes4_commit(&s->r, s->f);
+	for (unsigned int at = 0; at <= N * 4; at++) {
+		const uint64_t cookie = pserialize_read_enter();
+
+		for (uint32_t i = 0; i < N; i++)
+			dst[i] = 0x0c000000 + (i % 64 << 8) + i;
+		if (at < N * 4)
+			dst[at / 4] = odd[at % 4];
+		fib4_lookup_batch(s->f, dst, group, N);
+		for (unsigned int i = 0; i < N; i++)
+			cr_assert_eq(group[i], fib4_lookup(s->f, dst[i]),
+			    "%s: %u, odd %u", body, i, at);
+		fib4_lookup_batch(s->f, dst, dst, N);
+		cr_assert_eq(memcmp(dst, group, sizeof(dst)), 0);
+		pserialize_read_exit(cookie);
+	}
+}
+
 static void
 body_as_single(const char *body, uint32_t groups)
 {
@@ -356,6 +392,7 @@ body_as_single(const char *body, uint32_t groups)
 		set(s, 0x20000000 + (i << 9), 24, 1000 + i);
 	routes4_commit(&s->r, s->f);
 	check_batches(s, body);
+	check_odd_ones(s, body);
 	scene_end(s);
 }
 
