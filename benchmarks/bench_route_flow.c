@@ -21,6 +21,7 @@
 #define BURST   64U
 #define PACKETS (1U << 20) /* of a stream */
 #define ROUND   (1U << 17) /* of them in one timed part */
+#define WARM    16U        /* parts before, in which automatic settles */
 #define WAYS    4U
 
 static const struct route_kind kind = {
@@ -230,14 +231,14 @@ compare(struct run *r, size_t class)
 	for (unsigned int w = 0; w < WAYS; w++) {
 		if (route_flowcache_create(r->tables, &cfg, &r->cache[w]) != 0)
 			abort();
-		for (unsigned int i = 0; i < 4; i++)
+		for (unsigned int i = 0; i < WARM; i++)
 			measure(r, w, (size_t)i * ROUND, classes[class].update);
 	}
 	for (unsigned int i = 0; i < rounds; i++) {
 		route_lanes_shuffle(order, WAYS, &rnd);
 		for (unsigned int k = 0; k < WAYS; k++)
 			ns[order[k] * rounds + i] = measure(r, order[k],
-			    (size_t)(4 + i) * ROUND, classes[class].update);
+			    (size_t)(WARM + i) * ROUND, classes[class].update);
 	}
 	for (unsigned int w = 0; w < WAYS; w++) {
 		report(r, class, w, &ns[(size_t)w * rounds]);

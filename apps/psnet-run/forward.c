@@ -263,11 +263,11 @@ circle_destroy(struct circle *c)
 }
 
 int
-run_forward(const struct run_forward *f, double *mpps)
+run_forward(const struct run_forward *f, struct run_rate *out)
 {
 	struct circle *c = malloc(sizeof(*c));
 	uint64_t n;
-	double t;
+	double t, cpu;
 	int err;
 
 	if (c == NULL)
@@ -281,9 +281,11 @@ run_forward(const struct run_forward *f, double *mpps)
 	run_sleep(0.2); /* warm caches and pools */
 	n = forwarded(c);
 	t = run_seconds();
+	cpu = run_cpu_seconds();
 	run_sleep(f->seconds);
 	n = forwarded(c) - n;
-	*mpps = (double)n / (run_seconds() - t) / 1e6;
+	out->mpps = (double)n / (run_seconds() - t) / 1e6;
+	out->cpu_ns = (run_cpu_seconds() - cpu) * 1e9 / (double)n;
 	for (unsigned int i = 0; i < f->nworkers; i++)
 		worker_call(stack_worker(c->stack, i), stop_generator, c);
 	stack_stop(c->stack);

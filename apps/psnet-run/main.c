@@ -145,10 +145,10 @@ forward(const struct options *o)
 	    .flow_cache = o->flow_cache,
 	    .seconds = (double)o->seconds,
 	};
-	double mpps;
+	struct run_rate rate;
 	int err;
 
-	err = run_forward(&f, &mpps);
+	err = run_forward(&f, &rate);
 	if (err != 0) {
 		fprintf(stderr, "psnet-run: forward: %s\n", strerror(-err));
 		return 1;
@@ -156,14 +156,15 @@ forward(const struct options *o)
 	if (o->json)
 		printf("{\"workers\": %lu, \"routes\": %zu, \"frame\": 64, "
 		       "\"flows\": %lu, \"rules\": %lu, "
-		       "\"flow_cache\": \"%s\", \"mpps\": %.3f}\n",
+		       "\"flow_cache\": \"%s\", \"mpps\": %.3f, "
+		       "\"cpu_ns\": %.1f}\n",
 		    o->workers, f.nroutes, o->flows, o->rules,
-		    cache[o->flow_cache], mpps);
+		    cache[o->flow_cache], rate.mpps, rate.cpu_ns);
 	else
 		printf("%lu worker%s, %zu routes: %.3f Mpps of 64-byte frames, "
 		       "%.0f ns per packet and worker\n",
-		    o->workers, o->workers == 1 ? "" : "s", f.nroutes, mpps,
-		    1e3 * (double)o->workers / mpps);
+		    o->workers, o->workers == 1 ? "" : "s", f.nroutes,
+		    rate.mpps, 1e3 * (double)o->workers / rate.mpps);
 	return 0;
 }
 

@@ -28,12 +28,18 @@ struct run_forward {
 	double seconds;
 };
 
+/* What it came to. */
+struct run_rate {
+	double mpps;   /* million packets per second */
+	double cpu_ns; /* processor time of a packet */
+};
+
 /*
  * Forward in a circle.
  * Context: control thread; sleeps.
- * Returns: 0 and million packets per second, or a negative errno.
+ * Returns: 0 and the rate, or a negative errno.
  */
-int run_forward(const struct run_forward *f, double *mpps);
+int run_forward(const struct run_forward *f, struct run_rate *out);
 
 /*
  * The demonstration: client, router and server over two wires; sends the file
@@ -88,5 +94,7 @@ int run_load_routes(struct stack *st, const struct route_nexthop *nh, size_t n);
 
 void run_sleep(double seconds);
 double run_seconds(void);
+/* Of the processor, by all threads. */
+double run_cpu_seconds(void);
 
 #endif /* APPS_PSNET_RUN_RUN_H */

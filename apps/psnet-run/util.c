@@ -33,13 +33,25 @@ run_sleep(double seconds)
 	nanosleep(&ts, NULL);
 }
 
-double
-run_seconds(void)
+static double
+seconds(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+double
+run_seconds(void)
+{
+	return seconds(CLOCK_MONOTONIC);
+}
+
+double
+run_cpu_seconds(void)
+{
+	return seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /*

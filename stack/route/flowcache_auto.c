@@ -10,10 +10,10 @@
  *   I1  Who is in use stays unless the other is cheaper; the cache comes into
  *       use only if it is cheaper by an eighth, so that two equals do not
  *       alternate.
- *   I2  A rest after a comparison that kept the plain lookup is twice as long
- *       as the one before, up to a bound: what trying costs is below 1 % of
- *       the packets then.  While the cache is in use, rests stay short, as it
- *       is the one that may become much dearer than the other.
+ *   I2  A rest after a comparison that changed nothing is twice as long as the
+ *       one before, up to a bound: trying takes less than 1 % of the packets
+ *       then.  The bound is lower while the cache is in use, as that is the way
+ *       that may become much dearer from one moment to the next.
  */
 
 #include "stack/route/flowcache_auto.h"
@@ -96,14 +96,18 @@ judge(struct route_flowcache_auto *a)
 	const struct route_flowcache_auto_cost *cached =
 	    &a->cost[ROUTE_FLOWCACHE_CACHED];
 	const enum route_flowcache_way before = a->use;
+	static const uint32_t longest[ROUTE_FLOWCACHE_WAYS] = {
+	    [ROUTE_FLOWCACHE_PLAIN] = ROUTE_FLOWCACHE_AUTO_REST_MAX,
+	    [ROUTE_FLOWCACHE_CACHED] = ROUTE_FLOWCACHE_AUTO_REST_CACHED,
+	};
 
 	if (before == ROUTE_FLOWCACHE_PLAIN && cheaper(cached, 9, plain))
 		a->use = ROUTE_FLOWCACHE_CACHED;
 	else if (before == ROUTE_FLOWCACHE_CACHED && cheaper(plain, 8, cached))
 		a->use = ROUTE_FLOWCACHE_PLAIN;
-	if (a->use == ROUTE_FLOWCACHE_CACHED || before != a->use)
+	if (before != a->use)
 		a->rest = ROUTE_FLOWCACHE_AUTO_REST;
-	else if (a->rest < ROUTE_FLOWCACHE_AUTO_REST_MAX)
+	else if (a->rest < longest[a->use])
 		a->rest *= 2;
 	rest(a);
 	return a->use != before;

@@ -23,8 +23,9 @@ enum route_flowcache_way {
 /* Packets through the cache before that, so that it is warm. */
 #define ROUTE_FLOWCACHE_AUTO_FILL 32768u
 /* Packets from one comparison to the next; more if it changes nothing. */
-#define ROUTE_FLOWCACHE_AUTO_REST     (1u << 18)
-#define ROUTE_FLOWCACHE_AUTO_REST_MAX (1u << 23)
+#define ROUTE_FLOWCACHE_AUTO_REST        (1u << 18)
+#define ROUTE_FLOWCACHE_AUTO_REST_CACHED (1u << 20) /* at most, in use */
+#define ROUTE_FLOWCACHE_AUTO_REST_MAX    (1u << 23) /* at most, not in use */
 
 /* What batches of one way cost; the dearest is not counted. */
 struct route_flowcache_auto_cost {

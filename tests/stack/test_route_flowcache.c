@@ -515,7 +515,7 @@ Test(route_flowcache, automatic_follows_what_is_cheaper)
 	cr_assert_leq(past_the_cache(4 * rest), 2);
 	cr_assert_eq(counted(ROUTE_FLOWCACHE_SWITCHES), 1);
 	cost[ROUTE_FLOWCACHE_CACHED] = 120;
-	past_the_cache(rest + rest / 2);
+	past_the_cache(ROUTE_FLOWCACHE_AUTO_REST_CACHED + rest / 2);
 	cr_assert_eq(counted(ROUTE_FLOWCACHE_SWITCHES), 2);
 	past_the_cache(16 * rest);
 	cr_assert_geq(past_the_cache(16 * rest), 97);
@@ -569,6 +569,8 @@ Test(route_flowcache, automatic_tries_less_and_less)
 	cr_assert_eq(a.rest, ROUTE_FLOWCACHE_AUTO_REST_MAX);
 	compare(&a, 100, 50, 1);
 	cr_assert_eq(a.rest, ROUTE_FLOWCACHE_AUTO_REST);
+	compare(&a, 100, 50, 20);
+	cr_assert_eq(a.rest, ROUTE_FLOWCACHE_AUTO_REST_CACHED);
 }
 
 Test(route_flowcache, automatic_ignores_an_interruption)
