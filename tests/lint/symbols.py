@@ -4,7 +4,7 @@
 
 A symbol is its path: an object of libsync/lfqueue exports lfqueue_*, one of
 stack/core/pkt.c exports pkt_* or core_pkt_*, one of stack/route/fib4_ids.c
-fib4_*.  The stack and its drivers keep
+fib4_*, and stack/nexthop/nexthop.c proto_nexthop, too.  The stack and its drivers keep
 no mutable globals.  The core of libsync, all but its port, needs nothing of its
 host but what HOST lists."""
 import pathlib
@@ -70,7 +70,7 @@ def prefixes(source):
         return (parts[-1] + "_", "core_", "stack_")
     if parts[1] == "route" and parts[2].startswith("fib"):
         return (parts[2].split("_")[0] + "_",)
-    return (parts[1] + "_",) if len(parts) == 3 else \
+    return (parts[1] + "_", f"proto_{parts[1]}_") if len(parts) == 3 else \
         (parts[-2] + "_", parts[1] + "_" + parts[2] + "_")
 
 
