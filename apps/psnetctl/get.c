@@ -45,7 +45,7 @@ static int
 parse_word(struct words *w, json_t *args, struct words_error *e)
 {
 	const char *key = words_next(w), *s;
-	uint32_t n;
+	uint32_t n = 0;
 
 	if (strncmp("details", key, strlen(key)) == 0 && strlen(key) > 2) {
 		json_object_set_new(args, "details", json_true());
