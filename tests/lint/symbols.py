@@ -4,8 +4,8 @@
 
 A symbol is its path: an object of libsync/lfqueue exports lfqueue_*, one of
 stack/core/pkt.c exports pkt_* or core_pkt_*, one of stack/route/fib4_ids.c
-fib4_*, and stack/nexthop/nexthop.c proto_nexthop, too.  The stack and its drivers keep
-no mutable globals.  The core of libsync, all but its port, needs nothing of its
+fib4_*, and stack/nexthop/nexthop.c proto_nexthop, too.  The stack and its
+drivers keep no mutable globals.  The core of libsync, all but its port, needs nothing of its
 host but what HOST lists."""
 import pathlib
 import re
