@@ -162,8 +162,8 @@ void fib4_lookup_tables(const struct fib4 *const *f, const uint32_t *dst,
     uint32_t *group, unsigned int n);
 
 /*
- * The name of the batch body in use: portable, avx2, avx512.  The best one of
- * this processor, or the one that PSNET_FIB names when the table is created,
+ * The name of the batch body in use: portable, avx2, avx512, neon.  The best
+ * one of this processor, or the one that PSNET_FIB names when the table is created,
  * if the processor can run it.
  * Context: any thread; wait-free.
  */

@@ -8,7 +8,7 @@
  * levels overlap, and none is waited for at the end of a pass.
  *
  * It is compiled with and without some instructions; other bodies are in
- * fib4_avx2.c and fib4_avx512.c.
+ * fib4_avx2.c, fib4_avx512.c and fib4_neon.c.
  */
 
 #include <stdlib.h>
@@ -159,6 +159,7 @@ fib4_body_choose(void)
 #endif
 	    fib4_body_avx512(),
 	    fib4_body_avx2(),
+	    fib4_body_neon(),
 	    &portable,
 	};
 	const size_t n = sizeof(list) / sizeof(list[0]);

@@ -228,5 +228,6 @@ const struct fib4_body *fib4_body_choose(void);
 /* Its body, or NULL where the processor or the build has none. */
 const struct fib4_body *fib4_body_avx2(void);
 const struct fib4_body *fib4_body_avx512(void);
+const struct fib4_body *fib4_body_neon(void);
 
 #endif /* STACK_ROUTE_FIB4_IMPL_H */

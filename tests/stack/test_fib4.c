@@ -414,6 +414,12 @@ Test(fib4, avx512_batch_is_as_single)
 	body_as_single("avx512", 33000);
 }
 
+Test(fib4, neon_batch_is_as_single)
+{
+	body_as_single("neon", 0);
+	body_as_single("neon", 33000);
+}
+
 Test(fib4, unknown_body_is_the_best_one)
 {
 	struct scene *s, *best = scene_new();
