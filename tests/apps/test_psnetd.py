@@ -263,6 +263,11 @@ def options_are_set_and_shown(d):
     d.ctl("set", "default-ttl", "77")
     assert {"name": "default-ttl", "value": 77} in d.ctl_json("set")
     d.ctl("set", "default-ttl", "64")
+    d.ctl("set", "flow-cache", "auto")
+    assert {"name": "flow-cache", "value": 2} in d.ctl_json("set")
+    assert "\"maybe\"" in d.ctl("set", "flow-cache", "maybe", status=1)
+    assert "out of range" in d.ctl("set", "flow-cache", "3", status=2)
+    d.ctl("set", "flow-cache", "off")
 
 
 def statistics_and_drops_are_shown(d):
@@ -270,6 +275,9 @@ def statistics_and_drops_are_shown(d):
     assert "east" in text and "tx packets" in text
     s = d.ctl_json("stats")
     assert {w["worker"] for w in s["workers"]} == {0, 1}
+    assert {w["worker"] for w in s["flows"]} == {0, 1}
+    assert s["flows"][0]["hits"] == s["flows"][0]["bypassed"] == 0, s["flows"]
+    assert "switches" in text
     east = sum(i["tx_packets"] for i in s["interfaces"]
                if i["ifname"] == "east")
     assert east > 0, "the address was announced"
