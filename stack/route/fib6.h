@@ -108,8 +108,8 @@ struct fib6 {
 
 /*
  * Make a table without routes.  The environment variable PSNET_FIB names the
- * body of fib6_lookup_batch(): portable, avx2, avx512; else, and where the
- * machine has not got it, the best one that it has.
+ * body of fib6_lookup_batch(): portable, avx2, avx512, neon; else, and
+ * where the machine has not got it, the best one that it has.
  * Context: control thread; may sleep.
  * Owner:   the caller gets the table; the arena must outlive it.
  * Returns: 0; -ENOMEM.

@@ -18,6 +18,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define DEPTH 32u
@@ -262,6 +264,53 @@ batch_avx512(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
 	batch(f, dst, group, n, avx512_inner, avx512_leaf);
 }
 
+#elif defined(__aarch64__)
+
+/* -1 for each of four keys below k. */
+static inline int32x4_t
+neon_less(const int32_t *key, int32_t k)
+{
+	return vreinterpretq_s32_u32(vcltq_s32(vld1q_s32(key), vdupq_n_s32(k)));
+}
+
+/* Of a line's last four keys some are among those before, too. */
+static inline uint32_t
+neon_count(int32x4_t rest, int32x4_t last, unsigned int fresh)
+{
+	static const int32_t lane[4] = {3, 2, 1, 0};
+	const uint32x4_t mine =
+	    vcltq_s32(vld1q_s32(lane), vdupq_n_s32((int32_t)fresh));
+
+	last = vandq_s32(last, vreinterpretq_s32_u32(mine));
+	return (uint32_t)-vaddvq_s32(vaddq_s32(rest, last));
+}
+
+static inline uint32_t
+neon_inner(const struct fib6_inner *n, int32_t k)
+{
+	const int32x4_t rest = vaddq_s32(
+	    vaddq_s32(neon_less(&n->key[0], k), neon_less(&n->key[4], k)),
+	    neon_less(&n->key[8], k));
+
+	return neon_count(rest, neon_less(&n->key[11], k), 3);
+}
+
+static inline uint32_t
+neon_leaf(const struct fib6_leaf *n, int32_t k)
+{
+	const int32x4_t rest =
+	    vaddq_s32(neon_less(&n->key[0], k), neon_less(&n->key[4], k));
+
+	return neon_count(rest, neon_less(&n->key[6], k), 2);
+}
+
+static void
+batch_neon(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
+    unsigned int n)
+{
+	batch(f, dst, group, n, neon_inner, neon_leaf);
+}
+
 #endif
 
 void
@@ -284,6 +333,11 @@ fib6_batch_choose(struct fib6 *f, const char *want)
 		f->batch = batch_avx512;
 		f->body = "avx512";
 	}
+#elif defined(__aarch64__)
+	if (want != NULL && strcmp(want, "portable") == 0)
+		return;
+	f->batch = batch_neon;
+	f->body = "neon";
 #else
 	(void)want;
 #endif

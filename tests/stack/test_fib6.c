@@ -20,7 +20,7 @@ struct scene {
 	struct model m;
 };
 
-static const char *const bodies[] = {"portable", "avx2", "avx512"};
+static const char *const bodies[] = {"portable", "avx2", "avx512", "neon"};
 #define BODIES (sizeof(bodies) / sizeof(bodies[0]))
 
 static struct scene

@@ -226,10 +226,11 @@ report(const struct scene *s, const char *when)
 
 Test(fib6_table, is_right_once_loaded_with_each_body)
 {
-	static const char *const bodies[] = {"portable", "avx2", "avx512"};
+	static const char *const bodies[] = {
+	    "portable", "avx2", "avx512", "neon"};
 	struct scene s;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		cr_assert_eq(setenv("PSNET_FIB", bodies[i], 1), 0);
 		scene_init(&s);
 		stage_all(&s);
