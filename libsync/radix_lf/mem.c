@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Memory of branches.  Slabs grow from small to large and live as long as the
+ * Memory of branches, which come in two sizes.  Slabs grow from small to large and live as long as the
  * tree.  A transaction notes the branches that it takes out of the tree in
  * batches; after the grace period the same batches are lists of free branches.
  * Small commits fill a batch together, which is passed on when it is full, or,
@@ -73,37 +73,55 @@ collect(struct radix_lf *t)
 		b = sync_xchg_acquire(&t->returned, NULL);
 	}
 	t->ready = b->next;
-	if (b->n == 0) {
+	if (b->n[0] + b->n[1] == 0) {
 		put_empty(t, b);
 		return true;
 	}
-	t->avail += b->n;
+	t->pool[0].avail += b->n[0];
+	t->pool[1].avail += b->n[1];
 	b->next = t->full;
 	t->full = b;
 	return true;
 }
 
-static int
-grow(struct radix_lf *t)
+static size_t
+size_of(bool val)
 {
-	struct radix_lf_slab *slab;
-	const size_t n = t->slab_size == 0 ? SLAB_FIRST : t->slab_size;
+	return val ? sizeof(struct radix_lf_valued)
+		   : sizeof(struct radix_lf_branch);
+}
 
-	slab = port_alloc(sizeof(*slab) + n * sizeof(slab->branch[0]));
+static struct radix_lf_branch *
+bump(struct radix_lf_pool *p, bool val)
+{
+	struct radix_lf_branch *b = (void *)p->bump;
+
+	p->bump += size_of(val);
+	p->bump_left--;
+	p->avail--;
+	RADIX_LF_STORE(b->tag, val ? RADIX_LF_HAS_VAL : 0);
+	return b;
+}
+
+static int
+grow(struct radix_lf *t, bool val)
+{
+	struct radix_lf_pool *p = &t->pool[val];
+	struct radix_lf_slab *slab;
+	const size_t n = p->slab_size == 0 ? SLAB_FIRST : p->slab_size;
+
+	slab = port_alloc(sizeof(*slab) + n * size_of(val));
 	if (slab == NULL)
 		return -ENOMEM;
 	/* The rest of the last slab must not be lost. */
-	while (t->bump_left > 0) {
-		t->bump_left--;
-		t->avail--;
-		radix_lf_mem_free(t, t->bump++);
-	}
-	slab->next = t->slabs;
-	t->slabs = slab;
-	t->bump = slab->branch;
-	t->bump_left = n;
-	t->avail += n;
-	t->slab_size = n >= SLAB_LAST / 2 ? SLAB_LAST : 2 * n + 2;
+	while (p->bump_left > 0)
+		radix_lf_mem_free(t, bump(p, val));
+	slab->next = p->slabs;
+	p->slabs = slab;
+	p->bump = slab->bytes;
+	p->bump_left = n;
+	p->avail += n;
+	p->slab_size = n >= SLAB_LAST / 2 ? SLAB_LAST : 2 * n + 2;
 	return 0;
 }
 
@@ -133,7 +151,7 @@ take_empty(struct radix_lf *t)
 int
 radix_lf_mem_begin(struct radix_lf *t)
 {
-	while (t->avail - t->bump_left < AT_HAND && collect(t))
+	while (t->pool[0].avail - t->pool[0].bump_left < AT_HAND && collect(t))
 		;
 	if (t->open == NULL) {
 		if (t->empties == 0 && grow_empty(t) != 0)
@@ -141,7 +159,8 @@ radix_lf_mem_begin(struct radix_lf *t)
 		t->open = take_empty(t);
 	}
 	t->txn.first = t->txn.last = t->open;
-	t->txn.kept = t->open->n;
+	t->txn.kept[0] = t->open->n[0];
+	t->txn.kept[1] = t->open->n[1];
 	return 0;
 }
 
@@ -163,9 +182,10 @@ radix_lf_mem_commit(struct radix_lf *t)
 int
 radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches)
 {
-	while (t->avail < branches)
-		if (!collect(t) && grow(t) != 0)
-			return -ENOMEM;
+	for (int val = 0; val < 2; val++)
+		while (t->pool[val].avail < branches)
+			if (!collect(t) && grow(t, val != 0) != 0)
+				return -ENOMEM;
 	while (t->empties < batches)
 		if (grow_empty(t) != 0)
 			return -ENOMEM;
@@ -173,49 +193,72 @@ radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches)
 }
 
 int
-radix_lf_mem_reserve(struct radix_lf *t, unsigned n)
+radix_lf_mem_reserve(struct radix_lf *t, const unsigned n[2])
 {
-	const unsigned room = RADIX_LF_BATCH_SIZE - t->txn.last->n;
+	const unsigned room =
+	    RADIX_LF_BATCH_SIZE - t->txn.last->n[0] - t->txn.last->n[1];
 
-	while (t->avail < n)
-		if (!collect(t) && grow(t) != 0)
-			return -ENOMEM;
-	while (room + t->empties * RADIX_LF_BATCH_SIZE < n)
+	for (int val = 0; val < 2; val++)
+		while (t->pool[val].avail < n[val])
+			if (!collect(t) && grow(t, val != 0) != 0)
+				return -ENOMEM;
+	while (room + t->empties * RADIX_LF_BATCH_SIZE < n[0] + n[1])
 		if (grow_empty(t) != 0)
 			return -ENOMEM;
 	return 0;
 }
 
-struct radix_lf_branch *
-radix_lf_mem_alloc_slow(struct radix_lf *t)
+/* Make the branches of a batch loose, as it has none of the kind asked for. */
+static void
+loosen(struct radix_lf *t, struct radix_lf_batch *batch)
 {
-	struct radix_lf_branch *b;
+	for (int val = 0; val < 2; val++) {
+		t->pool[val].avail -= batch->n[val];
+		while (batch->n[val] > 0)
+			radix_lf_mem_free(t, *radix_lf_batch_at(batch, val != 0,
+						 --batch->n[val]));
+	}
+	put_empty(t, batch);
+}
 
-	t->avail--;
-	if ((b = t->loose) != NULL) {
-		t->loose = (struct radix_lf_branch *)(void *)b->child[0];
+struct radix_lf_branch *
+radix_lf_mem_alloc_slow(struct radix_lf *t, bool val)
+{
+	struct radix_lf_pool *p = &t->pool[val];
+	struct radix_lf_branch *b = p->loose;
+
+	SYNC_ASSERT(p->avail > 0);
+	if (b != NULL) {
+		p->loose = (struct radix_lf_branch *)(void *)b->child[0];
+		p->avail--;
 		return b;
 	}
-	if (t->full != NULL) {
+	while (t->full != NULL) {
 		struct radix_lf_batch *batch = t->full;
 
-		b = batch->branch[--batch->n];
-		if (batch->n == 0) {
-			t->full = batch->next;
-			put_empty(t, batch);
+		if (batch->n[val] > 0) {
+			p->avail--;
+			b = *radix_lf_batch_at(batch, val, --batch->n[val]);
+			if (batch->n[0] + batch->n[1] == 0) {
+				t->full = batch->next;
+				put_empty(t, batch);
+			}
+			return b;
 		}
-		return b;
+		t->full = batch->next;
+		loosen(t, batch);
 	}
-	t->bump_left--;
-	return t->bump++;
+	return bump(p, val);
 }
 
 void
 radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b)
 {
-	RADIX_LF_STORE(b->child[0], (char *)t->loose);
-	t->loose = b;
-	t->avail++;
+	struct radix_lf_pool *p = &t->pool[radix_lf_has_val(b)];
+
+	RADIX_LF_STORE(b->child[0], (char *)p->loose);
+	p->loose = b;
+	p->avail++;
 }
 
 void
@@ -232,11 +275,12 @@ radix_lf_mem_abort(struct radix_lf *t)
 
 	for (b = first->next; b != NULL; b = next) {
 		next = b->next;
-		b->n = 0;
+		b->n[0] = b->n[1] = 0;
 		put_empty(t, b);
 	}
 	first->next = NULL;
-	first->n = t->txn.kept;
+	first->n[0] = t->txn.kept[0];
+	first->n[1] = t->txn.kept[1];
 	t->txn.first = t->txn.last = NULL;
 }
 
@@ -261,8 +305,10 @@ radix_lf_mem_fini(struct radix_lf *t)
 	free_batches(t->full);
 	free_batches(t->empty);
 	free_batches(t->open);
-	for (slab = t->slabs; slab != NULL; slab = next) {
-		next = slab->next;
-		port_free(slab);
+	for (int val = 0; val < 2; val++) {
+		for (slab = t->pool[val].slabs; slab != NULL; slab = next) {
+			next = slab->next;
+			port_free(slab);
+		}
 	}
 }

@@ -38,7 +38,7 @@
  * nobody can any more; or, in a tree of which no snapshots are taken, to
  * pserialize_call().
  *
- * Memory.  About 30 bytes for each item.  Memory of removed branches is kept
+ * Memory.  About 24 bytes for each item.  Memory of removed branches is kept
  * for later inserts until radix_lf_destroy().
  */
 
@@ -188,7 +188,7 @@ size_t radix_lf_count(const struct radix_lf *t);
  * Get the memory for the next edits, single ones or those of transactions, so
  * that none of them fails for want of memory, whatever their keys.  It stays
  * with the tree until radix_lf_destroy().  At the worst an edit copies as many
- * branches as its key has bits: three kilobytes for IPv4, seven for IPv6.
+ * branches as its key has bits: four kilobytes for IPv4, ten for IPv6.
  * Context: writer (the caller's mutex), no transaction begun; may sleep
  *          (allocates).
  * Returns: 0, or -ENOMEM: nothing is promised then.

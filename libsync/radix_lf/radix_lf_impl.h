@@ -33,16 +33,20 @@
  * is pointer arithmetic.  [c] constant after publication
  */
 struct radix_lf_branch {
-	uint64_t tag; /* [c] transaction id << BIT_SIZE | bit */
-	void *val;    /* [c] item whose length is bit, or NULL */
-	char
-	    *child[2]; /* [c] by the value of bit; NULL allowed if val is not */
+	uint64_t tag;   /* [c] transaction id << TAG_SIZE | HAS_VAL | bit */
+	char *child[2]; /* [c] by the value of bit; NULL allowed with a val */
 };
 
-#define RADIX_LF_BIT_SIZE 17
+/* One with HAS_VAL: few are. */
+struct radix_lf_valued {
+	struct radix_lf_branch branch;
+	void *val; /* [c] item whose length is bit */
+};
 
-_Static_assert(sizeof(void *) != 8 || sizeof(struct radix_lf_branch) == 32,
-    "two branches to a cache line");
+#define RADIX_LF_HAS_VAL  (UINT64_C(1) << 16)
+#define RADIX_LF_TAG_SIZE 17
+
+_Static_assert(RADIX_LF_BITS_MAX < RADIX_LF_HAS_VAL, "a bit fits");
 
 #define RADIX_LF_BATCH_SIZE 120 /* a kilobyte, and some commits */
 
@@ -57,14 +61,23 @@ struct radix_lf_batch {
 	struct radix_lf_batch *later; /* the next commit that snapshots defer */
 	struct pserialize_head *items; /* retired with this commit or before */
 	uint64_t version;              /* the commit's */
-	unsigned n;
+	unsigned n[2]; /* from the front without a val, from the back with */
 	struct radix_lf_branch *branch[RADIX_LF_BATCH_SIZE];
 };
 
 struct radix_lf_slab {
 	struct radix_lf_slab *next;
-	struct radix_lf_branch branch[]
-	    __attribute__((__aligned__(SYNC_CACHELINE)));
+	char bytes[] __attribute__((__aligned__(SYNC_CACHELINE)));
+};
+
+/* Branches of one size that are free: loose, in batches, or never used. */
+struct radix_lf_pool {
+	size_t avail;                  /* all of them */
+	struct radix_lf_branch *loose; /* linked by child[0] */
+	char *bump;                    /* rest of the newest slab */
+	size_t bump_left;              /* branches */
+	struct radix_lf_slab *slabs;
+	size_t slab_size; /* of the next, in branches */
 };
 
 /*
@@ -75,6 +88,7 @@ struct radix_lf_spot {
 	unsigned same;       /* how many: at most the key's length */
 	unsigned depth;      /* branches on the way that the key shares */
 	unsigned published;  /* the last so many of them need a copy */
+	unsigned valued;     /* of those, the ones that have a val */
 	char *at;            /* end of that way */
 	bool exact;          /* at is the key's own item or branch */
 	void *hit;           /* the item with exactly this key, or NULL */
@@ -87,7 +101,7 @@ struct radix_lf_txn {
 	size_t count;                 /* of items under root */
 	struct radix_lf_batch *first; /* retired: the first, with its head */
 	struct radix_lf_batch *last;  /* and the one being filled */
-	unsigned kept;                /* in the first: of commits before */
+	unsigned kept[2];             /* in the first: of commits before */
 	uint64_t finds;               /* the last place has its number */
 	unsigned place_bits;          /* of the last place's key */
 	struct radix_lf_spot spot;    /* the last place, or an edit's own */
@@ -105,18 +119,13 @@ struct radix_lf {
 
 	struct radix_lf_txn txn /* [w] */
 	    __attribute__((__aligned__(SYNC_CACHELINE)));
-	uint64_t last_id;              /* [w] ids never repeat */
-	size_t avail;                  /* [w] branches in the next four */
-	struct radix_lf_branch *loose; /* [w] free, linked by child[0] */
-	struct radix_lf_batch *full;   /* [w] batches of free branches */
-	struct radix_lf_branch *bump;  /* [w] rest of the newest slab */
-	size_t bump_left;              /* [w] */
-	struct radix_lf_slab *slabs;   /* [w] */
-	size_t slab_size;              /* [w] of the next, in branches */
-	struct radix_lf_batch *ready;  /* [w] more of full, not in avail yet */
-	struct radix_lf_batch *open;   /* [w] of commits, not passed on yet */
-	struct radix_lf_batch *empty;  /* [w] batches without branches */
-	size_t empties;                /* [w] */
+	uint64_t last_id;             /* [w] ids never repeat */
+	struct radix_lf_pool pool[2]; /* [w] without a val, and with */
+	struct radix_lf_batch *full;  /* [w] batches of free branches */
+	struct radix_lf_batch *ready; /* [w] more of full, not in avail yet */
+	struct radix_lf_batch *open;  /* [w] of commits, not passed on yet */
+	struct radix_lf_batch *empty; /* [w] batches without branches */
+	size_t empties;               /* [w] */
 
 	struct port_mutex lock;
 	uint64_t version;                      /* [m] id of the newest commit */
@@ -148,7 +157,28 @@ radix_lf_ref(struct radix_lf_branch *b)
 static inline unsigned
 radix_lf_bit(const struct radix_lf_branch *b)
 {
-	return RADIX_LF_LOAD(b->tag) & ((1U << RADIX_LF_BIT_SIZE) - 1);
+	return RADIX_LF_LOAD(b->tag) & (RADIX_LF_HAS_VAL - 1);
+}
+
+static inline bool
+radix_lf_has_val(const struct radix_lf_branch *b)
+{
+	return (RADIX_LF_LOAD(b->tag) & RADIX_LF_HAS_VAL) != 0;
+}
+
+static inline struct radix_lf_valued *
+radix_lf_valued(struct radix_lf_branch *b)
+{
+	return (struct radix_lf_valued *)(void *)b;
+}
+
+/* The item whose length is b's bit, or NULL. */
+static inline void *
+radix_lf_val(struct radix_lf_branch *b)
+{
+	if (!radix_lf_has_val(b))
+		return NULL;
+	return RADIX_LF_LOAD(radix_lf_valued(b)->val);
 }
 
 static inline const uint8_t *
@@ -196,16 +226,20 @@ void radix_lf_walk_locate(
 /* Memory of branches (mem.c).  Context: writer, unless said otherwise. */
 
 /*
- * Make sure that the next n calls each of alloc and retire succeed.
+ * Make sure that the next n calls of alloc without and with a val each, and of
+ * retire for all of them, succeed.
  * Returns: 0 or -ENOMEM.
  */
-int radix_lf_mem_reserve(struct radix_lf *t, unsigned n);
+int radix_lf_mem_reserve(struct radix_lf *t, const unsigned n[2]);
 /*
- * Have this many free branches and empty batches beside the transaction's own.
+ * Have this many free branches of each kind, and empty batches beside the
+ * transaction's own.
  * Returns: 0 or -ENOMEM, and then keeps what it got.
  */
 int radix_lf_mem_stock(struct radix_lf *t, size_t branches, size_t batches);
-static inline struct radix_lf_branch *radix_lf_mem_alloc(struct radix_lf *t);
+/* Its tag says already if it has room for a val. */
+static inline struct radix_lf_branch *radix_lf_mem_alloc(
+    struct radix_lf *t, bool val);
 /* A branch that no reader ever saw: free at once. */
 void radix_lf_mem_free(struct radix_lf *t, struct radix_lf_branch *b);
 /* A branch that readers may see: free after the commit's grace period. */
@@ -223,35 +257,46 @@ void radix_lf_mem_release(struct radix_lf_batch *first);
 void radix_lf_mem_fini(struct radix_lf *t);
 
 /* The rarer cases of alloc and retire. */
-struct radix_lf_branch *radix_lf_mem_alloc_slow(struct radix_lf *t);
+struct radix_lf_branch *radix_lf_mem_alloc_slow(struct radix_lf *t, bool val);
 void radix_lf_mem_retire_slow(struct radix_lf *t);
 
 #define RADIX_LF_AHEAD 8 /* branches that are on their way to the cache */
 
-static inline struct radix_lf_branch *
-radix_lf_mem_alloc(struct radix_lf *t)
+/* A batch's i-th branch of a kind, from 0 on. */
+static inline struct radix_lf_branch **
+radix_lf_batch_at(struct radix_lf_batch *b, bool val, unsigned i)
 {
-	struct radix_lf_batch *batch = t->full;
+	return &b->branch[val ? RADIX_LF_BATCH_SIZE - 1 - i : i];
+}
 
-	SYNC_ASSERT(t->avail > 0);
-	if (t->loose != NULL || batch == NULL || batch->n <= RADIX_LF_AHEAD)
-		return radix_lf_mem_alloc_slow(t);
-	t->avail--;
-	batch->n--;
-	__builtin_prefetch(batch->branch[batch->n - RADIX_LF_AHEAD], 1);
-	return batch->branch[batch->n];
+static inline struct radix_lf_branch *
+radix_lf_mem_alloc(struct radix_lf *t, bool val)
+{
+	struct radix_lf_batch *full = t->full;
+	unsigned n;
+
+	if (t->pool[val].loose != NULL || full == NULL || full->n[val] == 0 ||
+	    full->n[0] + full->n[1] == 1)
+		return radix_lf_mem_alloc_slow(t, val);
+	t->pool[val].avail--;
+	n = --full->n[val];
+	if (n >= RADIX_LF_AHEAD)
+		__builtin_prefetch(
+		    *radix_lf_batch_at(full, val, n - RADIX_LF_AHEAD), 1);
+	return *radix_lf_batch_at(full, val, n);
 }
 
 static inline void
 radix_lf_mem_retire(struct radix_lf *t, struct radix_lf_branch *b)
 {
+	const bool val = radix_lf_has_val(b);
 	struct radix_lf_batch *batch = t->txn.last;
 
-	if (batch->n == RADIX_LF_BATCH_SIZE) {
+	if (batch->n[0] + batch->n[1] == RADIX_LF_BATCH_SIZE) {
 		radix_lf_mem_retire_slow(t);
 		batch = t->txn.last;
 	}
-	batch->branch[batch->n++] = b;
+	*radix_lf_batch_at(batch, val, batch->n[val]++) = b;
 }
 
 /* Make the transaction's root the current one and pass on what it retired. */

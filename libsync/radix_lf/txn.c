@@ -20,16 +20,23 @@
 
 #include "libsync/radix_lf/radix_lf_impl.h"
 
-static inline uint64_t
-make_tag(const struct radix_lf_txn *txn, unsigned bit)
+/* A branch of txn; it gets its children from the caller. */
+static inline struct radix_lf_branch *
+make(struct radix_lf_txn *txn, unsigned bit, void *val)
 {
-	return txn->id << RADIX_LF_BIT_SIZE | bit;
+	struct radix_lf_branch *b = radix_lf_mem_alloc(txn->tree, val != NULL);
+	const uint64_t has_val = val != NULL ? RADIX_LF_HAS_VAL : 0;
+
+	RADIX_LF_STORE(b->tag, txn->id << RADIX_LF_TAG_SIZE | has_val | bit);
+	if (val != NULL)
+		RADIX_LF_STORE(radix_lf_valued(b)->val, val);
+	return b;
 }
 
 static inline bool
 is_private(const struct radix_lf_txn *txn, const struct radix_lf_branch *b)
 {
-	return b->tag >> RADIX_LF_BIT_SIZE == txn->id;
+	return b->tag >> RADIX_LF_TAG_SIZE == txn->id;
 }
 
 /* Make the branch in a private slot private too. */
@@ -40,9 +47,7 @@ own(struct radix_lf_txn *txn, char **slot, struct radix_lf_branch *b)
 
 	if (is_private(txn, b))
 		return b;
-	copy = radix_lf_mem_alloc(txn->tree);
-	RADIX_LF_STORE(copy->tag, make_tag(txn, radix_lf_bit(b)));
-	RADIX_LF_STORE(copy->val, b->val);
+	copy = make(txn, radix_lf_bit(b), radix_lf_val(b));
 	RADIX_LF_STORE(copy->child[0], b->child[0]);
 	RADIX_LF_STORE(copy->child[1], b->child[1]);
 	RADIX_LF_STORE(*slot, radix_lf_ref(copy));
@@ -50,53 +55,18 @@ own(struct radix_lf_txn *txn, char **slot, struct radix_lf_branch *b)
 	return copy;
 }
 
-/*
- * Copy the branches on the way of key from the first one on that is published
- * to the n-th, with what the lists at hand have: own() for each, but for the
- * looks at the lists.  Returns: the slot behind the last.
- */
-static char **
-copy_way(struct radix_lf_txn *txn, const uint8_t *key, unsigned first,
-    unsigned n, char **slot)
-{
-	struct radix_lf_branch *const *way = txn->tree->way;
-	struct radix_lf_batch *full = txn->tree->full, *last = txn->last;
-
-	for (unsigned i = first; i < n; i++) {
-		struct radix_lf_branch *const b = way[i];
-		const unsigned bit = radix_lf_bit(b);
-		struct radix_lf_branch *const copy = full->branch[--full->n];
-
-		__builtin_prefetch(full->branch[full->n - RADIX_LF_AHEAD], 1);
-		RADIX_LF_STORE(copy->tag, make_tag(txn, bit));
-		RADIX_LF_STORE(copy->val, b->val);
-		RADIX_LF_STORE(copy->child[0], b->child[0]);
-		RADIX_LF_STORE(copy->child[1], b->child[1]);
-		RADIX_LF_STORE(*slot, radix_lf_ref(copy));
-		last->branch[last->n++] = b;
-		slot = &copy->child[radix_lf_key_bit(key, bit)];
-	}
-	txn->tree->avail -= n - first;
-	return slot;
-}
-
 /* Own the first n branches on the way of key; return the slot behind them. */
 static char **
 own_way(struct radix_lf_txn *txn, const uint8_t *key, unsigned n)
 {
-	const struct radix_lf *t = txn->tree;
-	const unsigned own_n = txn->spot.depth - txn->spot.published;
+	struct radix_lf_branch *const *way = txn->tree->way;
 	char **slot = &txn->root;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct radix_lf_branch *b = t->way[i];
+		const unsigned side =
+		    radix_lf_key_bit(key, radix_lf_bit(way[i]));
 
-		if (i == own_n && t->loose == NULL && t->full != NULL &&
-		    t->full->n >= n - i + RADIX_LF_AHEAD &&
-		    txn->last->n + n - i <= RADIX_LF_BATCH_SIZE)
-			return copy_way(txn, key, i, n, slot);
-		b = own(txn, slot, b);
-		slot = &b->child[radix_lf_key_bit(key, radix_lf_bit(b))];
+		slot = &own(txn, slot, way[i])->child[side];
 	}
 	return slot;
 }
@@ -111,13 +81,26 @@ drop(struct radix_lf_txn *txn, struct radix_lf_branch *b)
 		radix_lf_mem_retire(txn->tree, b);
 }
 
+/* Put a branch in the place of b that has val instead of b's. */
+static void
+revalue(
+    struct radix_lf_txn *txn, char **slot, struct radix_lf_branch *b, void *val)
+{
+	struct radix_lf_branch *fresh = make(txn, radix_lf_bit(b), val);
+
+	RADIX_LF_STORE(fresh->child[0], b->child[0]);
+	RADIX_LF_STORE(fresh->child[1], b->child[1]);
+	RADIX_LF_STORE(*slot, radix_lf_ref(fresh));
+	drop(txn, b);
+}
+
 /* A branch that joins item with what is at its place. */
 static char *
 join(struct radix_lf_txn *txn, const struct radix_lf_spot *s, void *item,
     const uint8_t *key, unsigned bits)
 {
 	const struct radix_lf *t = txn->tree;
-	struct radix_lf_branch *b = radix_lf_mem_alloc(txn->tree);
+	struct radix_lf_branch *b;
 	void *val = NULL;
 	char *child[2] = {NULL, NULL};
 
@@ -134,11 +117,20 @@ join(struct radix_lf_txn *txn, const struct radix_lf_spot *s, void *item,
 		else
 			child[!side] = s->at;
 	}
-	RADIX_LF_STORE(b->tag, make_tag(txn, s->same));
-	RADIX_LF_STORE(b->val, val);
+	b = make(txn, s->same, val);
 	RADIX_LF_STORE(b->child[0], child[0]);
 	RADIX_LF_STORE(b->child[1], child[1]);
 	return radix_lf_ref(b);
+}
+
+/* The memory of an edit at the spot.  Returns: 0 or -ENOMEM. */
+static int
+reserve(struct radix_lf_txn *txn)
+{
+	const struct radix_lf_spot *s = &txn->spot;
+
+	return radix_lf_mem_reserve(txn->tree,
+	    (const unsigned[]){s->published - s->valued + 1, s->valued + 1});
 }
 
 /* Put item at the spot of its key.  Returns: 0 or -ENOMEM. */
@@ -150,17 +142,14 @@ put(struct radix_lf_txn *txn, void *item, unsigned bits)
 	char **slot;
 	int error;
 
-	error = radix_lf_mem_reserve(txn->tree, s->published + 1);
+	error = reserve(txn);
 	if (error != 0)
 		return error;
 
 	txn->finds++; /* places end here */
 	slot = own_way(txn, key, s->depth);
 	if (s->exact && radix_lf_is_branch(s->at)) {
-		struct radix_lf_branch *b =
-		    own(txn, slot, radix_lf_branch(s->at));
-
-		RADIX_LF_STORE(b->val, item);
+		revalue(txn, slot, radix_lf_branch(s->at), item);
 	} else if (s->exact || s->at == NULL) {
 		RADIX_LF_STORE(*slot, item);
 	} else {
@@ -214,8 +203,7 @@ remove_val(struct radix_lf_txn *txn, const uint8_t *key)
 	struct radix_lf_branch *b = radix_lf_branch(txn->spot.at);
 
 	if (b->child[0] != NULL && b->child[1] != NULL) {
-		b = own(txn, slot, b);
-		RADIX_LF_STORE(b->val, NULL);
+		revalue(txn, slot, b, NULL);
 		return;
 	}
 	RADIX_LF_STORE(*slot, b->child[b->child[0] == NULL]);
@@ -239,12 +227,12 @@ remove_leaf(struct radix_lf_txn *txn, const uint8_t *key)
 	b = txn->tree->way[depth - 1];
 	side = radix_lf_key_bit(key, radix_lf_bit(b));
 	other = b->child[!side];
-	if (b->val != NULL && other != NULL) {
+	if (radix_lf_has_val(b) && other != NULL) {
 		b = own(txn, slot, b);
 		RADIX_LF_STORE(b->child[side], NULL);
 		return;
 	}
-	RADIX_LF_STORE(*slot, b->val != NULL ? b->val : other);
+	RADIX_LF_STORE(*slot, radix_lf_has_val(b) ? radix_lf_val(b) : other);
 	drop(txn, b);
 }
 
@@ -255,7 +243,7 @@ take(struct radix_lf_txn *txn)
 	const uint8_t *key = radix_lf_key(txn->tree, txn->spot.hit);
 	int error;
 
-	error = radix_lf_mem_reserve(txn->tree, txn->spot.published + 1);
+	error = reserve(txn);
 	if (error != 0)
 		return error;
 
@@ -295,9 +283,9 @@ cover_of(const struct radix_lf_txn *txn)
 	if (s->at != NULL && !s->exact && !radix_lf_is_branch(s->at) &&
 	    txn->tree->cfg.item_bits(s->at) == s->same)
 		return s->at;
-	while (i > 0 && txn->tree->way[i - 1]->val == NULL)
+	while (i > 0 && !radix_lf_has_val(txn->tree->way[i - 1]))
 		i--;
-	return i > 0 ? txn->tree->way[i - 1]->val : NULL;
+	return i > 0 ? radix_lf_val(txn->tree->way[i - 1]) : NULL;
 }
 
 void
@@ -416,7 +404,10 @@ radix_lf_txn_commit(struct radix_lf_txn *txn)
 	txn->id = 0;
 }
 
-/* Put ref on the list todo if it is a private branch; val is the link. */
+/*
+ * Put ref on the list todo if it is a private branch.  The tag is the link, as
+ * nothing else is free in it, but for the bit that says what size it has.
+ */
 static struct radix_lf_branch *
 push_private(
     const struct radix_lf_txn *txn, char *ref, struct radix_lf_branch *todo)
@@ -428,7 +419,7 @@ push_private(
 	b = radix_lf_branch(ref);
 	if (!is_private(txn, b))
 		return todo;
-	RADIX_LF_STORE(b->val, todo);
+	RADIX_LF_STORE(b->tag, (uintptr_t)todo | radix_lf_has_val(b));
 	return b;
 }
 
@@ -443,9 +434,13 @@ free_private(struct radix_lf_txn *txn)
 
 	while (todo != NULL) {
 		struct radix_lf_branch *b = todo;
+		const uint64_t link = b->tag;
 
-		todo = push_private(txn, b->child[0], b->val);
+		todo =
+		    (struct radix_lf_branch *)(uintptr_t)(link & ~UINT64_C(1));
+		todo = push_private(txn, b->child[0], todo);
 		todo = push_private(txn, b->child[1], todo);
+		RADIX_LF_STORE(b->tag, (link & 1) != 0 ? RADIX_LF_HAS_VAL : 0);
 		radix_lf_mem_free(txn->tree, b);
 	}
 }

@@ -24,7 +24,7 @@ any_item(char *ref)
 {
 	while (radix_lf_is_branch(ref)) {
 		struct radix_lf_branch *b = radix_lf_branch(ref);
-		const void *val = RADIX_LF_LOAD(b->val);
+		const void *val = radix_lf_val(b);
 
 		if (val != NULL)
 			return val;
@@ -39,7 +39,7 @@ first_item(char *ref)
 {
 	while (radix_lf_is_branch(ref)) {
 		struct radix_lf_branch *b = radix_lf_branch(ref);
-		void *val = RADIX_LF_LOAD(b->val);
+		void *val = radix_lf_val(b);
 
 		if (val != NULL)
 			return val;
@@ -168,7 +168,7 @@ radix_lf_walk_lookup(
 
 		if (bit > same)
 			return best;
-		val = RADIX_LF_LOAD(b->val);
+		val = radix_lf_val(b);
 		if (val != NULL)
 			best = val;
 		if (bit == bits)
@@ -196,7 +196,7 @@ radix_lf_walk_exact(
 		if (bit > bits)
 			return NULL;
 		if (bit == bits)
-			return RADIX_LF_LOAD(b->val);
+			return radix_lf_val(b);
 		ref = child_of(b, radix_lf_key_bit(key, bit));
 	}
 	if (ref == NULL || t->cfg.item_bits(ref) != bits)
@@ -270,7 +270,7 @@ radix_lf_walk_prev(
 		if (bit == bits)
 			return last_item(before);
 		side = radix_lf_key_bit(k, bit);
-		val = RADIX_LF_LOAD(b->val);
+		val = radix_lf_val(b);
 		if (side == 1 && child_of(b, 0) != NULL)
 			before = child_of(b, 0);
 		else if (val != NULL)
@@ -308,7 +308,7 @@ radix_lf_walk_lookup_if(const struct radix_lf *t, char *root,
 
 		if (bit > same)
 			return best;
-		val = RADIX_LF_LOAD(b->val);
+		val = radix_lf_val(b);
 		if (val != NULL && ask->match(val, ask->arg)) {
 			best = val;
 			if (!longest)
@@ -355,7 +355,7 @@ visit(const struct radix_lf *t, char *ref, const struct radix_lf_ask *ask)
 		const bool is_leaf = !radix_lf_is_branch(at);
 		struct radix_lf_branch *b =
 		    is_leaf ? NULL : radix_lf_branch(at);
-		void *item = is_leaf ? at : RADIX_LF_LOAD(b->val);
+		void *item = is_leaf ? at : radix_lf_val(b);
 		char *one;
 
 		if (item != NULL) {
@@ -439,10 +439,12 @@ radix_lf_walk_locate(
 
 	while (n > 0 && radix_lf_bit(way[n - 1]) > s->same)
 		n--;
-	while (own < n && way[own]->tag >> RADIX_LF_BIT_SIZE == txn->id)
+	while (own < n && way[own]->tag >> RADIX_LF_TAG_SIZE == txn->id)
 		own++;
 	s->depth = n;
 	s->published = n - own;
+	for (; own < n; own++)
+		s->valued += radix_lf_has_val(way[own]);
 	if (n > 0)
 		s->at = child_of(way[n - 1],
 		    radix_lf_key_bit(key, radix_lf_bit(way[n - 1])));
@@ -453,6 +455,6 @@ radix_lf_walk_locate(
 		s->hit = s->exact ? s->at : NULL;
 	} else if (radix_lf_bit(radix_lf_branch(s->at)) == bits) {
 		s->exact = true;
-		s->hit = RADIX_LF_LOAD(radix_lf_branch(s->at)->val);
+		s->hit = radix_lf_val(radix_lf_branch(s->at));
 	}
 }
