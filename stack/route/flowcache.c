@@ -111,7 +111,6 @@ struct misses {
 	unsigned int n, kept, refused;
 	uint8_t at[ROUTE_RULE_BATCH];
 	struct route_flow flow[ROUTE_RULE_BATCH];
-	const struct route *dst[ROUTE_RULE_BATCH], *src[ROUTE_RULE_BATCH];
 };
 
 static uint64_t
@@ -365,13 +364,14 @@ static void
 look_up(struct route_flowcache *c, const struct probe *probe, struct misses *m,
     const struct route **dst, const struct route **src)
 {
+	const struct route *to[ROUTE_RULE_BATCH], *from[ROUTE_RULE_BATCH];
 	unsigned int i;
 
-	route_rule_lookup_batch(c->tables, m->flow, m->dst, m->src, m->n);
+	route_rule_lookup_batch(c->tables, m->flow, to, from, m->n);
 	for (i = 0; i < m->n; i++) {
-		dst[m->at[i]] = m->dst[i];
-		src[m->at[i]] = m->src[i];
-		keep(c, &probe[m->at[i]], m->dst[i], m->src[i], m);
+		dst[m->at[i]] = to[i];
+		src[m->at[i]] = from[i];
+		keep(c, &probe[m->at[i]], to[i], from[i], m);
 	}
 	count(c, ROUTE_FLOWCACHE_MISSES, m->n);
 	count(c, ROUTE_FLOWCACHE_INSERTS, m->kept);
