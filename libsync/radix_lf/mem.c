@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Memory of branches, which come in two sizes.  Slabs grow from small to large and live as long as the
- * tree.  A transaction notes the branches that it takes out of the tree in
- * batches; after the grace period the same batches are lists of free branches.
- * Small commits fill a batch together, which is passed on when it is full, or,
- * once there is a snapshot, with the next commit: the branches that it has from
- * commits before then just wait longer than they had to.
+ * Memory of branches, which come in two sizes.  Slabs grow from small to large
+ * and live as long as the tree.  A transaction notes the branches that it takes
+ * out of the tree in batches; after the grace period the same batches are lists
+ * of free branches.  Small commits fill a batch together, which is passed on
+ * when it is full, or, once there is a snapshot, with the next commit: the
+ * branches that it has from commits before then just wait longer than they had
+ * to.
  *
  * Ordering pairs
  *   RETURN  on_grace pushes batches on returned (release) -> collect takes them

@@ -6,11 +6,11 @@
  *
  * A part counts as much as its weight says, however many members it comes to;
  * its weight is divided among them.  A member gets its share of the buckets by
- * largest remainder, at least one unless there are fewer buckets than members.  There are as many buckets as it takes to
- * keep every share within 1 % (2 % is what the last bucket may make of 64), or
- * NEXTHOP_BUCKETS_MAX.  A bucket keeps its member where there is one with this
- * adjacency before and after, also when the number of buckets doubles: its
- * index is the high bits of the mixed hash.
+ * largest remainder, at least one unless there are fewer buckets than members.
+ * There are as many buckets as it takes to keep every share within 1 % (2 % is
+ * what the last bucket may make of 64), or NEXTHOP_BUCKETS_MAX.  A bucket keeps
+ * its member where there is one with this adjacency before and after, also when
+ * the number of buckets doubles: its index is the high bits of the mixed hash.
  */
 
 #include <errno.h>

@@ -129,17 +129,10 @@ body(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
 BODY(portable, , fib4_count);
 
 #ifdef __x86_64__
-#define POPCNT __attribute__((target("popcnt")))
-#define BMI2   __attribute__((target("popcnt,bmi,bmi2")))
+#define BMI2 __attribute__((target("popcnt,bmi,bmi2")))
 
-POPCNT static inline unsigned int
-hard_count(uint64_t x)
-{
-	return (unsigned int)__builtin_popcountll(x);
-}
-
-BODY(popcnt, POPCNT, hard_count);
-BODY(bmi2, BMI2, hard_count);
+BODY(popcnt, FIB4_POPCNT, fib4_hard_count);
+BODY(bmi2, BMI2, fib4_hard_count);
 #endif
 
 const struct fib4_body *

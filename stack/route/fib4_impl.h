@@ -230,4 +230,15 @@ const struct fib4_body *fib4_body_avx2(void);
 const struct fib4_body *fib4_body_avx512(void);
 const struct fib4_body *fib4_body_neon(void);
 
+#ifdef __x86_64__
+/* For code that runs only where the processor has the instruction. */
+#define FIB4_POPCNT __attribute__((target("popcnt")))
+
+FIB4_POPCNT static inline unsigned int
+fib4_hard_count(uint64_t x)
+{
+	return (unsigned int)__builtin_popcountll(x);
+}
+#endif
+
 #endif /* STACK_ROUTE_FIB4_IMPL_H */

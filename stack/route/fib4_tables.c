@@ -12,11 +12,13 @@
 
 #define GROUP 32u /* addresses under way */
 
-static void
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void
 group_lookup(const struct fib4 *const *f, const uint32_t *dst, uint32_t *group,
-    unsigned int n)
+    unsigned int n, unsigned int (*count)(uint64_t))
 {
-	const struct fib4_view *view[GROUP];
+	const struct fib4_view *view[GROUP], *v;
 	uint32_t at[GROUP], leaf;
 	unsigned int i;
 
@@ -32,21 +34,42 @@ group_lookup(const struct fib4 *const *f, const uint32_t *dst, uint32_t *group,
 		    view[i]->blocks + (size_t)at[i] * ROUTE_ARENA_GRANULE);
 	}
 	for (i = 0; i < n; i++) {
-		leaf =
-		    view[i]->wide
-			? fib4_leaf(view[i], at[i], dst[i], true, fib4_count)
-			: fib4_leaf(view[i], at[i], dst[i], false, fib4_count);
+		v = view[i];
+		leaf = v->wide ? fib4_leaf(v, at[i], dst[i], true, count)
+			       : fib4_leaf(v, at[i], dst[i], false, count);
 		/* ALIAS acquire: pairs with the release in rebind. */
-		group[i] = sync_load_acquire(&view[i]->group[leaf]);
+		group[i] = sync_load_acquire(&v->group[leaf]);
 	}
 }
+
+ALWAYS void
+body(const struct fib4 *const *f, const uint32_t *dst, uint32_t *group,
+    unsigned int n, unsigned int (*count)(uint64_t))
+{
+	for (; n > GROUP; n -= GROUP, f += GROUP, dst += GROUP, group += GROUP)
+		group_lookup(f, dst, group, GROUP, count);
+	group_lookup(f, dst, group, n, count);
+}
+
+#ifdef __x86_64__
+FIB4_POPCNT static void
+body_popcnt(const struct fib4 *const *f, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(f, dst, group, n, fib4_hard_count);
+}
+#endif
 
 void
 fib4_lookup_tables(const struct fib4 *const *f, const uint32_t *dst,
     uint32_t *group, unsigned int n)
 {
 	SYNC_ASSERT(pserialize_in_read_section());
-	for (; n > GROUP; n -= GROUP, f += GROUP, dst += GROUP, group += GROUP)
-		group_lookup(f, dst, group, GROUP);
-	group_lookup(f, dst, group, n);
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("popcnt")) {
+		body_popcnt(f, dst, group, n);
+		return;
+	}
+#endif
+	body(f, dst, group, n, fib4_count);
 }

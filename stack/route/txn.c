@@ -7,7 +7,8 @@
  *
  * Invariants
  *   I1  The log has an entry for each edit of the tree, in order; room for it,
- *       and for the retirement of its old, is made before the edit, so a failed edit leaves no trace.
+ *       and for the retirement of its old, is made before the edit, so a failed
+ *       edit leaves no trace.
  *   I2  An item made by this transaction is the fresh of exactly one entry;
  *       one taken out of the tree is the old of exactly one.
  *

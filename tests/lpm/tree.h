@@ -33,8 +33,9 @@ size_t lpm_tree_count(const struct lpm_tree *t);
 
 /*
  * The writer, outside a section, with nothing uncommitted: the group of the
- * longest prefix shorter than plen that covers key, with its length; and all prefixes inside
- * key/plen, a prefix before its more-specifics, until fn returns not 0.
+ * longest prefix shorter than plen that covers key, with its length; and all
+ * prefixes inside key/plen, a prefix before its more-specifics, until fn returns
+ * not 0.
  */
 typedef int lpm_tree_walk_fn(
     void *ctx, const uint8_t *key, unsigned int plen, uint32_t group);

@@ -7,7 +7,8 @@
  * The parts of the simulator: switch.c (contexts and thread-locals), sched.c
  * (fibres and schedules), memory.c (the weak memory), shadow.c (who accessed
  * which word; heap), abi.c (what the compiler calls), wrap.c (what stands for
- * libc), crash.c (signals of wild pointers), trace.c (names and traces), main.c (executions and verdicts).
+ * libc), crash.c (signals of wild pointers), trace.c (names and traces), main.c
+ * (executions and verdicts).
  *
  * All state is in *wsim, which lies outside .data and .bss: those belong to
  * the code under test and are put back before each execution.
