@@ -108,7 +108,7 @@ void psnetctl_print_nexthop(const json_t *o);
 void psnetctl_bar(int percent, const char *phase);
 
 /* One route, as show prints it. */
-void psnetctl_print_route(const json_t *route);
+void psnetctl_print_route(const json_t *o);
 
 /* The string in a field, or dflt; a number in a field, or 0. */
 const char *psnetctl_text(const json_t *o, const char *key, const char *dflt);

@@ -159,13 +159,14 @@ static int
 commit(struct psnetd_load *l, const struct route_config *cfg)
 {
 	const struct prefixlist *pl = &l->list;
+	const struct ipv4_route_whole of = {l->table, l->protocol};
 	size_t failed = pl->n;
 	int rc;
 
 	l->d->busy = true;
 	if (l->whole)
-		rc = ipv4_route_load_whole(l->d->st, l->table, l->protocol, cfg,
-		    pl->n, commit_progress, l, &failed, &l->removed);
+		rc = ipv4_route_load_whole(l->d->st, &of, cfg, pl->n,
+		    commit_progress, l, &failed, &l->removed);
 	else
 		rc = ipv4_route_load(
 		    l->d->st, cfg, pl->n, l->mode, commit_progress, l, &failed);

@@ -222,6 +222,22 @@ loosen(struct radix_lf *t, struct radix_lf_batch *batch)
 	put_empty(t, batch);
 }
 
+/* Take one of that kind out of the first full batch, which has some. */
+static struct radix_lf_branch *
+take(struct radix_lf *t, bool val)
+{
+	struct radix_lf_batch *batch = t->full;
+	struct radix_lf_branch *b;
+
+	b = *radix_lf_batch_at(batch, val, --batch->n[val]);
+	if (batch->n[0] + batch->n[1] == 0) {
+		t->full = batch->next;
+		put_empty(t, batch);
+	}
+	t->pool[val].avail--;
+	return b;
+}
+
 struct radix_lf_branch *
 radix_lf_mem_alloc_slow(struct radix_lf *t, bool val)
 {
@@ -237,15 +253,8 @@ radix_lf_mem_alloc_slow(struct radix_lf *t, bool val)
 	while (t->full != NULL) {
 		struct radix_lf_batch *batch = t->full;
 
-		if (batch->n[val] > 0) {
-			p->avail--;
-			b = *radix_lf_batch_at(batch, val, --batch->n[val]);
-			if (batch->n[0] + batch->n[1] == 0) {
-				t->full = batch->next;
-				put_empty(t, batch);
-			}
-			return b;
-		}
+		if (batch->n[val] > 0)
+			return take(t, val);
 		t->full = batch->next;
 		loosen(t, batch);
 	}

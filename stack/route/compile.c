@@ -7,12 +7,15 @@
  * got a group from here finds its route: what removed the route retires it
  * after the group has left, and that grace period waits for the reader.
  *
- * A table that is not the main one stays without until it has COMPILE_MIN
- * prefixes, as the words that addresses index are a megabyte for each table.
+ * A table that is not the main one has the small form, made anew by each commit,
+ * until it has COMPILE_MIN prefixes, as the words that addresses index are a
+ * megabyte for each table.  Who finds neither form, or the small one in the
+ * moment before the other replaced it, began before that commit was published.
  *
  * Ordering pairs
- *   FIB  commit stores fib4 or fib6 (release) -> lookup loads it (acquire): the
- *        table was compiled before.
+ *   FIB    commit stores fib4 or fib6 (release) -> lookup loads it (acquire):
+ *          the table was compiled before.
+ *   SMALL  commit stores small (release) -> lookup loads it (acquire): as above.
  */
 
 #include "libsync/base/assert.h"
@@ -20,7 +23,7 @@
 #include "stack/route/source.h"
 #include "stack/route/table_impl.h"
 
-#define COMPILE_MIN 256U
+#define COMPILE_MIN FIB_SMALL_MAX
 #define BATCH       64U /* of addresses that are looked up together */
 
 static bool
@@ -93,6 +96,8 @@ route_compile_abort(struct route_txn *x)
 {
 	const bool fresh = !compiled(x->table);
 
+	fib_small_free(x->small);
+	x->small = NULL;
 	if (x->fib4 != NULL) {
 		fib4_abort(x->fib4);
 		if (fresh)
@@ -121,7 +126,8 @@ route_compile_prepare(struct route_txn *x)
 		error = stage_log(x);
 	} else {
 		if (!t->main && route_table_count(t) + x->n < COMPILE_MIN)
-			return 0;
+			return fib_small_create(
+			    &after, t->store->bits, &x->small);
 		error = create(x);
 		if (error == 0)
 			error = stage_all(x, &after);
@@ -145,6 +151,20 @@ route_compile_prefetch(
 		fib4_prefetch(fib4, prefix, again);
 }
 
+/* Make s the small form, or do without one (NULL). */
+static void
+publish_small(struct route_table *t, struct fib_small *s)
+{
+	/* relaxed: only the writer, who asks, stores it. */
+	struct fib_small *old = sync_load_relaxed(&t->small);
+
+	if (s == old)
+		return;
+	/* SMALL release: pairs with the acquire in lookup. */
+	sync_store_release(&t->small, s);
+	fib_small_retire(old);
+}
+
 void
 route_compile_commit(struct route_txn *x)
 {
@@ -157,6 +177,8 @@ route_compile_commit(struct route_txn *x)
 		/* FIB release: pairs with the acquire in lookup. */
 		sync_store_release(&x->table->fib6, x->fib6);
 	}
+	if (x->n > 0)
+		publish_small(x->table, x->small);
 }
 
 bool
@@ -166,13 +188,18 @@ route_table_fib_stats(const struct route_table *t, struct fib_stats *out)
 	const struct fib4 *fib4 = sync_load_relaxed(&t->fib4);
 	/* relaxed: as above. */
 	const struct fib6 *fib6 = sync_load_relaxed(&t->fib6);
+	/* relaxed: as above. */
+	const struct fib_small *small = sync_load_relaxed(&t->small);
 
 	SYNC_REQUIRE(stack_control_held(t->store->stack));
 	if (fib4 != NULL)
 		fib4_stats(fib4, out);
 	else if (fib6 != NULL)
 		fib6_stats(fib6, out);
-	return fib4 != NULL || fib6 != NULL;
+	else if (small != NULL)
+		*out =
+		    (struct fib_stats){.block_bytes = fib_small_bytes(small)};
+	return fib4 != NULL || fib6 != NULL || small != NULL;
 }
 
 void
@@ -187,6 +214,8 @@ route_compile_destroy(struct route_table *t)
 		fib4_destroy(fib4);
 	if (fib6 != NULL)
 		fib6_destroy(fib6);
+	/* relaxed: as above. */
+	fib_small_free(sync_load_relaxed(&t->small));
 }
 
 static uint32_t
@@ -202,10 +231,21 @@ be64(const uint8_t *p)
 	return (uint64_t)be32(p) << 32 | be32(p + 4);
 }
 
+/* The group of addr in a small table. */
+static uint32_t
+lookup_small(
+    const struct route_table *t, const struct fib_small *s, const uint8_t *addr)
+{
+	if (t->store->bits == 32)
+		return fib_small_lookup(s, (uint64_t)be32(addr) << 32, 0);
+	return fib_small_lookup(s, be64(addr), be64(addr + 8));
+}
+
 bool
 route_compile_lookup(
     const struct route_table *t, const uint8_t *addr, const struct route **out)
 {
+	const struct fib_small *small;
 	const struct fib4 *fib4;
 	const struct fib6 *fib6;
 	uint32_t group;
@@ -215,6 +255,9 @@ route_compile_lookup(
 		group = fib4_lookup(fib4, be32(addr));
 	else if ((fib6 = sync_load_acquire(&t->fib6)) != NULL)
 		group = fib6_lookup(fib6, be64(addr), be64(addr + 8));
+	/* SMALL acquire: pairs with the release in publish_small. */
+	else if ((small = sync_load_acquire(&t->small)) != NULL)
+		group = lookup_small(t, small, addr);
 	else
 		return false;
 	*out = t->store->way[group];

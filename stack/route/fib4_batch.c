@@ -113,26 +113,58 @@ body(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
 }
 
 /* The same for tables of both widths, with some instructions. */
-#define BODY(id, attribute, count)                                   \
-	attribute static void id##_narrow(const struct fib4_view *v, \
-	    const uint32_t *dst, uint32_t *group, unsigned int n)    \
-	{                                                            \
-		body(v, dst, group, n, false, count);                \
-	}                                                            \
-	attribute static void id##_wide(const struct fib4_view *v,   \
-	    const uint32_t *dst, uint32_t *group, unsigned int n)    \
-	{                                                            \
-		body(v, dst, group, n, true, count);                 \
-	}                                                            \
-	static const struct fib4_body id = {"portable", id##_narrow, id##_wide}
 
-BODY(portable, , fib4_count);
+static void
+portable_narrow(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(v, dst, group, n, false, fib4_count);
+}
+
+static void
+portable_wide(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(v, dst, group, n, true, fib4_count);
+}
+
+static const struct fib4_body portable = {
+    "portable", portable_narrow, portable_wide};
 
 #ifdef __x86_64__
 #define BMI2 __attribute__((target("popcnt,bmi,bmi2")))
 
-BODY(popcnt, FIB4_POPCNT, fib4_hard_count);
-BODY(bmi2, BMI2, fib4_hard_count);
+FIB4_POPCNT static void
+popcnt_narrow(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(v, dst, group, n, false, fib4_hard_count);
+}
+
+FIB4_POPCNT static void
+popcnt_wide(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(v, dst, group, n, true, fib4_hard_count);
+}
+
+static const struct fib4_body popcnt = {"portable", popcnt_narrow, popcnt_wide};
+
+BMI2 static void
+bmi2_narrow(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(v, dst, group, n, false, fib4_hard_count);
+}
+
+BMI2 static void
+bmi2_wide(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
+    unsigned int n)
+{
+	body(v, dst, group, n, true, fib4_hard_count);
+}
+
+static const struct fib4_body bmi2 = {"portable", bmi2_narrow, bmi2_wide};
 #endif
 
 const struct fib4_body *

@@ -14,6 +14,7 @@
 #include "stack/route/change.h"
 #include "stack/route/fib4.h"
 #include "stack/route/fib6.h"
+#include "stack/route/fib_small.h"
 #include "stack/route/table.h"
 
 /* What precedes a thing of which equal ones are made once.  [w] */
@@ -80,9 +81,10 @@ struct route_table {
 	uint32_t number;           /* [c] */
 	bool alone;                /* [c] the store is this table's */
 	bool main;                 /* [c] compiled from its first route on */
-	SYNC_ATOMIC(struct fib4 *) fib4; /* [a] the family's one; NULL: look */
-	SYNC_ATOMIC(struct fib6 *) fib6; /* [a] the tree up */
-	struct route_retired retired;    /* [w] */
+	SYNC_ATOMIC(struct fib4 *) fib4; /* [a] the family's one; NULL: small */
+	SYNC_ATOMIC(struct fib6 *) fib6; /* [a] or, without that, the tree */
+	SYNC_ATOMIC(struct fib_small *) small; /* [a] of few prefixes */
+	struct route_retired retired;          /* [w] */
 };
 
 /* One edit of the tree; either may be NULL, not both. */
@@ -95,9 +97,10 @@ struct route_edit {
 struct route_txn {
 	struct route_table *table;
 	struct radix_lf_txn *tree;
-	struct fib4 *fib4; /* what is being compiled; NULL: nothing */
-	struct fib6 *fib6; /* as above */
-	bool prepared;     /* nothing is left that could fail */
+	struct fib4 *fib4;       /* what is being compiled; NULL: nothing */
+	struct fib6 *fib6;       /* as above */
+	struct fib_small *small; /* as above */
+	bool prepared;           /* nothing is left that could fail */
 	/* Around the prefix of the first edit. */
 	const struct route_item *first_cover;
 	bool first_has_longer;

@@ -136,6 +136,7 @@ static const struct route_set *
 find(struct route_txn *x, const uint8_t *prefix, unsigned int plen,
     struct radix_lf_place *place)
 {
+	*place = (struct radix_lf_place){.item = NULL};
 	if (plen > x->table->store->bits)
 		return NULL;
 	route_compile_prefetch(x->table, prefix, false);

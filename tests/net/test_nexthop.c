@@ -162,8 +162,10 @@ RIG_TEST(nexthop_recursive, edits_of_one_commit_count_together)
 	cr_assert_eq(
 	    ipv4_route_load(st, cfg, 2, ROUTE_ADD, NULL, NULL, &failed), 0);
 	goes_to(DST, g.b);
-	cr_assert_eq(ipv4_route_load_whole(st, 0, ROUTE_PROTO_STATIC, &cfg[1],
-			 1, NULL, NULL, &failed, &removed),
+	cr_assert_eq(
+	    ipv4_route_load_whole(st,
+		&(struct ipv4_route_whole){.protocol = ROUTE_PROTO_STATIC},
+		&cfg[1], 1, NULL, NULL, &failed, &removed),
 	    0);
 	cr_assert_eq(removed, 1);
 	goes_nowhere();

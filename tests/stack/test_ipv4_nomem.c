@@ -471,6 +471,8 @@ Test(ipv4_nomem, a_load_of_two_tables_is_made_or_not)
 	cr_assert_gt(refuse(load, unload), 0);
 }
 
+static const struct ipv4_route_whole whole = {.protocol = DAEMON};
+
 static int
 load_whole(void *arg)
 {
@@ -479,7 +481,7 @@ load_whole(void *arg)
 	(void)arg;
 	choose(100);
 	return ipv4_route_load_whole(
-	    st, 0, DAEMON, many, LOADED, NULL, NULL, &failed, &removed);
+	    st, &whole, many, LOADED, NULL, NULL, &failed, &removed);
 }
 
 static void
@@ -489,8 +491,8 @@ load_back(void *arg)
 
 	(void)arg;
 	choose(0);
-	cr_assert_eq(ipv4_route_load_whole(st, 0, DAEMON, many, LOADED, NULL,
-			 NULL, &failed, &removed),
+	cr_assert_eq(ipv4_route_load_whole(st, &whole, many, LOADED, NULL, NULL,
+			 &failed, &removed),
 	    0);
 }
 

@@ -162,15 +162,21 @@ int ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
     enum route_mode mode, void (*progress)(void *arg, size_t done),
     void *progress_arg, size_t *failed);
 
+/* What routes are all of. */
+struct ipv4_route_whole {
+	uint32_t table; /* 0: the main one */
+	uint8_t protocol;
+};
+
 /*
- * Make the n routes all that a table (0: main) has of a protocol, in one commit:
+ * Make the n routes all that a table has of a protocol, in one commit:
  * add or replace them, and take its others away, *removed in number.  No
  * address that is covered before and after is without a route between.
  * Context: as ipv4_route_add().
  * Returns: also -EINVAL (a route of another protocol or table), -EPERM
  *          (protocol kernel).
  */
-int ipv4_route_load_whole(struct stack *st, uint32_t table, uint8_t protocol,
+int ipv4_route_load_whole(struct stack *st, const struct ipv4_route_whole *of,
     const struct route_config *cfg, size_t n,
     void (*progress)(void *arg, size_t done), void *progress_arg,
     size_t *failed, size_t *removed);

@@ -552,7 +552,7 @@ ipv4_route_load(struct stack *st, const struct route_config *cfg, size_t n,
 }
 
 int
-ipv4_route_load_whole(struct stack *st, uint32_t table, uint8_t protocol,
+ipv4_route_load_whole(struct stack *st, const struct ipv4_route_whole *of,
     const struct route_config *cfg, size_t n,
     void (*progress)(void *arg, size_t done), void *progress_arg,
     size_t *failed, size_t *removed)
@@ -563,16 +563,16 @@ ipv4_route_load_whole(struct stack *st, uint32_t table, uint8_t protocol,
 	    .progress = progress,
 	    .progress_arg = progress_arg,
 	    .whole = true,
-	    .number = table != 0 ? table : ROUTE_TABLES_MAIN,
-	    .protocol = protocol};
+	    .number = of->table != 0 ? of->table : ROUTE_TABLES_MAIN,
+	    .protocol = of->protocol};
 	int error;
 
 	if (l.ip == NULL)
 		return -EAFNOSUPPORT;
-	if (protocol == ROUTE_PROTO_KERNEL)
+	if (of->protocol == ROUTE_PROTO_KERNEL)
 		return -EPERM;
 	for (size_t i = 0; i < n; i++) {
-		if (cfg[i].protocol == protocol &&
+		if (cfg[i].protocol == of->protocol &&
 		    number_of(&cfg[i]) == l.number)
 			continue;
 		if (failed != NULL)
