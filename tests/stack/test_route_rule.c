@@ -419,6 +419,49 @@ reader(void *arg)
 	return NULL;
 }
 
+/* A route that comes, goes and changes in a table: one of its states. */
+static void *
+reader_of_small(void *arg)
+{
+	static const uint8_t dst[4] = {10, 1, 2, 3};
+	const struct route_table *t = route_tables_find(ts, 7);
+	unsigned long *lookups = arg;
+
+	/* relaxed: the thread is joined before its result is read. */
+	while (!sync_load_relaxed(&stop)) {
+		const uint64_t s = pserialize_read_enter();
+		const struct route *r = route_table_lookup(t, dst);
+
+		if (r == NULL || r->metric < 1 || r->metric > 4)
+			abort(); /* fails the test, from any thread */
+		pserialize_read_exit(s);
+		++*lookups;
+	}
+	return NULL;
+}
+
+Test(route_rule, stress_a_small_table_is_seen_whole)
+{
+	const unsigned long n = stress_n(20000);
+	unsigned long lookups[2] = {0};
+	pthread_t thread[2];
+
+	add(7, 8, ROUTE_BLACKHOLE, 1);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pthread_create(&thread[i], NULL, reader_of_small,
+				 &lookups[i]),
+		    0);
+	for (unsigned long i = 0; i < n; i++)
+		add(7, 8 + (unsigned int)(i / 4 % 8), ROUTE_BLACKHOLE,
+		    1 + (uint32_t)(i % 4));
+	/* relaxed: joining orders the rest. */
+	sync_store_relaxed(&stop, true);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(pthread_join(thread[i], NULL), 0);
+		cr_assert_gt(lookups[i], 0);
+	}
+}
+
 Test(route_rule, stress_lists_are_seen_whole)
 {
 	const unsigned long n = stress_n(2000);
