@@ -143,6 +143,21 @@ is_help(const char *word)
 		   strcmp(word, "-h") == 0);
 }
 
+/* A request is JSON: what is not UTF-8 cannot be in it. */
+static int
+check_utf8(const struct words *w, struct words_error *e)
+{
+	json_t *text;
+
+	for (unsigned int i = 0; i < w->n; i++) {
+		text = json_string(w->word[i]);
+		if (text == NULL)
+			return words_fail(e, w->word[i], "not UTF-8");
+		json_decref(text);
+	}
+	return 0;
+}
+
 int
 psnetctl_parse(struct psnetctl *ctl, struct words *w,
     struct psnetctl_request *out, struct words_error *e)
@@ -151,6 +166,9 @@ psnetctl_parse(struct psnetctl *ctl, struct words *w,
 	int rc;
 
 	*out = (struct psnetctl_request){.cmd = NULL};
+	rc = check_utf8(w, e);
+	if (rc != 0)
+		return rc;
 	if (is_help(word)) {
 		psnetctl_help(words_peek(w));
 		return -ECANCELED;

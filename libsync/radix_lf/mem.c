@@ -224,7 +224,7 @@ loosen(struct radix_lf *t, struct radix_lf_batch *batch)
 
 /* Take one of that kind out of the first full batch, which has some. */
 static struct radix_lf_branch *
-take(struct radix_lf *t, bool val)
+take_full(struct radix_lf *t, bool val)
 {
 	struct radix_lf_batch *batch = t->full;
 	struct radix_lf_branch *b;
@@ -254,7 +254,7 @@ radix_lf_mem_alloc_slow(struct radix_lf *t, bool val)
 		struct radix_lf_batch *batch = t->full;
 
 		if (batch->n[val] > 0)
-			return take(t, val);
+			return take_full(t, val);
 		t->full = batch->next;
 		loosen(t, batch);
 	}
