@@ -403,92 +403,99 @@ Test(route_rule, tables_share_their_routes)
 /* --- Readers beside a writer ------------------------------------------- */
 
 static SYNC_ATOMIC(bool) stop;
+static SYNC_ATOMIC(unsigned int) looked; /* readers that have an answer */
 
-/* Whatever the rules are at the moment, there is an answer. */
+/* Ask again and again whether what is looked up is right. */
 static void *
 reader(void *arg)
 {
-	unsigned long *lookups = arg;
+	bool (*const *right)(void) = arg;
+	bool first = true;
 
-	/* relaxed: the thread is joined before its result is read. */
+	/* relaxed: nothing goes with it. */
 	while (!sync_load_relaxed(&stop)) {
-		if (plain() == 0)
+		if (!(*right)())
 			abort(); /* fails the test, from any thread */
-		++*lookups;
+		if (first)
+			/* relaxed: it only keeps the writer going. */
+			sync_fetch_add_relaxed(&looked, 1);
+		first = false;
 	}
 	return NULL;
 }
 
+/* Have two readers look while write(i) runs, n times, and until both have. */
+static void
+beside_readers(
+    bool (*right)(void), void (*write)(unsigned long i), unsigned long n)
+{
+	pthread_t thread[2];
+
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(
+		    pthread_create(&thread[i], NULL, reader, (void *)&right),
+		    0);
+	/* relaxed: as above. */
+	for (unsigned long i = 0; i < n || sync_load_relaxed(&looked) < 2; i++)
+		write(i);
+	/* relaxed: joining orders the rest. */
+	sync_store_relaxed(&stop, true);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pthread_join(thread[i], NULL), 0);
+}
+
 /* A route that comes, goes and changes in a table: one of its states. */
-static void *
-reader_of_small(void *arg)
+static bool
+small_is_right(void)
 {
 	static const uint8_t dst[4] = {10, 1, 2, 3};
-	const struct route_table *t = route_tables_find(ts, 7);
-	unsigned long *lookups = arg;
+	const uint64_t s = pserialize_read_enter();
+	const struct route *r =
+	    route_table_lookup(route_tables_find(ts, 7), dst);
+	const bool right = r != NULL && r->metric >= 1 && r->metric <= 4;
 
-	/* relaxed: the thread is joined before its result is read. */
-	while (!sync_load_relaxed(&stop)) {
-		const uint64_t s = pserialize_read_enter();
-		const struct route *r = route_table_lookup(t, dst);
+	pserialize_read_exit(s);
+	return right;
+}
 
-		if (r == NULL || r->metric < 1 || r->metric > 4)
-			abort(); /* fails the test, from any thread */
-		pserialize_read_exit(s);
-		++*lookups;
-	}
-	return NULL;
+static void
+change_small(unsigned long i)
+{
+	add(7, 8 + (unsigned int)(i / 4 % 8), ROUTE_BLACKHOLE,
+	    1 + (uint32_t)(i % 4));
 }
 
 Test(route_rule, stress_a_small_table_is_seen_whole)
 {
-	const unsigned long n = stress_n(20000);
-	unsigned long lookups[2] = {0};
-	pthread_t thread[2];
-
 	add(7, 8, ROUTE_BLACKHOLE, 1);
-	for (int i = 0; i < 2; i++)
-		cr_assert_eq(pthread_create(&thread[i], NULL, reader_of_small,
-				 &lookups[i]),
-		    0);
-	for (unsigned long i = 0; i < n; i++)
-		add(7, 8 + (unsigned int)(i / 4 % 8), ROUTE_BLACKHOLE,
-		    1 + (uint32_t)(i % 4));
-	/* relaxed: joining orders the rest. */
-	sync_store_relaxed(&stop, true);
-	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(pthread_join(thread[i], NULL), 0);
-		cr_assert_gt(lookups[i], 0);
-	}
+	beside_readers(small_is_right, change_small, stress_n(20000));
+}
+
+/* Whatever the rules are at the moment, there is an answer. */
+static bool
+there_is_an_answer(void)
+{
+	return plain() != 0;
+}
+
+static void
+change_lists(unsigned long i)
+{
+	const uint32_t table = 1 + (uint32_t)(i / 2 % 200);
+	const struct route_rule rule = {.table = table, .pref = 5};
+
+	add(table, 8, ROUTE_BLACKHOLE, 2);
+	if (i % 2 == 0)
+		cr_assert_eq(route_rule_add(ts, &rule), 0);
+	else
+		cr_assert_eq(route_rule_remove(ts, &rule), 0);
+	cr_assert_eq(route_tables_bind(ts, 5, table), 0);
 }
 
 Test(route_rule, stress_lists_are_seen_whole)
 {
-	const unsigned long n = stress_n(2000);
-	unsigned long lookups[2] = {0};
-	pthread_t thread[2];
-
 	add(0, 0, ROUTE_BLACKHOLE, 1);
-	for (int i = 0; i < 2; i++)
-		cr_assert_eq(
-		    pthread_create(&thread[i], NULL, reader, &lookups[i]), 0);
-	for (unsigned long i = 0; i < n; i++) {
-		const uint32_t table = 1 + (uint32_t)(i / 2 % 200);
-		const struct route_rule rule = {.table = table, .pref = 5};
-
-		add(table, 8, ROUTE_BLACKHOLE, 2);
-		if (i % 2 == 0)
-			cr_assert_eq(route_rule_add(ts, &rule), 0);
-		else
-			cr_assert_eq(route_rule_remove(ts, &rule), 0);
-		cr_assert_eq(route_tables_bind(ts, 5, table), 0);
-	}
-	/* relaxed: joining orders the rest. */
-	sync_store_relaxed(&stop, true);
-	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(pthread_join(thread[i], NULL), 0);
-		cr_assert_gt(lookups[i], 0);
-	}
+	beside_readers(there_is_an_answer, change_lists, stress_n(2000));
 }
 
 /* Prefixes of all kinds in tables with a compiled form, and without. */
