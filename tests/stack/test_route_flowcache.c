@@ -601,6 +601,7 @@ Test(route_flowcache, automatic_ignores_an_interruption)
 
 static SYNC_ATOMIC(uint32_t) committed, seen;
 static SYNC_ATOMIC(bool) stop;
+static SYNC_ATOMIC(unsigned int) hitting; /* workers whose cache has answered */
 
 static void
 raise_to(uint32_t version)
@@ -622,12 +623,14 @@ worker(void *arg)
 	const struct route_flow flow = flow_of(&p);
 	const struct route *dst, *src;
 	struct route_flowcache *c;
-	uint64_t *hits = arg, s;
 	uint32_t done, told;
+	bool hit = false;
+	uint64_t s;
 
+	(void)arg;
 	if (route_flowcache_create(ts, &cfg, &c) != 0)
 		abort();
-	/* relaxed: the thread is joined before its result is read. */
+	/* relaxed: nothing goes with it. */
 	while (!sync_load_relaxed(&stop)) {
 		s = pserialize_read_enter();
 		/* acquire: pairs with the release in the test. */
@@ -640,8 +643,13 @@ worker(void *arg)
 			abort(); /* fails the test, from any thread */
 		raise_to(dst->metric);
 		pserialize_read_exit(s);
+		if (hit ||
+		    route_flowcache_counter_read(c, ROUTE_FLOWCACHE_HITS) == 0)
+			continue;
+		hit = true;
+		/* relaxed: it only keeps the writer going. */
+		sync_fetch_add_relaxed(&hitting, 1);
 	}
-	*hits = route_flowcache_counter_read(c, ROUTE_FLOWCACHE_HITS);
 	route_flowcache_destroy(c);
 	return NULL;
 }
@@ -649,15 +657,14 @@ worker(void *arg)
 Test(route_flowcache, stress_answers_never_go_back)
 {
 	const uint32_t n = (uint32_t)stress_n(5000);
-	uint64_t hits[2] = {0};
 	pthread_t thread[2];
 
 	add(0, 0x0a000000, 24, 1);
 	sync_point_yield(1, 8); /* in the midst of a commit, too */
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(
-		    pthread_create(&thread[i], NULL, worker, &hits[i]), 0);
-	for (uint32_t i = 2; i < n; i++) {
+		cr_assert_eq(pthread_create(&thread[i], NULL, worker, NULL), 0);
+	/* relaxed: as above. */
+	for (uint32_t i = 2; i < n || sync_load_relaxed(&hitting) < 2; i++) {
 		add(0, 0x0a000000, 24, i);
 		/* release: pairs with the acquire in worker. */
 		sync_store_release(&committed, i);
@@ -667,8 +674,6 @@ Test(route_flowcache, stress_answers_never_go_back)
 	/* relaxed: joining orders the rest. */
 	sync_store_relaxed(&stop, true);
 	sync_point_yield(1, 0);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		cr_assert_eq(pthread_join(thread[i], NULL), 0);
-		cr_assert_gt(hits[i], 0);
-	}
 }
