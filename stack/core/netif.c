@@ -62,6 +62,17 @@ netif_lookup(struct stack *st, netif_id id)
 	return nif != NULL && nif->id == id ? nif : NULL;
 }
 
+bool
+netif_present(struct stack *st, netif_id id)
+{
+	const uint64_t s = pserialize_read_enter();
+	const bool present = netif_lookup(st, id) != NULL;
+
+	SYNC_ASSERT(stack_control_held(st));
+	pserialize_read_exit(s);
+	return present;
+}
+
 struct netif *
 netif_first(struct stack *st)
 {

@@ -202,6 +202,12 @@ int netif_detach(struct stack *st, netif_id id);
  */
 struct netif *netif_lookup(struct stack *st, netif_id id);
 
+/*
+ * Is there an interface of this id?  It stays as long as the mutex is held.
+ * Context: control thread holding the control mutex; never sleeps.
+ */
+bool netif_present(struct stack *st, netif_id id);
+
 /* The interface of this name; else as netif_lookup(). */
 struct netif *netif_lookup_name(struct stack *st, const char *name);
 

@@ -318,11 +318,7 @@ void
 nexthop_send(struct worker *w, struct nexthop_table *t, struct nexthop_neigh *e,
     const struct nexthop_adj *adj, struct pkt *p)
 {
-	SYNC_ASSERT(pkt_headroom(p) >= adj->hdr_len);
-	SYNC_ASSERT(adj->hdr_len == NEXTHOP_HDR_LEN);
-	p->data -= NEXTHOP_HDR_LEN;
-	p->len += NEXTHOP_HDR_LEN;
-	memcpy(p->data, adj->hdr, NEXTHOP_HDR_LEN);
+	nexthop_push_header(p, adj->hdr, adj->hdr_len);
 	mark_use(w, t, e);
 	/* relaxed: it only saves the exchange; whoever makes that decides. */
 	if (adj->stale && !sync_load_relaxed(&e->posted) &&

@@ -5,8 +5,10 @@
 
 /* What the files of this folder share: the table, and the owner's steps. */
 
+#include <string.h>
 #include <sys/queue.h>
 
+#include "libsync/base/assert.h"
 #include "libsync/pslist/pslist.h"
 #include "stack/core/timer.h"
 #include "stack/nexthop/neigh.h"
@@ -173,5 +175,16 @@ void nexthop_neigh_tell(
 
 /* Set up an entry of the pool for its first use. */
 void nexthop_state_init(struct nexthop_table *t, struct nexthop_neigh *e);
+
+/* Put a prebuilt header, which is of that length always, in front of p. */
+static inline void
+nexthop_push_header(struct pkt *p, const uint8_t *hdr, uint8_t len)
+{
+	SYNC_ASSERT(len == NEXTHOP_HDR_LEN);
+	SYNC_ASSERT(pkt_headroom(p) >= NEXTHOP_HDR_LEN);
+	p->data -= NEXTHOP_HDR_LEN;
+	p->len += NEXTHOP_HDR_LEN;
+	memcpy(p->data, hdr, NEXTHOP_HDR_LEN);
+}
 
 #endif /* STACK_NEXTHOP_NEIGH_IMPL_H */

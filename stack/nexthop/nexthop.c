@@ -242,17 +242,6 @@ nexthop_family_set(struct stack *st, enum netif_af af,
 	return 0;
 }
 
-/* The interface stays while the control mutex is held. */
-static bool
-netif_there(struct stack *st, netif_id id)
-{
-	const uint64_t s = pserialize_read_enter();
-	const bool there = id == 0 || netif_lookup(st, id) != NULL;
-
-	pserialize_read_exit(s);
-	return there;
-}
-
 int
 nexthop_add(struct stack *st, const struct nexthop_object_config *cfg,
     enum nexthop_object_mode mode, const char **why)
@@ -266,7 +255,7 @@ nexthop_add(struct stack *st, const struct nexthop_object_config *cfg,
 	}
 	stack_control_enter(st);
 	*why = "there is no such interface";
-	if (netif_there(st, cfg->hop.netif))
+	if (cfg->hop.netif == 0 || netif_present(st, cfg->hop.netif))
 		error = nexthop_object_add(nh->objects, cfg, mode, why);
 	/* A group may have got, or lost, buckets that wait to be moved. */
 	housekeep(nh);
@@ -307,11 +296,7 @@ nexthop_slot_output(struct worker *w, struct netif *nif,
     const struct nexthop_slot *s, struct pkt *p)
 {
 	SYNC_ASSERT(s->netif == nif->id);
-	SYNC_ASSERT(s->hdr_len == NEXTHOP_HDR_LEN);
-	SYNC_ASSERT(pkt_headroom(p) >= NEXTHOP_HDR_LEN);
 	p->tx_if = nif->id;
-	p->data -= NEXTHOP_HDR_LEN;
-	p->len += NEXTHOP_HDR_LEN;
-	memcpy(p->data, s->hdr, NEXTHOP_HDR_LEN);
+	nexthop_push_header(p, s->hdr, s->hdr_len);
 	netif_output(w, nif, p);
 }

@@ -585,18 +585,6 @@ ipv4_route_load_whole(struct stack *st, const struct ipv4_route_whole *of,
 	return error;
 }
 
-/* The interface that a rule names stays while the control mutex is held. */
-static bool
-iif_there(const struct ipv4 *ip, const struct route_rule *rule)
-{
-	const uint64_t s = pserialize_read_enter();
-	const bool there =
-	    rule->iif == 0 || netif_lookup(ip->stack, rule->iif) != NULL;
-
-	pserialize_read_exit(s);
-	return there;
-}
-
 int
 ipv4_rule_add(struct stack *st, const struct route_rule *rule)
 {
@@ -606,7 +594,7 @@ ipv4_rule_add(struct stack *st, const struct route_rule *rule)
 	if (ip == NULL)
 		return -EAFNOSUPPORT;
 	stack_control_enter(st);
-	if (iif_there(ip, rule))
+	if (rule->iif == 0 || netif_present(st, rule->iif))
 		error = route_rule_add(ip->tables, rule);
 	stack_control_exit(st);
 	return error;
