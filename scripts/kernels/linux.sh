@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The host "linux" of scripts/test-kernels: modules for Debian's Linux, built
+# out of its tree from the unmodified core, and a guest that loads them.
+#
+# Everything that a guest does is a part in tests/kernel/linux/guest/, run by
+# tests/kernel/linux/init; more modules go into the folders that MODULES names.
+set -u
+
+# shellcheck source=scripts/kernels/lib.sh
+. "$(dirname "$0")/lib.sh" linux
+
+APPLETS=(sh mount cat cut grep dmesg nproc insmod rmmod poweroff sleep tr wc
+	kill echo ls cp head tail awk sed mkdir dd taskset seq test true false)
+GUEST_SECONDS=150 # until a guest that does not end is stopped
+MEMORY=512
+
+# The release that the headers are of, such as 6.1.0-50-amd64.
+find_release()
+{
+	RELEASE=$(dpkg-query -W -f='${Depends}' linux-headers-amd64 |
+		grep -oE 'linux-headers-[^ ,]+' | head -n 1)
+	RELEASE=${RELEASE#linux-headers-}
+	[ -d "/lib/modules/$RELEASE/build" ]
+}
+
+# The kernel of the same release, unpacked and not installed.
+fetch_kernel()
+{
+	local tmp=$OUT/download
+
+	rm -rf "$tmp"
+	mkdir -p "$tmp" || return 1
+	(cd "$tmp" && apt-get -q download "linux-image-$RELEASE") || return 1
+	dpkg --fsys-tarfile "$tmp"/linux-image-*.deb |
+		tar -C "$tmp" -x "./boot/vmlinuz-$RELEASE" || return 1
+	mv "$tmp/boot/vmlinuz-$RELEASE" "$OUT/" && rm -rf "$tmp"
+}
+
+# copy_sources FOLDER: what the modules are made of; only what changed, so that
+# only that is compiled again.
+copy_sources()
+{
+	local to=$1 f
+
+	mkdir -p "$to"
+	(cd "$to" && find libsync tests -name '*.[ch]' 2>/dev/null) |
+		while read -r f; do
+			[ -e "$ROOT/$f" ] || rm -f "$to/$f"
+		done
+	(cd "$ROOT" && find libsync tests/kernel -name '*.[ch]' \
+		-exec cp -pu --parents -t "$to" {} +) &&
+		cp -pu "$ROOT/tests/kernel/linux/Kbuild" "$to/Kbuild"
+}
+
+# build_modules FOLDER KERNEL [ARGUMENT...]
+build_modules()
+{
+	local folder=$1 kernel=$2
+
+	shift 2
+	make -C "$kernel" M="$folder" -j "$KERNELS_JOBS" "$@" modules
+}
+
+# make_initrd FILE MODULE...
+make_initrd()
+{
+	local file=$1 root a
+
+	shift
+	root=$(mktemp -d "$OUT/root.XXXXXX") || return 1
+	mkdir -p "$root"/{bin,proc,sys,dev,tmp,guest,modules} &&
+		cp /bin/busybox "$root/bin/" &&
+		cp tests/kernel/linux/init "$root/init" &&
+		cp tests/kernel/linux/guest/*.sh "$root/guest/" &&
+		cp "$@" "$root/modules/" || return 1
+	for a in "${APPLETS[@]}"; do
+		ln -s busybox "$root/bin/$a"
+	done
+	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$file"
+	rm -rf "$root"
+}
+
+# boot KERNEL INITRD CPUS ARGUMENT...: run a guest to its end.
+boot()
+{
+	local kernel=$1 initrd=$2 cpus=$3
+
+	shift 3
+	timeout "$GUEST_SECONDS" qemu-system-x86_64 -accel tcg,thread=multi \
+		-cpu max -smp "$cpus" -m "$MEMORY" -display none -monitor none \
+		-no-reboot -kernel "$kernel" -initrd "$initrd" -serial stdio \
+		-append "console=ttyS0 quiet panic=-1 oops=panic printk.time=0 $*"
+}
+
+# guest NAME INITRD CPUS ARGUMENT...: boot it and report its verdicts.
+guest()
+{
+	local name=$1 log=$OUT/$1.log status verdict what detail started=$SECONDS
+
+	shift
+	step "linux: boot $name" "$log" boot "$OUT/vmlinuz-$RELEASE" "$@"
+	status=$?
+	tr -d '\r' <"$log" >"$log.txt"
+	while read -r _ what verdict detail; do
+		result "$verdict" "$what ($name)" "$detail"
+	done < <(grep -aE '^guest: [^ ]+ (ok|FAIL)' "$log.txt")
+	if ! grep -aq '^guest: done' "$log.txt"; then
+		failed "$name" "the guest did not end, status $status" "$log.txt"
+	elif grep -aE "$COMPLAINTS" "$log.txt"; then
+		failed "$name" "the kernel complains" "$log.txt"
+	elif grep -aqE '^guest: [^ ]+ FAIL' "$log.txt"; then
+		show_log "$log.txt"
+	fi
+	say "linux: $name took $((SECONDS - started)) s"
+}
+
+COMPLAINTS='BUG:|WARNING:|Oops|KCSAN:|rcu:.*stall|lockup|requirement failed'
+
+need gcc make linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod
+find_release || die "linux: no headers of a release"
+[ -f "$OUT/vmlinuz-$RELEASE" ] ||
+	step "linux: download linux-image-$RELEASE" "$OUT/download.log" \
+		fetch_kernel || {
+	result skip kernel "no linux-image-$RELEASE, see $OUT/download.log"
+	end_host
+}
+SRC=$OUT/modules
+step "linux: build" "$OUT/build.log" eval 'copy_sources "$SRC" &&
+	build_modules "$SRC" "/lib/modules/$RELEASE/build"' || {
+	failed build "the modules do not compile" "$OUT/build.log"
+	end_host
+}
+make_initrd "$OUT/initrd.gz" "$SRC"/*.ko
+guest "4 CPUs" "$OUT/initrd.gz" 4 preempt=voluntary STEPS=selftest,hotplug
+guest "8 CPUs, preemptible" "$OUT/initrd.gz" 8 preempt=full STEPS=selftest
+end_host
