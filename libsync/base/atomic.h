@@ -25,11 +25,15 @@
 /* Fill a field before anybody else can see it. */
 #define sync_init(p, x) ((void)((p)->v = (x)))
 
-#define sync_load_relaxed(p)     __atomic_load_n(&(p)->v, __ATOMIC_RELAXED)
+#ifdef __riscv
+#include "libsync/port/riscv64.h"
+#else
 #define sync_load_acquire(p)     __atomic_load_n(&(p)->v, __ATOMIC_ACQUIRE)
-#define sync_load_seq_cst(p)     __atomic_load_n(&(p)->v, __ATOMIC_SEQ_CST)
 #define sync_store_relaxed(p, x) __atomic_store_n(&(p)->v, x, __ATOMIC_RELAXED)
 #define sync_store_release(p, x) __atomic_store_n(&(p)->v, x, __ATOMIC_RELEASE)
+#endif
+#define sync_load_relaxed(p)     __atomic_load_n(&(p)->v, __ATOMIC_RELAXED)
+#define sync_load_seq_cst(p)     __atomic_load_n(&(p)->v, __ATOMIC_SEQ_CST)
 #define sync_store_seq_cst(p, x) __atomic_store_n(&(p)->v, x, __ATOMIC_SEQ_CST)
 
 #define sync_xchg_relaxed(p, x) \

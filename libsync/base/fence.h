@@ -85,7 +85,11 @@ int sync_fence_choose(enum sync_fence_mode mode);
 static inline void
 sync_fence_compiler(void)
 {
+#ifdef __riscv
+	port_fence_compiler();
+#else
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
 }
 
 /*

@@ -1,129 +1,185 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the fast paths are compiled to.  A read section: one store to enter, of
-an online worker another one in its place, and one to leave.  It, a reference, a
-hazard, a counter and a queue of two threads: no fence, no locked instruction,
-and no call but the one that the first of a thread takes.  A reader with a fence
-in it shows that one would be seen."""
+"""What the fast paths are compiled to, on each machine that there is a compiler
+for: fastpaths.c, and the lookup of radix_lf.
+
+No fence, no locked instruction, no exclusive load or store, and no call but the
+ones that the first use of a thread takes.  What is left in order:
+  x86-64   nothing: a plain store is a release
+  aarch64  loads ldar, ldapr and stores stlr
+  riscv64  fence r,rw behind a load, fence rw,w in front of a store
+A section is one store to enter, of an online worker another one in its place,
+and one to leave.  A section with sync_fence_full() in it has to be found."""
+import concurrent.futures
+import os
 import pathlib
-import platform
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
+import targets
 import tree
 
-SOURCE = """
-#include "libsync/hazard/hazard.h"
-#include "libsync/lfqueue/spsc.h"
-#include "libsync/percpu/counters.h"
-#include "libsync/pserialize/pserialize.h"
-#include "libsync/psref/psref.h"
-int holder(struct psref_target *t, struct psref_class *c, int *const *p);
-int holder(struct psref_target *t, struct psref_class *c, int *const *p)
-{
-	struct psref ref;
-	psref_acquire(&ref, t, c);
-	int v = **p;
-	psref_release(&ref, t, c);
-	return v;
+PROBES = "tests/lint/fastpaths.c"
+CONTROL = "fastpaths_fenced"
+
+# Calls that the first use of a thread takes.
+SLOW = re.compile(r"^(pserialize_enter_slow|sync_fence_light_slow|psref_ring|"
+                  r"psref_(hold|let_go)_slow)$")
+
+# What a probe gives itself, and what the compiler's own library has for riscv64
+# without an instruction for it.
+OWN = {"fastpaths_match": r"^(hash|equal|__ctzdi2)$"}
+
+# In the library: functions, and what they call besides.
+LIBRARY = {
+    "libsync/radix_lf/radix_lf.c": {
+        "radix_lf_lookup": r"^radix_lf_walk_lookup$"},
+    "libsync/radix_lf/walk.c": {
+        "radix_lf_walk_lookup": r"^(reach|shared_bits|any_item|"
+                                r"\*.*|[ax]\d+)$"},  # cfg.item_bits
 }
-int protector(struct hazard *h, const struct hazard_ptr *p);
-int protector(struct hazard *h, const struct hazard_ptr *p)
-{
-	int v = *(int *)hazard_protect(h, p);
-	hazard_clear(h);
-	return v;
+
+COMMENT = {"x86-64": "#", "aarch64": "//", "riscv64": "#"}
+ORDERED = {
+    "x86-64": r"^(lock|xchg\w*|[mls]fence|cmpxchg\w*|xadd\w*|cpuid)\b",
+    "aarch64": r"^(dmb|dsb|isb|lda?xr\w*|lda?xp|stl?xr\w*|stl?xp|cas\w*|"
+               r"swp\w*|(ld|st)(add|clr|eor|set|[su]max|[su]min)\w*)\b",
+    "riscv64": r"^(fence|fence\.\w+|amo\w+(\.\w+)*|[ls][rc]\.[wd](\.\w+)*)\b",
 }
-void counter(struct percpu_counters *c, unsigned shard);
-void counter(struct percpu_counters *c, unsigned shard)
-{
-	percpu_counters_add(c, shard, 0, 1);
+# Of these, the ones that are no more than the order of one load or store.
+PLAIN = {
+    "x86-64": r"^xchg\w*\s+%\w+,\s*%\w+$",
+    "aarch64": r"^$",
+    "riscv64": r"^fence\s+(r,\s*rw|rw,\s*w|ir,\s*iorw|iorw,\s*ow)$",
 }
-void *mover(struct lfqueue_spsc *q, void *item);
-void *mover(struct lfqueue_spsc *q, void *item)
-{
-	return lfqueue_spsc_push(q, item) ? lfqueue_spsc_pop(q) : (void *)0;
+JUMP = {
+    "x86-64": r"^(?:callq?|j\w+)\s+(\*?[\w.$@*()%,]+)",
+    "aarch64": r"^(?:bl|blr|b|b\.\w+|br|cbn?z\s+\w+,|tbn?z\s+\w+,\s*#?\w+,)"
+               r"\s+([\w.$]+)$",
+    "riscv64": r"^(?:call|tail|j|jal|jr|jalr|b\w+\s+\w+,(?:\s*\w+,)?)\s*"
+               r"([\w.$@()]+)$",
 }
-int reader(int *const *p);
-int fenced(int *const *p);
-int reader(int *const *p)
-{
-	uint64_t s = pserialize_read_enter();
-	int v = *__atomic_load_n(p, __ATOMIC_ACQUIRE);
-	pserialize_read_exit(s);
-	return v;
+RETURN = {"x86-64": None, "aarch64": None, "riscv64": r"^(jr\s+ra|ret)$"}
+# A store to the word that says that the reader is inside.
+STORE = {
+    "x86-64": r"^mov\w*\s+[%$][^,]+,\s*%fs:",
+    "aarch64": r"^stlr\b",
+    "riscv64": r"^fence\s+(rw,\s*w|iorw,\s*ow)$",
 }
-int fenced(int *const *p)
-{
-	uint64_t s = pserialize_read_enter();
-	sync_fence_full();
-	int v = *__atomic_load_n(p, __ATOMIC_ACQUIRE);
-	pserialize_read_exit(s);
-	return v;
-}
-"""
-ORDERED = re.compile(r"\b(lock|xchg\w*|mfence|lfence|sfence|cmpxchg\w*|cpuid)\b")
-TLS_STORE = re.compile(r"\bmov\w*\s+[%$][^,]+,%fs:")
-FAST = ("reader", "holder", "protector", "counter", "mover")
-SLOW = re.compile(r"\b(pserialize_enter_slow|sync_fence_light_slow|"
-                  r"psref_ring|psref_(hold|let_go)_slow)\b")
-NOP = re.compile(r"\bxchg\s+%ax,%ax")
 
 
-def functions(top, folder, compiler, flags):
-    """{name: [instruction]} of SOURCE"""
-    src, obj = folder / "reader.c", folder / "reader.o"
-    src.write_text(SOURCE)
-    subprocess.run([compiler, "-std=c11", "-D_GNU_SOURCE", f"-I{top}", "-c",
-                    str(src), "-o", str(obj)] + flags, check=True)
-    text = subprocess.run(["objdump", "-dr", "--no-show-raw-insn", str(obj)],
-                          check=True, capture_output=True, text=True).stdout
-    found = {}
-    for part in re.split(r"\n(?=[0-9a-f]+ <)", text):
-        m = re.match(r"[0-9a-f]+ <(\w+)>:", part)
-        if m:
-            found[m.group(1)] = part.splitlines()[1:]
+def assemble(command, flags, source):
+    """The assembly of a source file, or what the compiler said."""
+    run = subprocess.run([*command, *flags, "-S", "-fno-verbose-asm", "-o", "-",
+                          source], capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        sys.exit(f"{' '.join(command)} {source}: {run.stderr}")
+    return run.stdout
+
+
+def functions(text, isa):
+    """{name: [instruction]}; a part that the compiler moved away, name.cold,
+    counts for name."""
+    found, name = {}, None
+    for line in text.splitlines():
+        line = line.split(COMMENT[isa])[0].strip()
+        label = re.match(r'^"?([A-Za-z_]\w*)[\w.]*"?:$', line)
+        if label:
+            name = label.group(1)
+            found.setdefault(name, [])
+        elif line.startswith(".size"):
+            name = None
+        elif name and line and not line.startswith(".") and \
+                not line.endswith(":"):
+            found[name].append(" ".join(line.split()))
     return found
 
 
-def check(where, code, report):
+def ordered(code, isa):
+    return [i for i in code if re.match(ORDERED[isa], i) and
+            not re.match(PLAIN[isa], i)]
+
+
+def calls(code, isa, own):
+    """The functions that this one calls or jumps to."""
     for line in code:
-        if ORDERED.search(line) and not NOP.search(line):
-            report(where, f"orders or locks: {line.strip()}")
-    calls = [line for line in code if "R_X86_64_PLT32" in line or
-             "R_X86_64_PC32" in line and "tls" in line]
-    for line in calls:
-        if not SLOW.search(line):
-            report(where, f"calls: {line.strip()}")
+        m = re.match(JUMP[isa], line)
+        if m is None or RETURN[isa] and re.match(RETURN[isa], line):
+            continue
+        target = m.group(1).split("@")[0]
+        if not target.startswith(".L") and target.split(".")[0] != own:
+            yield target
 
 
-def check_stores(where, code, report):
-    stores = [line for line in code if TLS_STORE.search(line)]
-    if len(stores) not in (2, 3):
-        report(where, f"{len(stores)} stores to the thread's word")
+class Build:
+    """One compilation of all of it."""
+
+    def __init__(self, isa, host, name, command, flags):
+        self.isa, self.command, self.flags = isa, command, flags
+        self.where = " ".join([host, isa, name] + [
+            f for f in flags if re.match(r"-(O|fPI|DLIBSYNC_V)", f)])
+
+    def read(self, source):
+        return functions(assemble(self.command, self.flags, source), self.isa)
+
+    def findings(self):
+        """[(where, what)]"""
+        found = []
+        probes = self.read(PROBES)
+        control = probes.pop(CONTROL)
+        for name, code in probes.items():
+            if name.startswith("fastpaths_"):
+                found += self.judge(name, code, OWN.get(name, "^$"))
+        for source, names in LIBRARY.items():
+            code = self.read(source)
+            for name, more in names.items():
+                found += self.judge(name, code[name], more)
+        stores = [i for i in probes["fastpaths_section"]
+                  if re.match(STORE[self.isa], i)]
+        if len(stores) not in (2, 3):
+            found.append((self.where,
+                          f"{len(stores)} stores to the reader's word"))
+        if len(ordered(control, self.isa)) != 1 + len(
+                ordered(probes["fastpaths_section"], self.isa)):
+            found.append((self.where, "the fence of the control is not seen"))
+        return found
+
+    def judge(self, name, code, more):
+        found = [(f"{name}, {self.where}", f"orders or locks: {i}")
+                 for i in ordered(code, self.isa)]
+        found += [(f"{name}, {self.where}", f"calls {target}")
+                  for target in calls(code, self.isa, name)
+                  if not SLOW.match(target) and not re.match(more, target)]
+        return found
+
+
+def user_builds(isa):
+    flags = targets.user_flags(isa)
+    if flags is None:
+        return
+    for name, command in targets.compilers(isa):
+        for pic in ([], ["-fPIC"], ["-fPIE"]):
+            yield Build(isa, "user", name, command,
+                        [*flags, "-I.", "-O2", "-DFASTPATHS_HAZARD", *pic])
 
 
 def main():
-    top, report, count = tree.root(), tree.Report(), 0
-    compilers = [c for c in ("gcc", "clang") if shutil.which(c)]
-    if platform.machine() != "x86_64" or not compilers:
-        print("reads x86-64 code of gcc or clang")
+    top, report = tree.root(), tree.Report()
+    os.chdir(top)
+    builds = [b for isa in targets.TRIPLES for b in user_builds(isa)]
+    if not builds:
+        print("no compiler")
         sys.exit(77)
-    with tempfile.TemporaryDirectory() as folder:
-        for compiler in compilers:
-            for flags in (["-O2"], ["-O2", "-fPIC"], ["-O2", "-fPIE"]):
-                count += 1
-                where = f"{compiler} {' '.join(flags)}"
-                code = functions(top, pathlib.Path(folder), compiler, flags)
-                for name in FAST:
-                    check(f"{name}, {where}", code[name], report)
-                check_stores(where, code["reader"], report)
-                if not any(ORDERED.search(line) for line in code["fenced"]):
-                    report(where, "the fence of the control is not seen")
-    report.end(count, "compilations")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(Build.findings, builds):
+            for where, what in found:
+                report(where, what)
+    for isa in targets.TRIPLES:
+        print(isa, *sorted({b.where.split()[2] for b in builds
+                            if b.isa == isa}) or ["left out: no compiler"])
+    report.end(len(builds), "compilations")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The machines that libsync is compiled for, the compilers for them that are
+here, and the flags of each host."""
+import functools
+import pathlib
+import shutil
+import subprocess
+
+TRIPLES = {"x86-64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu",
+           "riscv64": "riscv64-linux-gnu"}
+VARIANTS = ("XCALL", "FENCED", "SWITCH")
+
+# As the project builds: a product of 16 bytes is one instruction where it can.
+MACHINE = {"x86-64": ["-mcx16"], "aarch64": [], "riscv64": []}
+# What a kernel adds: no registers but the general ones, no calls of helpers.
+KERNEL = {
+    "x86-64": ["-mno-red-zone", "-mgeneral-regs-only"],
+    "aarch64": ["-mgeneral-regs-only", "-mno-outline-atomics"],
+    "riscv64": ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"],
+}
+FREESTANDING = ["-ffreestanding", "-nostdinc", "-fno-pic",
+                "-fno-stack-protector", "-DLIBSYNC_PORT_BARE"]
+
+
+@functools.cache
+def works(command):
+    """Does this compiler make code for its machine?"""
+    if shutil.which(command[0]) is None:
+        return False
+    run = subprocess.run([*command, "-x", "c", "-S", "-o", "/dev/null", "-"],
+                         input="int x;", text=True, capture_output=True,
+                         check=False)
+    return run.returncode == 0
+
+
+def compilers(isa):
+    """[(name, command)] of the compilers for a machine; gcc is one per
+    machine, clang one for all."""
+    triple = TRIPLES[isa]
+    found = [("gcc", (f"{triple}-gcc",)),
+             ("clang", ("clang", f"--target={triple}"))]
+    return [(name, cmd) for name, cmd in found if works(cmd)]
+
+
+def libc(isa):
+    """Flags to find the C library of a machine, or None if it is not here."""
+    if isa == "x86-64":
+        return []
+    folder = pathlib.Path("/usr", TRIPLES[isa], "include")
+    return [f"-isystem{folder}"] if folder.is_dir() else None
+
+
+def user_flags(isa):
+    """Flags for user space, or None."""
+    found = libc(isa)
+    return None if found is None else \
+        ["-std=c11", "-D_GNU_SOURCE", *MACHINE[isa], *found]
+
+
+def bare_flags(isa, variant):
+    """Flags for bare metal."""
+    return ["-std=gnu11", *FREESTANDING, *MACHINE[isa], *KERNEL[isa],
+            f"-DLIBSYNC_VARIANT_{variant}"]
