@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Producers have few items, which are used again as soon as they were popped:
+ * that is what finds a queue that mistakes an old item for a new one.
+ *
+ * Who is who: producer and consumer i is thread i, KTEST_THREADS_MAX + i the
+ * handlers of CPU i; the last consumer takes what is left in the end.
+ */
+
+#include "tests/kernel/flow.h"
+
+#define ITEMS     8
+#define PRODUCERS (2 * KTEST_THREADS_MAX)
+#define CONSUMERS (PRODUCERS + 1)
+
+/* [o] its producer or consumer */
+static struct {
+	const struct flow *f;
+	struct flow_item items[PRODUCERS][ITEMS];
+	uint64_t made[PRODUCERS];              /* [o] */
+	uint64_t last[CONSUMERS][PRODUCERS];   /* [o] number + 1; 0: none */
+	uint64_t popped[CONSUMERS][PRODUCERS]; /* [o] */
+	SYNC_ATOMIC(uint32_t) done;    /* [a] threads that have made all */
+	SYNC_ATOMIC(uint32_t) handled; /* [a] calls of handlers */
+} run;
+
+/* Returns: false if it has no item left, or the queue is full. */
+static bool
+produce(unsigned me)
+{
+	struct flow_item *it = &run.items[me][run.made[me] % ITEMS];
+
+	/* ITEM acquire: pairs with the release in consume. */
+	if (sync_load_acquire(&it->queued) != 0)
+		return false;
+	it->producer = me;
+	it->number = run.made[me];
+	ktest_body_fill(&it->body, it->number);
+	/* relaxed: the push orders it. */
+	sync_store_relaxed(&it->queued, 1);
+	if (!run.f->push(it)) {
+		/* relaxed: still ours. */
+		sync_store_relaxed(&it->queued, 0);
+		return false;
+	}
+	run.made[me]++;
+	return true;
+}
+
+/* Returns: false if there is nothing. */
+static bool
+consume(unsigned me)
+{
+	struct flow_item *it = run.f->pop();
+	uint64_t number;
+	unsigned from;
+
+	if (it == NULL)
+		return false;
+	from = it->producer;
+	number = it->number;
+	/* relaxed: the pop orders it. */
+	ktest_check(sync_load_relaxed(&it->queued) == 1);
+	ktest_check(ktest_body_alive(&it->body, number));
+	if (!ktest_check(from < PRODUCERS))
+		return false;
+	ktest_check(!run.f->fifo || number >= run.last[me][from]);
+	run.last[me][from] = number + 1;
+	run.popped[me][from]++;
+	ktest_body_kill(&it->body);
+	/* ITEM release: pairs with the acquire in produce. */
+	sync_store_release(&it->queued, 0);
+	return true;
+}
+
+static void
+flow_handler(void *arg)
+{
+	const unsigned cpu = ktest_cpu();
+
+	(void)arg;
+	if (cpu >= KTEST_THREADS_MAX || ktest_failed())
+		return;
+	/* relaxed: a count orders nothing. */
+	sync_fetch_add_relaxed(&run.handled, 1);
+	if (!run.f->one_producer)
+		for (int i = 0; i < 2; i++)
+			(void)produce(KTEST_THREADS_MAX + cpu);
+	if (!run.f->one_consumer)
+		for (int i = 0; i < 2; i++)
+			(void)consume(KTEST_THREADS_MAX + cpu);
+}
+
+static bool
+has_made_all(unsigned me)
+{
+	const unsigned rounds = ktest_rounds();
+
+	if (run.f->one_producer && me != 0)
+		return true;
+	if (run.made[me] < (uint64_t)run.f->items * rounds)
+		return false;
+	/* relaxed: a count orders nothing. */
+	return !run.f->handlers ||
+	       sync_load_relaxed(&run.handled) >= 100 * rounds;
+}
+
+static bool
+all_are_done(void)
+{
+	/* relaxed: only ends loops. */
+	return sync_load_relaxed(&run.done) == ktest_threads() ||
+	       ktest_failed();
+}
+
+static void
+flow_thread(unsigned me, void *arg)
+{
+	const bool produces = !run.f->one_producer || me == 0;
+	const bool consumes = !run.f->one_consumer || me == ktest_threads() - 1;
+	uint64_t rand = me + 1;
+	bool done = false, idle;
+
+	(void)arg;
+	while (!all_are_done()) {
+		idle = true;
+		for (uint32_t n = ktest_rand(&rand) % 16; produces && n > 0;
+		     n--)
+			idle &= !produce(me);
+		for (uint32_t n = ktest_rand(&rand) % 16; consumes && n > 0;
+		     n--)
+			idle &= !consume(me);
+		if (!done && has_made_all(me)) {
+			done = true;
+			/* relaxed: only ends loops. */
+			sync_fetch_add_relaxed(&run.done, 1);
+		}
+		if (idle || ktest_rand(&rand) % 4 == 0)
+			ktest_relax();
+	}
+}
+
+static void
+flow_begin(const struct flow *f)
+{
+	run.f = f;
+	for (unsigned p = 0; p < PRODUCERS; p++) {
+		run.made[p] = 0;
+		for (int i = 0; i < ITEMS; i++)
+			sync_init(&run.items[p][i].queued, 0);
+		for (unsigned c = 0; c < CONSUMERS; c++)
+			run.last[c][p] = run.popped[c][p] = 0;
+	}
+	sync_init(&run.done, 0);
+	sync_init(&run.handled, 0);
+}
+
+/* Nothing was lost, nothing came twice. */
+static void
+flow_end(void)
+{
+	while (!ktest_failed() && consume(CONSUMERS - 1))
+		continue;
+	for (unsigned p = 0; p < PRODUCERS; p++) {
+		uint64_t popped = 0;
+
+		for (unsigned c = 0; c < CONSUMERS; c++)
+			popped += run.popped[c][p];
+		ktest_check(popped == run.made[p]);
+		ktest_ops(popped);
+	}
+}
+
+void
+flow_run(const struct flow *f)
+{
+	flow_begin(f);
+	if (f->handlers && !ktest_timer(KTEST_TIMER_US, flow_handler, NULL)) {
+		ktest_skip("no timer");
+		return;
+	}
+	ktest_check(ktest_run(ktest_threads(), flow_thread, NULL) == 0);
+	if (f->handlers)
+		ktest_timer_stop();
+	flow_end();
+}
