@@ -9,13 +9,15 @@ ones that the first use of a thread takes.  What is left in order:
   aarch64  loads ldar, ldapr and stores stlr
   riscv64  fence r,rw behind a load, fence rw,w in front of a store
 A section is one store to enter, of an online worker another one in its place,
-and one to leave.  A section with sync_fence_full() in it has to be found."""
+and one to leave.  A section with sync_fence_full() in it has to be found, and so
+have headers with one in the wrong place."""
 import concurrent.futures
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import targets
 import tree
@@ -26,6 +28,16 @@ CONTROL = "fastpaths_fenced"
 # Calls that the first use of a thread takes.
 SLOW = re.compile(r"^(pserialize_enter_slow|sync_fence_light_slow|psref_ring|"
                   r"psref_(hold|let_go)_slow)$")
+
+# Fences that do not belong there: header, where, and the probe to find it by.
+FULL = "sync_fence_full(); "
+SEEDS = [
+    ("libsync/pserialize/pserialize.h", "sync_fence_compiler(); /* light",
+     "fastpaths_section"),
+    ("libsync/psref/psref.h", "/* SLOT release: pairs", "fastpaths_reference"),
+    ("libsync/pslist/pslist.h", "return sync_load_acquire(&h->first.to);",
+     "fastpaths_list"),
+]
 
 # What a probe gives itself, and what the compiler's own library has for riscv64
 # without an instruction for it.
@@ -154,6 +166,22 @@ class Build:
         return found
 
 
+def unseen(build):
+    """[(where, what)] of seeds that this compilation does not show."""
+    for header, old, probe in SEEDS:
+        with tempfile.TemporaryDirectory() as folder:
+            text = pathlib.Path(header).read_text()
+            seeded = pathlib.Path(folder, header)
+            seeded.parent.mkdir(parents=True)
+            seeded.write_text(text.replace(old, FULL + old, 1))
+            code = Build(build.isa, "seeded", "", build.command,
+                         [f"-I{folder}", *build.flags]).read(PROBES)
+        if old not in text:
+            yield header, f"nothing to seed: {old}"
+        elif not ordered(code[probe], build.isa):
+            yield build.where, f"a fence in {header} is not seen"
+
+
 def user_builds(isa):
     flags = targets.user_flags(isa)
     if flags is None:
@@ -173,6 +201,10 @@ def main():
         sys.exit(77)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for found in pool.map(Build.findings, builds):
+            for where, what in found:
+                report(where, what)
+        first = {b.isa: b for b in reversed(builds)}.values()
+        for found in pool.map(lambda b: list(unseen(b)), first):
             for where, what in found:
                 report(where, what)
     for isa in targets.TRIPLES:

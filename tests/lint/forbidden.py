@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What the house rules leave out: hidden ordering, suppressions, struct
-typedefs, notes to self; and what each file begins with."""
+typedefs, notes to self; in libsync, what only some hosts have; and what each
+file begins with."""
 import re
 
 import tree
@@ -24,12 +25,26 @@ IN_CODE = [
      ("libsync/compat/",)),
     (r"^#\s*pragma\s+once\b", "guard by pragma", ()),
 ]
+# Of libsync, all but what knows its host.
+CORE = "libsync/"
+HOSTS = ("libsync/port/", "libsync/compat/")
+IN_CORE = [
+    (r"\b(?:__)?asm(?:__)?\b", "assembler"),
+    (r"\b__u?int128(?:_t)?\b|\b__(?:atomic|sync)_\w+_16\b",
+     "sixteen bytes at once"),
+    (r"\b__thread\b|\b_Thread_local\b|\bthread_local\b",
+     "variable of a thread"),
+]
 IN_TEXT = [
     (r"\b(?:TODO|FIXME|XXX)\b", "note to self"),
     (r"\bNOLINT(?!\w*\([a-z.,\- ]+\))", "NOLINT that names no check"),
     (r"(?:gcc|clang|GCC) diagnostic ignored(?! \"-W)", "broad diagnostic"),
 ]
 SUPPRESSIONS = re.compile(r"\.supp(?:ressions?)?$|suppressions?\.txt$")
+
+
+def is_core(rel):
+    return rel.startswith(CORE) and not rel.startswith(HOSTS)
 
 
 def guard(rel):
@@ -51,6 +66,9 @@ def check_text(rel, text, report):
     for n, line in enumerate(code_lines, 1):
         for pattern, what, allowed in IN_CODE:
             if re.search(pattern, line) and not rel.startswith(allowed):
+                report(f"{rel}:{n}", f"{what}: {line.strip()}")
+        for pattern, what in IN_CORE if is_core(rel) else ():
+            if re.search(pattern, line):
                 report(f"{rel}:{n}", f"{what}: {line.strip()}")
     for n, line in enumerate(text.splitlines(), 1):
         for pattern, what in IN_TEXT:

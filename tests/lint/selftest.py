@@ -59,6 +59,9 @@ VIOLATIONS = [
     ("forbidden", FILE, "int\nget", "typedef struct { int x; } y;\nint\nget"),
     ("forbidden", FILE, "A cell.", "A cell, TO" + "DO."),
     ("forbidden", FILE, "int\nget", "__attribute__((no_sanitize))\nint\nget"),
+    ("forbidden", FILE, "int\nget", "__thread int v;\nint\nget"),
+    ("forbidden", FILE, "	return sync", "	__asm__(\"\");\n	return sync"),
+    ("forbidden", FILE, "int\nget", "unsigned __int128 v;\nint\nget"),
     ("forbidden", "libsync/lfqueue/cell.h", "", ""),
     ("forbidden", "tests/tsan.supp", "", ""),
     ("format", FILE, "int\nget", "int get"),
@@ -78,6 +81,19 @@ ARCHIVES = [
      "int lfqueue_cell_get(void) { return getpid(); }", False),
     ("libsync/port/user", "int getpid(void);"
      "int sync_get(void) { return getpid(); }", True),
+]
+
+# code of an object, does it pass CELLS?
+CELLS = "@more\ngetpid  # why\nkill ?\n"
+OBJECTS = [
+    ("int getpid(void); int get(void) { return getpid(); }", True),
+    ("int getpid(void), kill(int); int get(void) { return kill(getpid()); }",
+     True),
+    ("int getpid(void), read(int); int get(void) { return read(getpid()); }",
+     True),
+    ("int getpid(void), nice(int); int get(void) { return nice(getpid()); }",
+     False),
+    ("int kill(int); int get(void) { return kill(1); }", False),
 ]
 
 MUTANT = '''
@@ -141,6 +157,19 @@ def archive_passes(folder, code):
             capture_output=True).returncode == 0
 
 
+def object_passes(code):
+    with tempfile.TemporaryDirectory() as top:
+        plant(top, "tests/lint/undefined/cells.txt", CELLS)
+        plant(top, "tests/lint/undefined/more.txt", "read")
+        plant(top, "cell.c", code)
+        subprocess.run(["gcc", "-O1", "-c", "-o", f"{top}/cell.o",
+                        f"{top}/cell.c"], check=True)
+        script = pathlib.Path(__file__).with_name("undefined.py")
+        return subprocess.run(
+            [sys.executable, str(script), top, "cells", f"{top}/cell.o"],
+            check=False, capture_output=True).returncode == 0
+
+
 def mutant_lint(old, new, page):
     """Its status for MUTANT with old replaced, and this docs/mutants.md."""
     with tempfile.TemporaryDirectory() as top:
@@ -182,8 +211,12 @@ def main():
     for folder, code, passes in ARCHIVES:
         if archive_passes(folder, code) != passes:
             report("symbols", f"{folder}: {code}: expected {passes}")
+    for code, passes in OBJECTS:
+        if object_passes(code) != passes:
+            report("undefined", f"{code}: expected {passes}")
     check_mutant_lint(report)
-    report.end(len(VIOLATIONS) + len(ARCHIVES) + len(MUTANT_VIOLATIONS),
+    report.end(len(VIOLATIONS) + len(ARCHIVES) + len(OBJECTS) +
+               len(MUTANT_VIOLATIONS),
                "violations")
 
 

@@ -61,3 +61,10 @@ def bare_flags(isa, variant):
     """Flags for bare metal."""
     return ["-std=gnu11", *FREESTANDING, *MACHINE[isa], *KERNEL[isa],
             f"-DLIBSYNC_VARIANT_{variant}"]
+
+
+def core_sources():
+    """The sources of the core that kernels have, from the root: all but what
+    is of one host, of user space alone, or of another interface."""
+    return sorted(p.as_posix() for p in pathlib.Path("libsync").glob("*/*.c")
+                  if p.parts[1] not in ("hazard", "port", "compat"))
