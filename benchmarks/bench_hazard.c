@@ -9,7 +9,7 @@
 
 #include "benchmarks/bench.h"
 #include "libsync/hazard/hazard.h"
-#include "libsync/port/tls.h"
+#include "libsync/port/local.h"
 
 #ifdef BENCH_CK
 #include <ck_hp.h>

@@ -28,9 +28,8 @@
  * else membarrier, else fenced.
  */
 
-#include <stdbool.h>
-
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -9,9 +9,8 @@
  * libsync/port/cas16.h offers only.
  */
 
-#include <stdint.h>
-
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 struct sync_pair {
 	SYNC_ATOMIC(uint64_t) lo;

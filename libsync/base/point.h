@@ -14,13 +14,13 @@
  *                     with the odds of sync_point_yield(), or of the
  *                     environment variable LIBSYNC_YIELD=SEED/N, one in N;
  *                     without either it is a load and a branch;
- *   neither           nothing.
+ *   neither, or in a kernel
+ *                     nothing.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "libsync/base/atomic.h"
+#include "libsync/port/local.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,7 +55,7 @@ sync_point(const char *name)
 #ifdef SYNC_TEST_POINTS
 void sync_test_point(const char *name);
 #define SYNC_POINT(name) sync_test_point(name)
-#elif defined(SYNC_CHECKS)
+#elif defined(SYNC_CHECKS) && !PORT_BY_CPU
 #define SYNC_POINT(name) sync_point(name)
 #else
 #define SYNC_POINT(name) ((void)0)

@@ -57,9 +57,8 @@
 
 #include "libsync/demux/demux.h"
 
-#include <errno.h>
-
 #include "libsync/demux/demux_impl.h"
+#include "libsync/port/types.h"
 
 #define SPINS        64 /* before the holder is thought to be asleep */
 #define SLEEP_NS     1000

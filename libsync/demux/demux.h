@@ -37,14 +37,11 @@
  * does that in one read section, and so gets no item that is gone.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/point.h"
 #include "libsync/demux/hash.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #ifdef __cplusplus

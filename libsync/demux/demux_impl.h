@@ -5,15 +5,12 @@
 
 /* What demux.c, which is explained first, and migrate.c share. */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/point.h"
 #include "libsync/demux/demux.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #define DEMUX_SHARDS 16u

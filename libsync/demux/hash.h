@@ -8,8 +8,7 @@
  * choose the bucket, the highest 8 tell the items in it apart.
  */
 
-#include <stddef.h>
-#include <stdint.h>
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

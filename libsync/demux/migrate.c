@@ -32,9 +32,8 @@
  * retired before it, so the sections that may be in it were open before.
  */
 
-#include <errno.h>
-
 #include "libsync/demux/demux_impl.h"
+#include "libsync/port/types.h"
 
 #define BUCKETS_MAX ((uint64_t)(sizeof(size_t) > 4 ? 1ULL << 32 : 1ULL << 22))
 #define END_STEP    64u

@@ -59,9 +59,8 @@
 
 #include "libsync/hazard/hazard.h"
 
-#include <errno.h>
-
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 
 #define SLOTS   7
 #define BATCH   64
@@ -440,8 +439,7 @@ fork_child(void)
 	port_mutex_init(&hz.spare_mutex);
 }
 
-PORT_START void
-start(void)
+PORT_START(hazard)
 {
 	port_exit_create(&hz.exit_hook, thread_gone);
 	port_fork_hooks(fork_prepare, fork_prepare, fork_child);

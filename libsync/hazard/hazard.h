@@ -34,14 +34,11 @@
  * (IEEE TPDS 2004), with the fences of libsync/base/fence.h.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/fence.h"
 #include "libsync/base/point.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

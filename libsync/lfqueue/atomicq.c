@@ -48,12 +48,11 @@
 
 #include "libsync/lfqueue/atomicq.h"
 
-#include <stdbool.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/point.h"
 #include "libsync/port/cas16.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 /*

@@ -25,10 +25,8 @@
  * blocks: see libsync/port/cas16.h.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/pair.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -44,12 +44,10 @@
 
 #include "libsync/lfqueue/mpmc.h"
 
-#include <errno.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/point.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 
 #define CAPACITY_MAX (SIZE_MAX / 4 / sizeof(void *))
 #define FLAGS        (LFQUEUE_MPMC_ONE_PRODUCER | LFQUEUE_MPMC_ONE_CONSUMER)

@@ -21,10 +21,8 @@
  * LFQUEUE_MPMC_ONE_PRODUCER (_CONSUMER) pushes (pops) exclude each other.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

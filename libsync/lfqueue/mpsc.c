@@ -30,7 +30,7 @@
 
 #include "libsync/lfqueue/mpsc.h"
 
-#include <stddef.h>
+#include "libsync/port/types.h"
 
 void
 lfqueue_mpsc_init(struct lfqueue_mpsc *q)

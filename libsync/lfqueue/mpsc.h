@@ -31,11 +31,9 @@
  * itself must be one that a sleeper cannot lose (an eventfd, a semaphore).
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

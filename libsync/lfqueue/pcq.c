@@ -23,14 +23,12 @@
 
 #include "libsync/lfqueue/pcq.h"
 
-#include <errno.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/point.h"
 #include "libsync/lfqueue/atomicq.h"
 #include "libsync/lfqueue/stack.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 
 /* [a] atomic */
 struct place {

@@ -20,8 +20,7 @@
  * libsync/port/cas16.h.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

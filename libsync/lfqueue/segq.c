@@ -38,13 +38,11 @@
 
 #include "libsync/lfqueue/segq.h"
 
-#include <errno.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/point.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #ifdef LFQUEUE_SEGQ_SEGMENT

@@ -16,8 +16,7 @@
  * with nothing.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -25,12 +25,11 @@
 
 #include "libsync/lfqueue/stack.h"
 
-#include <stddef.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/point.h"
 #include "libsync/port/cas16.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 static struct lfqueue_stack_node *

@@ -20,9 +20,8 @@
  * and next blocks: see libsync/port/cas16.h.
  */
 
-#include <stdbool.h>
-
 #include "libsync/base/pair.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -40,12 +40,10 @@
 
 #include "libsync/localcount/localcount.h"
 
-#include <errno.h>
-#include <stddef.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/point.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #define SHARDS    32
@@ -69,13 +67,14 @@ struct localcount_chunk {
 };
 
 /* The calling thread's. */
-static PORT_THREAD_LOCAL unsigned shard = NONE;
+static PORT_LOCAL(unsigned, shard) PORT_LOCAL_INIT(NONE);
 
 /* [m] mutex  [a] atomic */
 static struct {
 	struct port_mutex mutex;
 	struct localcount_chunk *first; /* [m] */
 	uint32_t shards;                /* [m] taken, one bit each */
+	unsigned started;               /* [m] readers from the start */
 	SYNC_ATOMIC(unsigned) top;      /* [a][m] above all ever taken */
 	struct port_exit exit_hook;     /* [c] */
 	struct port_event bell;         /* [a] rung when a total gets zero */
@@ -86,12 +85,14 @@ _Static_assert(SHARDS <= 32, "a bit for each shard");
 static void
 thread_gone(void *arg)
 {
-	SYNC_REQUIRE(arg == &shard);
+	unsigned *mine = port_local(shard);
+
+	SYNC_REQUIRE(arg == mine);
 	port_mutex_lock(&lcs.mutex);
-	if (shard != SHARED)
-		lcs.shards &= ~(1u << shard);
+	if (*mine != SHARED)
+		lcs.shards &= ~(1u << *mine);
 	port_mutex_unlock(&lcs.mutex);
-	shard = NONE;
+	*mine = NONE;
 }
 
 static void
@@ -110,26 +111,20 @@ fork_parent(void)
 static void
 fork_child(void)
 {
+	const unsigned mine = *port_local(shard);
+
 	lcs.shards = 1u << SHARED;
-	if (shard != NONE)
-		lcs.shards |= 1u << shard;
+	if (mine != NONE)
+		lcs.shards |= 1u << mine;
 	port_mutex_init(&lcs.mutex);
 }
 
-PORT_START void
-start(void)
-{
-	port_exit_create(&lcs.exit_hook, thread_gone);
-	port_fork_hooks(fork_prepare, fork_parent, fork_child);
-}
-
-/* Returns: a shard for this thread until it ends. */
-static __attribute__((noinline)) unsigned
-shard_take(void)
+/* Give a reader a shard until it ends.  Context: mutex held. */
+static void
+shard_take(unsigned *shard_of)
 {
 	unsigned mine = SHARED;
 
-	port_mutex_lock(&lcs.mutex);
 	for (unsigned i = 0; i < SHARDS && mine == SHARED; i++)
 		if ((lcs.shards & (1u << i)) == 0)
 			mine = i;
@@ -138,33 +133,55 @@ shard_take(void)
 	if (mine >= sync_load_relaxed(&lcs.top))
 		/* relaxed: who sums waits for who counts with it. */
 		sync_store_relaxed(&lcs.top, mine + 1);
-	port_exit_arm(&lcs.exit_hook, &shard);
+	*shard_of = mine;
+}
+
+PORT_START(localcount)
+{
+	port_exit_create(&lcs.exit_hook, thread_gone);
+	port_fork_hooks(fork_prepare, fork_parent, fork_child);
+	port_mutex_lock(&lcs.mutex);
+	for (; lcs.started < port_locals(); lcs.started++)
+		shard_take(port_local_of(shard, lcs.started));
 	port_mutex_unlock(&lcs.mutex);
-	shard = mine;
-	return mine;
+}
+
+/* The first count of a thread. */
+static __attribute__((noinline)) void
+join(void)
+{
+	SYNC_REQUIRE(!PORT_BY_CPU && "a count before libsync_start()");
+	port_mutex_lock(&lcs.mutex);
+	shard_take(port_local(shard));
+	port_exit_arm(&lcs.exit_hook, port_local(shard));
+	port_mutex_unlock(&lcs.mutex);
 }
 
 /* Context: a section that saw lc LIVE. */
 static void
 count(struct localcount *lc, uint64_t by)
 {
-	unsigned mine = shard;
 	struct localcount_cell *c;
+	struct port_pin pin;
+	unsigned mine;
 	uint64_t n;
 
-	if (__builtin_expect(mine == NONE, 0))
-		mine = shard_take();
+	if (__builtin_expect(*port_local(shard) == NONE, 0))
+		join();
+	mine = *port_local(shard);
 	c = &lc->cells[mine * PER_CHUNK];
 	if (__builtin_expect(mine == SHARED, 0)) {
 		/* relaxed: the grace period orders it before the sum. */
 		sync_fetch_add_relaxed(&c->n, by);
 		return;
 	}
+	port_pin(&pin);
 	/* relaxed: our own cell; as above. */
 	n = sync_load_relaxed(&c->n);
 	SYNC_POINT("localcount_count");
 	/* relaxed: as above. */
 	sync_store_relaxed(&c->n, n + by);
+	port_unpin(&pin);
 }
 
 void

@@ -40,10 +40,8 @@
  * Modelled on localcount(9) of NetBSD; the states are those of percpu_ref.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

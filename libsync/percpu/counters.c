@@ -12,9 +12,8 @@
 
 #include "libsync/percpu/counters.h"
 
-#include <errno.h>
-
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 
 #define PER_LINE (SYNC_CACHELINE / sizeof(struct percpu_counters_cell))
 

@@ -18,11 +18,9 @@
  *     handler.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

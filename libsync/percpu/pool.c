@@ -26,9 +26,8 @@
 
 #include "libsync/percpu/pool.h"
 
-#include <errno.h>
-
 #include "libsync/percpu/pool_impl.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #define ALIGN_DEFAULT 16U
@@ -165,54 +164,95 @@ alloc_uncached(struct percpu_pool *p, bool may_grow)
 }
 
 /*
- * Fill the loaded magazine from the depot.  With grace, what this thread freed
- * last goes there first if there is nothing else, and is given a chance.
+ * Take a magazine from the depot.  With grace, what was freed here last goes
+ * there first if there is nothing else, and is given a chance.
  */
 static bool
-load(struct percpu_pool *p, struct percpu_pool_cache *c, bool may_grow)
+take(struct percpu_pool *p, bool may_grow, struct percpu_pool_magazine *out)
+{
+	struct percpu_pool_magazine freed, *spare;
+	struct port_pin pin;
+
+	if (percpu_pool_take(p, may_grow, out))
+		return true;
+	port_pin(&pin);
+	spare = &percpu_pool_cache(p)->magazine[PERCPU_POOL_SPARE];
+	freed = *spare;
+	*spare = (struct percpu_pool_magazine){.n = 0};
+	port_unpin(&pin);
+	if (freed.n == 0)
+		return false;
+	percpu_pool_put_freed(p, &freed);
+	return percpu_pool_take(p, may_grow, out);
+}
+
+/* An object of this reader's magazines, or NULL.  Context: pinned. */
+static inline void *
+pop_cached(const struct percpu_pool *p, struct percpu_pool_cache *c)
 {
 	struct percpu_pool_magazine *loaded = &c->magazine[PERCPU_POOL_LOADED];
 	struct percpu_pool_magazine *spare = &c->magazine[PERCPU_POOL_SPARE];
 
-	if (percpu_pool_take(p, may_grow, loaded))
-		return true;
-	if (spare->n == 0)
-		return false;
-	percpu_pool_put_freed(p, spare);
-	*spare = (struct percpu_pool_magazine){.n = 0};
-	return percpu_pool_take(p, may_grow, loaded);
+	if (loaded->n == 0 && !p->cfg.grace) {
+		*loaded = *spare;
+		*spare = (struct percpu_pool_magazine){.n = 0};
+	}
+	return loaded->n > 0 ? pop(c) : NULL;
 }
 
+/*
+ * The loaded magazine is empty, or there is none.  Where pins are something,
+ * whoever came in between may have brought objects meanwhile.
+ */
 static __attribute__((noinline)) void *
 alloc_slow(struct percpu_pool *p, bool may_grow)
 {
-	struct percpu_pool_cache *c = percpu_pool_cache(p);
-	struct percpu_pool_magazine *loaded, *spare;
+	struct percpu_pool_magazine m;
+	struct percpu_pool_cache *c;
+	struct port_pin pin;
+	void *object;
 
-	if (c == NULL && may_grow)
-		c = percpu_pool_join(p);
-	if (c == NULL)
+	if (percpu_pool_cache(p) == NULL &&
+	    (!may_grow || percpu_pool_join(p) == NULL))
 		return alloc_uncached(p, may_grow);
-	loaded = &c->magazine[PERCPU_POOL_LOADED];
-	spare = &c->magazine[PERCPU_POOL_SPARE];
-	if (!p->cfg.grace && spare->n > 0) {
-		*loaded = *spare;
-		*spare = (struct percpu_pool_magazine){.n = 0};
-	} else if (!load(p, c, may_grow)) {
+	port_pin(&pin);
+	object = pop_cached(p, percpu_pool_cache(p));
+	port_unpin(&pin);
+	if (object != NULL)
+		return object;
+	if (!take(p, may_grow, &m))
 		return fail(p);
+	port_pin(&pin);
+	c = percpu_pool_cache(p);
+	if (c->magazine[PERCPU_POOL_LOADED].n == 0) {
+		c->magazine[PERCPU_POOL_LOADED] = m;
+		m.n = 0;
 	}
-	return pop(c);
+	object = pop(c);
+	port_unpin(&pin);
+	if (m.n > 0)
+		percpu_pool_put_ready(p, &m);
+	return object;
 }
 
 static inline void *
 alloc(struct percpu_pool *p, bool may_grow)
 {
-	struct percpu_pool_cache *c = percpu_pool_cache(p);
+	struct percpu_pool_cache *c;
+	struct port_pin pin;
+	void *object;
 
+	port_pin(&pin);
+	c = percpu_pool_cache(p);
 	if (__builtin_expect(
-		c != NULL && c->magazine[PERCPU_POOL_LOADED].first != NULL, 1))
-		return pop(c);
-	return alloc_slow(p, may_grow);
+		c == NULL || c->magazine[PERCPU_POOL_LOADED].first == NULL,
+		0)) {
+		port_unpin(&pin);
+		return alloc_slow(p, may_grow);
+	}
+	object = pop(c);
+	port_unpin(&pin);
+	return object;
 }
 
 void *
@@ -227,13 +267,15 @@ percpu_pool_tryalloc(struct percpu_pool *p)
 	return alloc(p, false);
 }
 
-/* Make room in the magazine that frees go to, which is full. */
+/* Make room in the magazine that frees go to, if it is full. */
 static void
 make_room(struct percpu_pool *p, struct percpu_pool_cache *c)
 {
 	struct percpu_pool_magazine *full = &c->magazine[p->to];
 	struct percpu_pool_magazine *spare = &c->magazine[PERCPU_POOL_SPARE];
 
+	if (full->n < p->magazine)
+		return;
 	if (p->cfg.grace) {
 		percpu_pool_put_freed(p, full);
 	} else {
@@ -247,33 +289,43 @@ make_room(struct percpu_pool *p, struct percpu_pool_cache *c)
 static __attribute__((noinline)) void
 free_slow(struct percpu_pool *p, struct percpu_pool_link *l)
 {
-	struct percpu_pool_cache *c = percpu_pool_cache(p);
+	struct percpu_pool_cache *c;
+	struct port_pin pin;
 
-	if (c == NULL) {
+	port_pin(&pin);
+	c = percpu_pool_cache(p);
+	if (c != NULL) {
+		make_room(p, c);
+		push(c, &c->magazine[p->to], l);
+	} else {
 		const struct percpu_pool_magazine one = {.first = l, .n = 1};
 
 		l->next = NULL;
 		/* relaxed: a count orders nothing. */
 		sync_fetch_add_relaxed(&p->frees, 1);
 		percpu_pool_put_freed(p, &one);
-		return;
 	}
-	make_room(p, c);
-	push(c, &c->magazine[p->to], l);
+	port_unpin(&pin);
 }
 
 void
 percpu_pool_free(struct percpu_pool *p, void *object)
 {
 	struct percpu_pool_link *l = (struct percpu_pool_link *)object - 1;
-	struct percpu_pool_cache *c = percpu_pool_cache(p);
+	struct percpu_pool_cache *c;
+	struct port_pin pin;
 
 	check_object(p, l);
+	port_pin(&pin);
+	c = percpu_pool_cache(p);
 	if (__builtin_expect(
-		c != NULL && c->magazine[p->to].n < p->magazine, 1))
+		c != NULL && c->magazine[p->to].n < p->magazine, 1)) {
 		push(c, &c->magazine[p->to], l);
-	else
+		port_unpin(&pin);
+	} else {
+		port_unpin(&pin);
 		free_slow(p, l);
+	}
 }
 
 int
@@ -287,8 +339,12 @@ percpu_pool_attach(struct percpu_pool *p)
 void
 percpu_pool_flush(struct percpu_pool *p)
 {
-	struct percpu_pool_cache *c = percpu_pool_cache(p);
+	struct percpu_pool_cache *c;
+	struct port_pin pin;
 
+	port_pin(&pin);
+	c = percpu_pool_cache(p);
 	if (c != NULL)
 		percpu_pool_empty(c);
+	port_unpin(&pin);
 }

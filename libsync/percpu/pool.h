@@ -32,9 +32,7 @@
  * Magazines and depot: Bonwick, Adams, "Magazines and Vmem", 2001.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -34,7 +34,7 @@
 #include "libsync/percpu/pool_impl.h"
 #include "libsync/pserialize/pserialize.h"
 
-#include <errno.h>
+#include "libsync/port/types.h"
 
 #define INDEX_MASK (((uint64_t)1 << PERCPU_POOL_INDEX_BITS) - 1)
 #define TAG_ONE    ((uint64_t)1 << PERCPU_POOL_INDEX_BITS)

@@ -120,13 +120,13 @@ void percpu_pool_free_slabs(struct percpu_pool *p);
 
 /* Threads (pool_local.c). */
 
-extern PORT_THREAD_LOCAL struct percpu_pool_local percpu_pool_self;
+extern PORT_LOCAL(struct percpu_pool_local, percpu_pool_self);
 
-/* The calling thread's cache, or NULL. */
+/* The calling reader's cache, or NULL. */
 static inline struct percpu_pool_cache *
 percpu_pool_cache(const struct percpu_pool *p)
 {
-	struct percpu_pool_local *self = &percpu_pool_self;
+	struct percpu_pool_local *self = port_local(percpu_pool_self);
 
 	if (__builtin_expect(
 		p->id < self->n && self->cache[p->id].pool == p, 1))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Threads and their caches.  A thread's caches are one array, by the id of the
+ * Readers and their caches: threads, or the processors of a kernel, whose
+ * caches are made with the pool, for as many pools as have an entry.  A reader's caches are one array, by the id of the
  * pool; ids are used again, so an entry names its pool too.
  *
  * Invariants
@@ -14,13 +15,13 @@
  * or, if it ends without the rest of the process, a forked child does.
  */
 
-#include <string.h>
-
 #include "libsync/percpu/pool_impl.h"
+#include "libsync/port/types.h"
 
-#define STEP 8U /* entries that an array grows by */
+#define STEP 8U  /* entries that an array grows by */
+#define MANY 32U /* entries of a processor's, which does not grow */
 
-PORT_THREAD_LOCAL struct percpu_pool_local percpu_pool_self;
+PORT_LOCAL(struct percpu_pool_local, percpu_pool_self);
 
 /* [r] under the mutex  [c] constant after start */
 static struct {
@@ -76,7 +77,7 @@ thread_gone(void *arg)
 {
 	struct percpu_pool_local *self = arg;
 
-	SYNC_REQUIRE(self == &percpu_pool_self);
+	SYNC_REQUIRE(self == port_local(percpu_pool_self));
 	port_mutex_lock(&reg.mutex);
 	unlink_local(self);
 	for (unsigned i = 0; i < self->n; i++)
@@ -110,9 +111,11 @@ enlarge(struct percpu_pool_local *self, unsigned id)
 struct percpu_pool_cache *
 percpu_pool_join(struct percpu_pool *p)
 {
-	struct percpu_pool_local *self = &percpu_pool_self;
+	struct percpu_pool_local *self = port_local(percpu_pool_self);
 	struct percpu_pool_cache *c = NULL;
 
+	if (PORT_BY_CPU)
+		return NULL; /* it came with the pool, or there are too many */
 	port_mutex_lock(&reg.mutex);
 	if (p->id < self->n || enlarge(self, p->id)) {
 		c = &self->cache[p->id];
@@ -139,6 +142,13 @@ percpu_pool_enlist(struct percpu_pool *p)
 	}
 	p->next = *at;
 	*at = p;
+	for (unsigned i = 0; i < port_locals(); i++) {
+		struct percpu_pool_local *t =
+		    port_local_of(percpu_pool_self, i);
+
+		if (p->id < t->n)
+			t->cache[p->id] = (struct percpu_pool_cache){.pool = p};
+	}
 	port_mutex_unlock(&reg.mutex);
 }
 
@@ -223,7 +233,7 @@ forget(struct percpu_pool_local *t)
 static void
 fork_child(void)
 {
-	struct percpu_pool_local *self = &percpu_pool_self, *next;
+	struct percpu_pool_local *self = port_local(percpu_pool_self), *next;
 
 	for (struct percpu_pool *p = reg.pools; p != NULL; p = p->next) {
 		p->forked = true;
@@ -240,9 +250,19 @@ fork_child(void)
 	port_mutex_init(&reg.mutex);
 }
 
-PORT_START void
-start(void)
+PORT_START(percpu_pool_local)
 {
 	port_exit_create(&reg.exit_hook, thread_gone);
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
+	port_mutex_lock(&reg.mutex);
+	for (unsigned i = 0; i < port_locals(); i++) {
+		struct percpu_pool_local *t =
+		    port_local_of(percpu_pool_self, i);
+
+		if (!t->registered && enlarge(t, MANY - 1)) {
+			link_local(t);
+			t->registered = true;
+		}
+	}
+	port_mutex_unlock(&reg.mutex);
 }

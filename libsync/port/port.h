@@ -4,32 +4,64 @@
 #define LIBSYNC_PORT_PORT_H
 
 /*
- * What the rest of libsync needs from its host, and nothing else of the host
- * is used outside libsync/port/: freestanding C11 headers and errno numbers
- * apart.  A host is one folder that defines every name below.
+ * What libsync needs from its host.  Nothing else of a host is used outside
+ * libsync/port/, and no assembler, no header of the language's library and no
+ * atomic operation of more than eight bytes.  A host is one folder beside this
+ * file; it defines, beside what types.h, local.h and event.h name:
  *
- *   struct port_mutex, PORT_MUTEX_INIT, port_mutex_lock, _trylock, _unlock
- *           a lock that may sleep; _init remakes one in a forked child
+ *   Identity: local.h, and
+ *   port_thread_id, port_thread_name, PORT_THREAD_NAME_MAX
+ *           for reports: number and name of a reader
+ *   Handlers kept away
  *   struct port_mask, port_mask_block, port_mask_restore
- *           keep this thread's signal handlers (a kernel: preemption) away
- *   PORT_START              a function to run at the start of the host
+ *           from this thread, where records belong to threads
+ *   Memory
+ *   port_alloc, port_free   zeroed, aligned to a cache line; may sleep
+ *   port_alloc_now          the same where nobody may sleep
+ *   Waiting
+ *   port_pause, port_yield, port_sleep  the cheaper first
+ *   struct port_event       sleep while a word has a value: event.h.  Of it is
+ *                           made struct port_mutex (mutex.h), which is no part
+ *                           of the host
+ *   struct port_spin, PORT_SPIN_INIT, port_spin_lock, port_spin_unlock
+ *           a lock for moments, taken in sections and handlers too; _init
+ *           remakes one in a forked child
+ *   Life
+ *   PORT_START(name) { ... }  a function to run at the start of the host
+ *   port_thread_start       a thread of the library's own
  *   struct port_exit, port_exit_create, port_exit_arm
  *           run a function when the calling thread ends
- *   port_thread_start       a thread of the library's own, never joined
  *   port_fork_hooks         three functions around fork(2)
- *   port_pause, port_sleep  waiting, the cheaper first
- *   struct port_event, port_event_wait, port_event_wake
- *           sleep while a word has a value
- *   PORT_THREAD_LOCAL       a variable of each thread (libsync/port/tls.h)
- *   port_alloc, port_free   zeroed memory, aligned to a cache line
+ *   Time and speech
  *   port_clock_ns           time that only grows
- *   port_thread_id, port_thread_name, PORT_THREAD_NAME_MAX, port_log
- *           for reports: number and name of a thread, a line for the operator
+ *   port_log                a line for the operator
  *
- * Beside these: sync_assert_fail() (libsync/base/assert.h) and the fences of
- * libsync/base/fence.h.
+ * and sync_assert_fail() (libsync/base/assert.h).  The fences of
+ * libsync/base/fence.h come in four variants, of which a host has at least one:
+ *
+ *   cross-call      readers fence not at all; the host runs a full fence on
+ *                   every processor: membarrier(2), or port_xcall_barrier() of
+ *                   a kernel
+ *   context-switch  the same readers; the host says for each processor, again
+ *                   and again, that it is in no section: pserialize_online(),
+ *                   pserialize_quiescent()
+ *   preemptible     records belong to threads, which may lose the processor
+ *                   inside a section: user space
+ *   none            readers fence; nothing is asked of the host
  */
-#include "libsync/port/tls.h"
+#include "libsync/port/local.h"
+#include "libsync/port/mutex.h"
+#include "libsync/port/types.h"
+#if defined(__KERNEL__) && defined(__linux__)
+#include "libsync/port/linux/port.h"
+#elif defined(_KERNEL) && defined(__NetBSD__)
+#include "libsync/port/netbsd/port.h"
+#elif defined(_KERNEL) && defined(__FreeBSD__)
+#include "libsync/port/freebsd/port.h"
+#elif defined(LIBSYNC_PORT_BARE)
+#include "libsync/port/bare/port.h"
+#else
 #include "libsync/port/user/port.h"
+#endif
 
 #endif /* LIBSYNC_PORT_PORT_H */

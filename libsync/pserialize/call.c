@@ -168,13 +168,15 @@ static inline void
 call(unsigned d, struct pserialize_head *head,
     void (*fn)(struct pserialize_head *), size_t bytes)
 {
-	struct pserialize_thread *self = &pserialize_self;
 	struct pserialize_inbox *in = &pserialize_inbox[d];
+	struct pserialize_thread *self;
 	uint64_t all;
 
 	SYNC_ASSERT(head != NULL && fn != NULL);
 	SYNC_ASSERT(pserialize_domain_name(d) != NULL);
 	head->fn = fn;
+	port_section_enter();
+	self = port_local(pserialize_self);
 	if (self->registered) {
 		all = count(in, &self->lanes[d], bytes);
 		push(&self->lanes[d].calls, head, head);
@@ -182,6 +184,7 @@ call(unsigned d, struct pserialize_head *head,
 		all = count_orphan(in, bytes);
 		push(&in->orphans, head, head);
 	}
+	port_section_exit();
 	sync_fence_light();
 	pserialize_reclaim_kick(PSERIALIZE_ASLEEP);
 	if (__builtin_expect(all != 0, 0))

@@ -10,8 +10,7 @@
  *          number came to who asks.
  */
 
-#include <errno.h>
-
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize_impl.h"
 
 /* [a] atomic  [m] under mutex */

@@ -114,6 +114,17 @@ bool pserialize_collect(unsigned domain, struct pserialize_ready *out);
  */
 void pserialize_run(struct pserialize_ready *ready);
 
+#if PORT_BY_CPU
+/*
+ * For libsync_start() and libsync_stop() of kernels, where no call starts the
+ * thread that runs callbacks: start it, and end it, once all have returned.
+ * Context: a thread that may sleep; nobody calls before or after.
+ * Returns: 0 or -EAGAIN.
+ */
+int pserialize_reclaim_start(void);
+void pserialize_reclaim_stop(void);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

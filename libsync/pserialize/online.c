@@ -15,6 +15,9 @@
  * that comes in between enters with a fence of its own.  A section of an online
  * thread does not change the number, as no fence follows its end.
  *
+ * In a kernel the worker is a processor, which goes on while a thread of it
+ * waits for a grace period: its host says when it is quiescent.
+ *
  * A worker that sees no grace period running does nothing: the period that it
  * misses waits for its next turn.
  */
@@ -32,10 +35,26 @@ renew(struct pserialize_thread *self, uint64_t v)
 	sync_store_release(&self->words[0], v & ~PSERIALIZE_SLOW);
 }
 
+/* Returns: whether this thread was online; it is not now. */
+static bool
+leave(void)
+{
+	struct pserialize_thread *self = port_local(pserialize_self);
+	/* relaxed: only this thread writes its words. */
+	const uint64_t v = sync_load_relaxed(&self->words[0]);
+
+	if ((v & PSERIALIZE_ONLINE) == 0)
+		return false;
+	/* SECTION release: pairs with the acquire in scan and step. */
+	sync_store_release(&self->words[0],
+	    ((v & ~PSERIALIZE_ONLINE) | PSERIALIZE_SLOW) + PSERIALIZE_ONE);
+	return true;
+}
+
 void
 pserialize_online(void)
 {
-	struct pserialize_thread *self = &pserialize_self;
+	struct pserialize_thread *self = port_local(pserialize_self);
 
 	SYNC_REQUIRE(!pserialize_in_read_section());
 	if (sync_fence_mode() != SYNC_FENCE_QSBR)
@@ -50,28 +69,19 @@ void
 pserialize_offline(void)
 {
 	SYNC_REQUIRE(!pserialize_in_read_section());
-	(void)pserialize_pause_online();
+	(void)leave();
 }
 
 bool
 pserialize_pause_online(void)
 {
-	struct pserialize_thread *self = &pserialize_self;
-	/* relaxed: only this thread writes its words. */
-	const uint64_t v = sync_load_relaxed(&self->words[0]);
-
-	if ((v & PSERIALIZE_ONLINE) == 0)
-		return false;
-	/* SECTION release: pairs with the acquire in scan and step. */
-	sync_store_release(&self->words[0],
-	    ((v & ~PSERIALIZE_ONLINE) | PSERIALIZE_SLOW) + PSERIALIZE_ONE);
-	return true;
+	return !PORT_BY_CPU && leave();
 }
 
 void
 pserialize_quiescent_slow(void)
 {
-	struct pserialize_thread *self = &pserialize_self;
+	struct pserialize_thread *self = port_local(pserialize_self);
 	/* relaxed: only this thread writes its words. */
 	const uint64_t v = sync_load_relaxed(&self->words[0]);
 

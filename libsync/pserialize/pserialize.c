@@ -87,7 +87,7 @@ static struct period {
 uint64_t
 pserialize_enter_slow(unsigned domain)
 {
-	struct pserialize_thread *self = &pserialize_self;
+	struct pserialize_thread *self = port_local(pserialize_self);
 	uint64_t v;
 
 	if (!self->registered)

@@ -29,8 +29,10 @@
  *     domain (pserialize_perform, pserialize_barrier) nor for anybody who does;
  *   - writers of one structure exclude each other by a lock of their own.
  *
- * Sections belong to the thread.  User-level threads that move to another
- * system thread inside a section are not supported.
+ * Sections belong to the thread, in a kernel to the processor, where nobody may
+ * sleep inside one; "this thread" then is whoever runs there, and signal
+ * handlers are interrupt handlers (docs/embedding.md).  User-level threads that
+ * move to another system thread inside a section are not supported.
  *
  * After fork(2) the child has one thread, so only that thread's section.
  * Callbacks that were waiting in the parent run in the child too, once the
@@ -40,14 +42,11 @@
  * words of dynticks-style RCU.  Fences: libsync/base/fence.h.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/fence.h"
-#include "libsync/port/tls.h"
+#include "libsync/port/local.h"
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -112,7 +111,7 @@ struct pserialize_thread {
 					    * as between periods */
 } __attribute__((aligned(SYNC_CACHELINE)));
 
-extern PORT_THREAD_LOCAL struct pserialize_thread pserialize_self;
+extern PORT_LOCAL(struct pserialize_thread, pserialize_self);
 
 /*
  * pserialize_domain_enter() for a thread that is not registered yet, and for
@@ -131,9 +130,13 @@ void pserialize_note_site(unsigned domain);
 static inline bool
 pserialize_domain_in_section(unsigned domain)
 {
+	uint64_t v;
+
+	port_section_enter();
 	/* relaxed: only this thread writes its words. */
-	return (sync_load_relaxed(&pserialize_self.words[domain]) &
-		   PSERIALIZE_IN) != 0;
+	v = sync_load_relaxed(&port_local(pserialize_self)->words[domain]);
+	port_section_exit();
+	return (v & PSERIALIZE_IN) != 0;
 }
 
 /* The same for domain 0. */
@@ -153,9 +156,12 @@ pserialize_in_any_section(void)
 {
 	uint64_t all = 0;
 
+	port_section_enter();
 	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
 		/* relaxed: only this thread writes its words. */
-		all |= sync_load_relaxed(&pserialize_self.words[d]);
+		all |=
+		    sync_load_relaxed(&port_local(pserialize_self)->words[d]);
+	port_section_exit();
 	return (all & PSERIALIZE_IN) != 0;
 }
 
@@ -174,9 +180,11 @@ pserialize_in_any_section(void)
 static inline uint64_t
 pserialize_domain_enter(unsigned domain)
 {
-	struct pserialize_thread *self = &pserialize_self;
+	struct pserialize_thread *self;
 	uint64_t v, cookie;
 
+	port_section_enter();
+	self = port_local(pserialize_self);
 	/* relaxed: only this thread writes its words. */
 	v = sync_load_relaxed(&self->words[domain]);
 	if (__builtin_expect((v & (PSERIALIZE_IN | PSERIALIZE_SLOW |
@@ -209,7 +217,8 @@ static inline bool
 pserialize_cookie_fits(unsigned domain, uint64_t cookie)
 {
 	/* relaxed: only this thread writes its words. */
-	uint64_t v = sync_load_relaxed(&pserialize_self.words[domain]);
+	uint64_t v =
+	    sync_load_relaxed(&port_local(pserialize_self)->words[domain]);
 	uint64_t one = (v & PSERIALIZE_ONLINE) != 0 ? 0 : PSERIALIZE_ONE;
 
 	cookie &= ~PSERIALIZE_SLOW;
@@ -227,7 +236,8 @@ static inline uint64_t
 pserialize_outermost_cookie(unsigned domain)
 {
 	/* relaxed: only this thread writes its words. */
-	uint64_t v = sync_load_relaxed(&pserialize_self.words[domain]);
+	uint64_t v =
+	    sync_load_relaxed(&port_local(pserialize_self)->words[domain]);
 
 	v -= PSERIALIZE_IN;
 	if ((v & PSERIALIZE_ONLINE) != 0)
@@ -247,14 +257,17 @@ pserialize_outermost_cookie(unsigned domain)
 static inline void
 pserialize_domain_exit(unsigned domain, uint64_t cookie)
 {
+	struct pserialize_thread *self = port_local(pserialize_self);
+
 	SYNC_ASSERT(pserialize_cookie_fits(domain, cookie));
 #ifdef SYNC_CHECKS
 	if ((cookie & PSERIALIZE_IN) == 0)
 		/* relaxed: for reports. */
-		sync_store_relaxed(&pserialize_self.sites[domain], 0);
+		sync_store_relaxed(&self->sites[domain], 0);
 #endif
 	/* SECTION release: pairs with the scans in pserialize.c. */
-	sync_store_release(&pserialize_self.words[domain], cookie);
+	sync_store_release(&self->words[domain], cookie);
+	port_section_exit();
 }
 
 /* The two for domain 0. */

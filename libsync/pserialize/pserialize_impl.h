@@ -113,10 +113,11 @@ void pserialize_reclaim_kick(uint32_t at_least);
 
 /*
  * The three fork hooks: no batch is half collected while the process is
- * copied, and the child has no reclaimer.
+ * copied, and the child has no reclaimer.  The numbers are those of the forking
+ * thread before and after.
  */
 void pserialize_reclaim_fork_prepare(void);
 void pserialize_reclaim_fork_parent(void);
-void pserialize_reclaim_fork_child(void);
+void pserialize_reclaim_fork_child(uint32_t was, uint32_t now);
 
 #endif /* LIBSYNC_PSERIALIZE_PSERIALIZE_IMPL_H */

@@ -31,9 +31,8 @@
  * its calls from there to here.
  */
 
-#include <errno.h>
-
 #include "libsync/base/point.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize_impl.h"
 
 #define NAP_NS   1000000u
@@ -59,13 +58,15 @@ struct batch {
 	uint64_t bytes;               /* [c] */
 	SYNC_ATOMIC(uint64_t) since;  /* [a] ns when it was taken; 0: none */
 	SYNC_ATOMIC(uint32_t) asked;  /* [a] barriers begun */
+	SYNC_ATOMIC(uint32_t) runner; /* [a] thread that runs it; 0: none */
 	struct port_event done;       /* [a] barriers answered */
 } __attribute__((aligned(SYNC_CACHELINE)));
 
 enum {
 	NOT_STARTED,
 	STARTED,
-	MANUAL /* the host collects */
+	MANUAL,  /* the host collects */
+	STOPPING /* the thread is to end */
 };
 
 /* [a] atomic  [s] under start  [c] under collect */
@@ -77,8 +78,6 @@ static struct {
 	uint64_t batches;          /* [c] numbers of batches and passes */
 	struct batch batch[PSERIALIZE_DOMAINS];
 } rc = {.start = PORT_MUTEX_INIT, .collect = PORT_MUTEX_INIT};
-
-static PORT_THREAD_LOCAL unsigned running; /* callbacks, one in the other */
 
 /* What one go takes. */
 struct harvest {
@@ -281,12 +280,16 @@ pserialize_run(struct pserialize_ready *ready)
 	struct batch *b = &rc.batch[ready->domain];
 	struct pserialize_head *h;
 
-	running++;
+	/* relaxed: only this thread looks for its own number. */
+	sync_store_relaxed(&b->runner, port_thread_id());
 	while ((h = next_of(ready)) != NULL)
 		h->fn(h);
-	running--;
 	ready->first = NULL;
 	port_mutex_lock(&rc.collect);
+	/* relaxed: as above; a child's copy may be run by another by now. */
+	if (sync_load_relaxed(&b->runner) == port_thread_id())
+		/* relaxed: as above. */
+		sync_store_relaxed(&b->runner, 0);
 	/* relaxed: numbers; here and below. */
 	if (b->stage == OUT && sync_load_relaxed(&b->number) == ready->batch) {
 		/* relaxed: as above. */
@@ -303,7 +306,13 @@ pserialize_run(struct pserialize_ready *ready)
 bool
 pserialize_in_callback(void)
 {
-	return running != 0;
+	const uint32_t me = port_thread_id();
+	bool mine = false;
+
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+		/* relaxed: only this thread stores our number. */
+		mine |= sync_load_relaxed(&rc.batch[d].runner) == me;
+	return mine;
 }
 
 /* What the reclaimer found in all domains. */
@@ -383,7 +392,8 @@ pending(void)
 		 * saw them just now. */
 		any |= sync_load_relaxed(&pserialize_inbox[d].orphans.first) !=
 		       NULL;
-	return any || asked();
+	/* relaxed: whoever stops us fences before it looks at the state. */
+	return any || asked() || sync_load_relaxed(&rc.started) == STOPPING;
 }
 
 static void
@@ -418,7 +428,8 @@ reclaimer(void)
 	uint32_t wait = WAIT_NS;
 	bool ran = false;
 
-	for (;;) {
+	/* relaxed: only whether to go on. */
+	while (sync_load_relaxed(&rc.started) != STOPPING) {
 		const struct turn t = serve_all(wait == WAIT_NS ? SPINS : 1);
 
 		if (t.waits) {
@@ -433,6 +444,19 @@ reclaimer(void)
 			sleep_until_called();
 		ran = t.ran;
 	}
+}
+
+/* Context: after a fence that follows what the reclaimer is to see. */
+static void
+wake(uint32_t at_least)
+{
+	/* relaxed: the fence of the caller orders it. */
+	if (__builtin_expect(sync_load_relaxed(&rc.state.word) < at_least, 1))
+		return;
+	/* relaxed: only wakes; the reclaimer then looks at the lists. */
+	if (sync_xchg_relaxed(&rc.state.word, PSERIALIZE_AWAKE) !=
+	    PSERIALIZE_AWAKE)
+		port_event_wake(&rc.state);
 }
 
 /* Returns: false if the host has no thread to give now. */
@@ -479,18 +503,35 @@ pserialize_manual(void)
 	return err;
 }
 
+#if PORT_BY_CPU
+int
+pserialize_reclaim_start(void)
+{
+	return ensure_started() ? 0 : -EAGAIN;
+}
+
+void
+pserialize_reclaim_stop(void)
+{
+	/* relaxed: nobody calls any more. */
+	if (sync_load_relaxed(&rc.started) != STARTED)
+		return;
+	/* relaxed: the fence orders it before the look at the state. */
+	sync_store_relaxed(&rc.started, STOPPING);
+	sync_fence_light();
+	wake(PSERIALIZE_NAPPING);
+	port_thread_wait();
+	/* relaxed: the thread has gone. */
+	sync_store_relaxed(&rc.started, NOT_STARTED);
+}
+#endif
+
 void
 pserialize_reclaim_kick(uint32_t at_least)
 {
 	/* If there is no thread now, the next call or barrier tries again. */
 	(void)ensure_started();
-	/* relaxed: the fence of the caller orders it after the push. */
-	if (__builtin_expect(sync_load_relaxed(&rc.state.word) < at_least, 1))
-		return;
-	/* relaxed: only wakes; the reclaimer then looks at the lists. */
-	if (sync_xchg_relaxed(&rc.state.word, PSERIALIZE_AWAKE) !=
-	    PSERIALIZE_AWAKE)
-		port_event_wake(&rc.state);
+	wake(at_least);
 }
 
 /* Wait until done is no longer seen, or help if there is no reclaimer. */
@@ -581,8 +622,13 @@ pserialize_reclaim_fork_parent(void)
  * number, so that a copy of the one who ran it stops.
  */
 static void
-reclaim_batch(struct batch *b)
+reclaim_batch(struct batch *b, uint32_t was, uint32_t now)
 {
+	/* relaxed: the child's only thread; here and below. */
+	if (sync_load_relaxed(&b->runner) != 0)
+		/* relaxed: as above; a callback that forked is still in one. */
+		sync_store_relaxed(
+		    &b->runner, sync_load_relaxed(&b->runner) == was ? now : 0);
 	if (b->stage == OUT) {
 		b->stage = WAITING;
 		/* relaxed: the child's only thread; here and below. */
@@ -595,12 +641,12 @@ reclaim_batch(struct batch *b)
 }
 
 void
-pserialize_reclaim_fork_child(void)
+pserialize_reclaim_fork_child(uint32_t was, uint32_t now)
 {
 	port_mutex_init(&rc.collect);
 	port_mutex_init(&rc.start);
 	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
-		reclaim_batch(&rc.batch[d]);
+		reclaim_batch(&rc.batch[d], was, now);
 	/* relaxed: the child's only thread, here and below. */
 	if (sync_load_relaxed(&rc.started) == STARTED)
 		/* relaxed: as above. */

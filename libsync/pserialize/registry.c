@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A list of thread-local records under one mutex.  A signal handler may enter
+ * A list of the readers' records under one mutex: in a kernel the processors',
+ * which are on it from the start; else the threads', each from its first
+ * section on.  A signal handler may enter
  * its thread's first section and want the mutex, so whoever takes it is either
  * registered already or blocks signals.
  *
@@ -21,6 +23,26 @@ static struct {
 	struct port_exit exit_hook;      /* [c] */
 	struct port_mask forking;        /* [r] mask of a forking thread */
 } reg = {.mutex = PORT_MUTEX_INIT};
+
+/* Put a record on the list.  Context: mutex held. */
+static void
+add(struct pserialize_thread *t, uint32_t id)
+{
+	const bool light = sync_fence_mode() == SYNC_FENCE_MEMBARRIER;
+
+	t->id = id;
+	t->next = reg.first;
+	t->prevp = &reg.first;
+	if (t->next != NULL)
+		t->next->prevp = &t->next;
+	reg.first = t;
+	t->registered = true;
+	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++) {
+		t->snap[d] = 0;
+		/* relaxed: scans come after us by the mutex. */
+		sync_store_relaxed(&t->words[d], light ? 0 : PSERIALIZE_SLOW);
+	}
+}
 
 static void
 fork_prepare(void)
@@ -46,8 +68,9 @@ fork_parent(void)
 static void
 fork_child(void)
 {
-	struct pserialize_thread *self = &pserialize_self;
+	struct pserialize_thread *self = port_local(pserialize_self);
 	struct port_mask saved = reg.forking;
+	const uint32_t was = self->id;
 
 	/* The others' records will be overwritten when their stacks are. */
 	for (struct pserialize_thread *t = reg.first; t != NULL; t = t->next)
@@ -64,7 +87,7 @@ fork_child(void)
 	}
 	pserialize_domain_fork_child();
 	pserialize_period_fork_child();
-	pserialize_reclaim_fork_child();
+	pserialize_reclaim_fork_child(was, self->id);
 	port_mutex_init(&reg.mutex);
 	port_mask_restore(&saved);
 }
@@ -86,28 +109,15 @@ unlock(const struct port_mask *saved)
 void
 pserialize_registry_join(void)
 {
-	struct pserialize_thread *self = &pserialize_self;
-	bool light = sync_fence_mode() == SYNC_FENCE_MEMBARRIER;
+	struct pserialize_thread *self = port_local(pserialize_self);
 	struct port_mask saved;
 
+	SYNC_REQUIRE(!PORT_BY_CPU && "a section before libsync_start()");
+	(void)sync_fence_mode(); /* decided before the mutex is taken */
 	lock(&saved);
-	if (self->registered) { /* by a signal handler, just now */
-		unlock(&saved);
-		return;
-	}
-	port_exit_arm(&reg.exit_hook, self);
-	self->id = port_thread_id();
-	self->next = reg.first;
-	self->prevp = &reg.first;
-	if (self->next != NULL)
-		self->next->prevp = &self->next;
-	reg.first = self;
-	self->registered = true;
-	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++) {
-		self->snap[d] = 0;
-		/* relaxed: scans come after us by the mutex. */
-		sync_store_relaxed(
-		    &self->words[d], light ? 0 : PSERIALIZE_SLOW);
+	if (!self->registered) { /* else by a signal handler, just now */
+		port_exit_arm(&reg.exit_hook, self);
+		add(self, port_thread_id());
 	}
 	unlock(&saved);
 }
@@ -144,7 +154,7 @@ thread_gone(void *arg)
 	struct pserialize_thread *self = (struct pserialize_thread *)arg;
 	struct port_mask saved;
 
-	SYNC_REQUIRE(self == &pserialize_self);
+	SYNC_REQUIRE(self == port_local(pserialize_self));
 	check_closed(self);
 	lock(&saved);
 	*self->prevp = self->next;
@@ -158,18 +168,22 @@ thread_gone(void *arg)
 	port_mutex_unlock(&reg.mutex);
 }
 
-PORT_START void
-start(void)
+PORT_START(pserialize_registry)
 {
 	port_exit_create(&reg.exit_hook, thread_gone);
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
+	port_mutex_lock(&reg.mutex);
+	for (unsigned i = 0; i < port_locals(); i++)
+		if (!port_local_of(pserialize_self, i)->registered)
+			add(port_local_of(pserialize_self, i), i + 1);
+	port_mutex_unlock(&reg.mutex);
 }
 
 void
 pserialize_registry_each(
     void (*fn)(struct pserialize_thread *, void *), void *arg)
 {
-	if (!pserialize_self.registered)
+	if (!port_local(pserialize_self)->registered)
 		pserialize_registry_join();
 	port_mutex_lock(&reg.mutex);
 	for (struct pserialize_thread *t = reg.first; t != NULL; t = t->next)

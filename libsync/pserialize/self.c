@@ -4,9 +4,10 @@
 
 #include "libsync/pserialize/pserialize.h"
 
-PORT_THREAD_LOCAL struct pserialize_thread pserialize_self = {
+PORT_LOCAL(struct pserialize_thread, pserialize_self)
+PORT_LOCAL_INIT({
     .words = {{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}, {PSERIALIZE_SLOW},
 	{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}, {PSERIALIZE_SLOW},
 	{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}},
-};
+});
 _Static_assert(PSERIALIZE_DOMAINS == 8, "each word begins as slow");

@@ -26,7 +26,7 @@ void
 pserialize_note_site(unsigned domain)
 {
 	/* relaxed: for reports. */
-	sync_store_relaxed(&pserialize_self.sites[domain],
+	sync_store_relaxed(&port_local(pserialize_self)->sites[domain],
 	    (uintptr_t)__builtin_return_address(0));
 }
 
@@ -98,13 +98,13 @@ pserialize_stall_report(unsigned domain, uint64_t age_ns)
 void
 pserialize_stall_left_open(unsigned domain)
 {
+	struct pserialize_thread *self = port_local(pserialize_self);
 	char name[PORT_THREAD_NAME_MAX];
 
-	port_thread_name(pserialize_self.id, name);
+	port_thread_name(self->id, name);
 	port_log("libsync: thread %lu (%s) ends inside a section of domain %u, "
 		 "entered at %p\n",
-	    (unsigned long)pserialize_self.id, name, domain,
-	    site_of(&pserialize_self, domain));
+	    (unsigned long)self->id, name, domain, site_of(self, domain));
 }
 
 uint64_t

@@ -29,12 +29,9 @@
  * Modelled on pslist(9) of NetBSD.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #ifdef __cplusplus

@@ -49,16 +49,15 @@
  * copy and release store a slot, then a light fence, then load those.
  *
  * Reclamation: a record's blocks are freed when its thread ends, after it left
- * the registry under the mutex that scans hold; an orphan under the same mutex
+ * the registry under the lock that scans hold; an orphan under the same lock
  * when nothing in it is held.
  */
 
 #include "libsync/psref/psref.h"
 
-#include <errno.h>
-
 #include "libsync/base/point.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/psref/psref_impl.h"
 
 #define SLOTS  63
@@ -67,7 +66,7 @@
 /* A pass over the slots is worth it if it finds one in this many. */
 #define WORTH 8
 
-/* [a] atomic, I2  [r] registry mutex; the thread may read alone */
+/* [a] atomic, I2  [r] registry lock; the thread may read alone */
 struct psref_block {
 	struct psref_block *next;       /* [r] */
 	struct psref_slot slots[SLOTS]; /* [a] */
@@ -76,14 +75,14 @@ struct psref_block {
 /* Never free: the quick slot of a thread that has none. */
 static struct psref_slot none;
 
-PORT_THREAD_LOCAL struct psref_record psref_self = {.quick = &none};
+PORT_LOCAL(struct psref_record, psref_self) PORT_LOCAL_INIT({.quick = &none});
 
 static struct {
-	struct port_mutex mutex;
+	struct port_spin lock;
 	struct psref_record *first;  /* [r] */
 	struct psref_block *orphans; /* [r] with slots handed off */
 	struct port_exit exit_hook;  /* [c] */
-} reg = {.mutex = PORT_MUTEX_INIT};
+} reg = {.lock = PORT_SPIN_INIT};
 
 int
 psref_class_create(const char *name, struct psref_class **out)
@@ -135,7 +134,7 @@ block_held(struct psref_block *b)
 	return held;
 }
 
-/* Free the orphans in which nothing is held.  Context: mutex held. */
+/* Free the orphans in which nothing is held.  Context: lock held. */
 static void
 orphans_reap(void)
 {
@@ -162,7 +161,7 @@ static void
 leak(const char *site)
 {
 	port_log("psref: thread %u ends with a reference acquired at %s\n",
-	    psref_self.tid, site);
+	    port_local(psref_self)->tid, site);
 }
 
 /* Returns: how many references the ending thread has left. */
@@ -194,9 +193,9 @@ thread_gone(void *arg)
 	struct psref_record *r = (struct psref_record *)arg;
 	struct psref_block *next;
 
-	SYNC_REQUIRE(r == &psref_self);
+	SYNC_REQUIRE(r == port_local(psref_self));
 	SYNC_REQUIRE(leaks(r) == 0);
-	port_mutex_lock(&reg.mutex);
+	port_spin_lock(&reg.lock);
 	*r->prevp = r->next;
 	if (r->next != NULL)
 		r->next->prevp = r->prevp;
@@ -205,20 +204,20 @@ thread_gone(void *arg)
 		orphan_add(b);
 	}
 	orphans_reap();
-	port_mutex_unlock(&reg.mutex);
+	port_spin_unlock(&reg.lock);
 	*r = (struct psref_record){.quick = &none};
 }
 
 static void
 fork_prepare(void)
 {
-	port_mutex_lock(&reg.mutex);
+	port_spin_lock(&reg.lock);
 }
 
 static void
 fork_parent(void)
 {
-	port_mutex_unlock(&reg.mutex);
+	port_spin_unlock(&reg.lock);
 }
 
 /* Drop what vanished threads held, but not what they had handed off. */
@@ -245,39 +244,35 @@ forget_record(struct psref_record *r)
 static void
 fork_child(void)
 {
+	struct psref_record *self = port_local(psref_self);
+
 	for (struct psref_record *r = reg.first; r != NULL; r = r->next)
-		if (r != &psref_self)
+		if (r != self)
 			forget_record(r);
 	reg.first = NULL;
-	if (psref_self.registered) {
-		reg.first = &psref_self;
-		psref_self.tid = port_thread_id();
-		psref_self.next = NULL;
-		psref_self.prevp = &reg.first;
+	if (self->registered) {
+		reg.first = self;
+		self->tid = port_thread_id();
+		self->next = NULL;
+		self->prevp = &reg.first;
 	}
 	psref_drain_fork_child();
-	port_mutex_init(&reg.mutex);
+	port_spin_init(&reg.lock);
 }
 
-PORT_START void
-start(void)
-{
-	port_exit_create(&reg.exit_hook, thread_gone);
-	port_fork_hooks(fork_prepare, fork_parent, fork_child);
-}
-
-/* Put this thread on the registry.  Context: mutex held. */
+/* Put a record on the registry. */
 static void
-join(struct psref_record *r)
+join(struct psref_record *r, uint32_t id)
 {
-	port_exit_arm(&reg.exit_hook, r);
-	r->tid = port_thread_id();
+	port_spin_lock(&reg.lock);
+	r->tid = id;
 	r->next = reg.first;
 	r->prevp = &reg.first;
 	if (r->next != NULL)
 		r->next->prevp = &r->next;
 	reg.first = r;
 	r->registered = true;
+	port_spin_unlock(&reg.lock);
 }
 
 /* Choose another quick slot if there is one. */
@@ -320,7 +315,7 @@ recycle(struct psref_record *r)
 static struct psref_block *
 block_new(void)
 {
-	struct psref_block *b = port_alloc(sizeof(*b));
+	struct psref_block *b = port_alloc_now(sizeof(*b));
 
 	for (int i = 0; i < SLOTS && b != NULL; i++) {
 		sync_init(&b->slots[i].word, PSREF_FREE);
@@ -330,7 +325,7 @@ block_new(void)
 	return b;
 }
 
-/* An orphan with a free slot, or NULL.  Context: mutex held. */
+/* An orphan with a free slot, or NULL.  Context: lock held. */
 static struct psref_block *
 orphan_take(void)
 {
@@ -358,7 +353,7 @@ orphan_use(struct psref_record *r, struct psref_block *b)
 	}
 }
 
-/* Give this thread more slots, and put it on the registry. */
+/* Give a reader more slots. */
 static void
 grow(struct psref_record *r)
 {
@@ -367,9 +362,7 @@ grow(struct psref_record *r)
 	if (r->handed != 0 && recycle(r) >= r->slots / WORTH)
 		return;
 	b = block_new();
-	port_mutex_lock(&reg.mutex);
-	if (!r->registered)
-		join(r);
+	port_spin_lock(&reg.lock);
 	orphans_reap();
 	if (b == NULL)
 		b = orphan = orphan_take();
@@ -378,7 +371,7 @@ grow(struct psref_record *r)
 		r->blocks = b;
 		r->slots += SLOTS;
 	}
-	port_mutex_unlock(&reg.mutex);
+	port_spin_unlock(&reg.lock);
 	if (orphan != NULL) {
 		orphan_use(r, orphan);
 	} else if (b != NULL) {
@@ -389,19 +382,34 @@ grow(struct psref_record *r)
 		quick_take(r);
 }
 
+PORT_START(psref)
+{
+	port_exit_create(&reg.exit_hook, thread_gone);
+	port_fork_hooks(fork_prepare, fork_parent, fork_child);
+	for (unsigned i = 0; i < port_locals(); i++) {
+		struct psref_record *r = port_local_of(psref_self, i);
+
+		if (r->registered)
+			continue;
+		r->quick = &none;
+		join(r, i + 1);
+		grow(r);
+	}
+}
+
 static void
 list_add(struct psref_record *r, struct psref *ref)
 {
-	port_mutex_lock(&reg.mutex);
+	port_spin_lock(&reg.lock);
 	ref->next = r->listed;
 	ref->prevp = &r->listed;
 	if (ref->next != NULL)
 		ref->next->prevp = &ref->next;
 	r->listed = ref;
-	port_mutex_unlock(&reg.mutex);
+	port_spin_unlock(&reg.lock);
 }
 
-/* Context: mutex held. */
+/* Context: lock held. */
 static void
 list_remove(struct psref *ref)
 {
@@ -431,20 +439,28 @@ psref_misuse(
 void
 psref_hold_slow(struct psref *ref, struct psref_target *t, const char *site)
 {
-	struct psref_record *r = &psref_self;
+	struct psref_record *r;
+	struct port_pin pin;
 
+	port_pin(&pin);
+	r = port_local(psref_self);
+	if (!r->registered) {
+		port_exit_arm(&reg.exit_hook, r);
+		join(r, port_thread_id());
+	}
 	grow(r);
 	/* relaxed: our own slot. */
 	if (r->free != NULL ||
 	    sync_load_relaxed(&r->quick->word) == PSREF_FREE) {
 		psref_hold(ref, t, site);
-		return;
+	} else {
+		ref->target = t;
+		ref->owner = r;
+		ref->slot = NULL;
+		ref->site = site;
+		list_add(r, ref);
 	}
-	ref->target = t;
-	ref->owner = r;
-	ref->slot = NULL;
-	ref->site = site;
-	list_add(r, ref);
+	port_unpin(&pin);
 }
 
 void
@@ -454,10 +470,11 @@ psref_let_go_slow(struct psref *ref)
 	struct psref_slot *s = ref->slot;
 
 	if (ref->owner != NULL) {
-		port_mutex_lock(&reg.mutex);
+		SYNC_REQUIRE(s == NULL && "released by another reader");
+		port_spin_lock(&reg.lock);
 		list_remove(ref);
-		ref->target = NULL; /* under the mutex: scans read it */
-		port_mutex_unlock(&reg.mutex);
+		ref->target = NULL; /* under the lock: scans read it */
+		port_spin_unlock(&reg.lock);
 		return;
 	}
 	ref->target = NULL; /* first: ref may be in what it holds */
@@ -483,7 +500,8 @@ psref_copy_at(struct psref *to, const struct psref *from,
 
 	PSREF_CHECK(t != NULL, "copy of what is not held", from, t);
 	PSREF_CHECK(t->cls == cl, "copy in another class", from, t);
-	PSREF_CHECK(from->owner == &psref_self || from->owner == NULL,
+	PSREF_CHECK(
+	    from->owner == port_local(psref_self) || from->owner == NULL,
 	    "copy by another thread without psref_handoff()", from, t);
 	(void)cl;
 	psref_hold(to, t, site);
@@ -498,9 +516,12 @@ psref_copy_at(struct psref *to, const struct psref *from,
 void
 psref_handoff(struct psref *ref, struct psref_class *cl)
 {
-	struct psref_record *r = &psref_self;
 	struct psref_target *t = ref->target;
+	struct psref_record *r;
+	struct port_pin pin;
 
+	port_pin(&pin);
+	r = port_local(psref_self);
 	PSREF_CHECK(t != NULL, "handoff of what is not held", ref, t);
 	PSREF_CHECK(t->cls == cl, "handoff in another class", ref, t);
 	PSREF_CHECK(
@@ -514,32 +535,37 @@ psref_handoff(struct psref *ref, struct psref_class *cl)
 		    &ref->slot->word, (uintptr_t)t | PSREF_HANDED);
 		if (ref->slot == r->quick)
 			quick_take(r);
+		port_unpin(&pin);
 		return;
 	}
-	port_mutex_lock(&reg.mutex);
+	port_unpin(&pin);
+	port_spin_lock(&reg.lock);
 	/* COUNTED release: pairs with the acquire of the scan. */
 	sync_fetch_add_release(&t->counted, 1);
 	list_remove(ref);
-	port_mutex_unlock(&reg.mutex);
+	port_spin_unlock(&reg.lock);
 }
 
 bool
 psref_held(const struct psref_target *t, const struct psref_class *cl)
 {
-	const struct psref_record *r = &psref_self;
+	const struct psref_record *r;
+	struct port_pin pin;
+	bool held = false;
 
 	SYNC_ASSERT(t->cls == cl);
 	(void)cl;
+	port_pin(&pin);
+	r = port_local(psref_self);
 	for (const struct psref_block *b = r->blocks; b != NULL; b = b->next)
 		for (int i = 0; i < SLOTS; i++)
 			/* relaxed: our own slot. */
-			if (sync_load_relaxed(&b->slots[i].word) ==
-			    (uintptr_t)t)
-				return true;
+			held |= sync_load_relaxed(&b->slots[i].word) ==
+				(uintptr_t)t;
 	for (const struct psref *ref = r->listed; ref != NULL; ref = ref->next)
-		if (ref->target == t)
-			return true;
-	return false;
+		held |= ref->target == t;
+	port_unpin(&pin);
+	return held;
 }
 
 static bool
@@ -581,7 +607,7 @@ psref_scan(const struct psref_target *t, struct psref_holder *holder)
 {
 	bool held;
 
-	port_mutex_lock(&reg.mutex);
+	port_spin_lock(&reg.lock);
 	*holder = (struct psref_holder){.tid = 0, .site = NULL};
 	/* COUNTED acquire: pairs with the releases of who hands off. */
 	held = sync_load_acquire(&t->counted) != 0 ||
@@ -590,6 +616,6 @@ psref_scan(const struct psref_target *t, struct psref_holder *holder)
 	     r = r->next)
 		held = scan_list(r, t, holder) ||
 		       scan_blocks(r->blocks, t, r->tid, holder);
-	port_mutex_unlock(&reg.mutex);
+	port_spin_unlock(&reg.lock);
 	return held;
 }

@@ -68,14 +68,11 @@
  * here to a thread.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/fence.h"
-#include "libsync/port/tls.h"
+#include "libsync/port/local.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #ifdef __cplusplus
@@ -126,7 +123,7 @@ struct psref {
 #define PSREF_HANDED  ((uintptr_t)2)
 #define PSREF_BUCKETS 64
 
-/* [o] its thread only  [r] registry mutex; the thread may read alone */
+/* [o] its thread only  [r] registry lock; the thread may read alone */
 struct psref_record {
 	struct psref_slot *quick;    /* [o] tried first; not on the free list */
 	struct psref_slot *free;     /* [o] */
@@ -140,7 +137,7 @@ struct psref_record {
 	uint32_t tid;                /* [r] */
 };
 
-extern PORT_THREAD_LOCAL struct psref_record psref_self;
+extern PORT_LOCAL(struct psref_record, psref_self);
 
 /* [a] atomic: drains of targets whose address leads here */
 struct psref_bucket {
@@ -180,13 +177,18 @@ psref_bucket_of(const struct psref_target *t)
 static inline void
 psref_hold(struct psref *ref, struct psref_target *t, const char *site)
 {
-	struct psref_record *r = &psref_self;
-	struct psref_slot *s = r->quick;
+	struct psref_record *r;
+	struct psref_slot *s;
+	struct port_pin pin;
 
+	port_pin(&pin);
+	r = port_local(psref_self);
+	s = r->quick;
 	/* relaxed: our own slot. */
 	if (__builtin_expect(sync_load_relaxed(&s->word) != PSREF_FREE, 0)) {
 		s = r->free;
 		if (s == NULL) {
+			port_unpin(&pin);
 			psref_hold_slow(ref, t, site);
 			return;
 		}
@@ -199,6 +201,7 @@ psref_hold(struct psref *ref, struct psref_target *t, const char *site)
 	sync_store_relaxed(&s->site, site);
 	/* SLOT release: pairs with the acquire of the scan. */
 	sync_store_release(&s->word, (uintptr_t)t);
+	port_unpin(&pin);
 }
 
 /*
@@ -330,9 +333,12 @@ psref_acquire_at(struct psref *ref, struct psref_target *t,
 static inline void
 psref_release(struct psref *ref, struct psref_target *t, struct psref_class *cl)
 {
-	struct psref_record *r = &psref_self;
 	struct psref_slot *s = ref->slot;
+	struct psref_record *r;
+	struct port_pin pin;
 
+	port_pin(&pin);
+	r = port_local(psref_self);
 	PSREF_CHECK(
 	    ref->target == t, "second release, or of another target", ref, t);
 	PSREF_CHECK(t->cls == cl, "release in another class", ref, t);
@@ -345,7 +351,9 @@ psref_release(struct psref *ref, struct psref_target *t, struct psref_class *cl)
 		    "second release of a reference that was moved", ref, t);
 		ref->target = NULL;
 		psref_slot_free(r, s);
+		port_unpin(&pin);
 	} else {
+		port_unpin(&pin);
 		psref_let_go_slow(ref);
 	}
 	psref_let_go_seen(psref_bucket_of(t));

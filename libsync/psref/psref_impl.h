@@ -24,7 +24,8 @@ struct psref_holder {
 
 /*
  * Does any thread hold t, or is a reference to it handed off?
- * Context: any thread, not a signal handler; sleeps for the registry mutex.
+ * Context: any thread, not a signal handler; waits for the registry lock,
+ *          which is held for as long as a scan of all slots takes.
  * Returns: true, with one of the references in *holder.
  */
 bool psref_scan(const struct psref_target *t, struct psref_holder *holder);

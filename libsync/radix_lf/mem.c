@@ -15,9 +15,8 @@
  *           grace period's end, come before it is written again.
  */
 
-#include <errno.h>
-
 #include "libsync/base/point.h"
+#include "libsync/port/types.h"
 #include "libsync/radix_lf/radix_lf_impl.h"
 
 #define SLAB_FIRST 126U  /* branches: a page with the slab's head */

@@ -37,8 +37,7 @@
 
 #include "libsync/radix_lf/radix_lf.h"
 
-#include <errno.h>
-
+#include "libsync/port/types.h"
 #include "libsync/radix_lf/radix_lf_impl.h"
 
 int

@@ -42,9 +42,7 @@
  * for later inserts until radix_lf_destroy().
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "libsync/port/types.h"
 
 #ifdef __cplusplus
 extern "C" {

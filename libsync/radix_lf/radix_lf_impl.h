@@ -8,14 +8,10 @@
  * explained in radix_lf.c.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/port/port.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 #include "libsync/radix_lf/radix_lf.h"
 

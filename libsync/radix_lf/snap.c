@@ -14,8 +14,7 @@
  *       newest queued commit otherwise.
  */
 
-#include <errno.h>
-
+#include "libsync/port/types.h"
 #include "libsync/radix_lf/radix_lf_impl.h"
 
 #define RELEASE_AT_ONCE 64 /* commits, for each time that lock is held */

@@ -16,8 +16,7 @@
  * and a branch that an edit leaves with one thing only is replaced by it.
  */
 
-#include <errno.h>
-
+#include "libsync/port/types.h"
 #include "libsync/radix_lf/radix_lf_impl.h"
 
 /* A branch of txn; it gets its children from the caller. */

@@ -63,7 +63,7 @@ def prefixes(source):
     """What the names of a file may begin with."""
     parts = source.split("/")
     if parts[:2] in (["libsync", "base"], ["libsync", "port"]):
-        return ("sync_", parts[-1] + "_")
+        return ("sync_", "port_", "libsync_", parts[-1] + "_")
     if parts[0] == "libsync":
         return (parts[1] + "_",)
     if parts[1] == "core":

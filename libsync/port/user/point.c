@@ -70,8 +70,7 @@ sync_point_yield(uint32_t seed, uint32_t one_in)
 	sync_store_relaxed(&sync_point_state.one_in, one_in);
 }
 
-PORT_START void
-read_environment(void)
+PORT_START(sync_point)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet. */
 	const char *want = secure_getenv("LIBSYNC_YIELD");

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/*
- * Linux user space.
- *
- * Ordering pairs
- *   HOLD  unlock stores state (release) -> lock and trylock exchange it
- *         (acquire): what one holder did is seen by the next.
- */
+/* Linux user space. */
 
 #include "libsync/port/user/port.h"
 
@@ -14,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +103,12 @@ futex_wake(const void *word, int waiters)
 }
 
 void
+port_yield(void)
+{
+	(void)sched_yield();
+}
+
+void
 port_sleep(uint32_t ns)
 {
 	const uint32_t never = 0;
@@ -128,42 +129,9 @@ port_event_wake(struct port_event *ev)
 }
 
 void
-port_mutex_lock(struct port_mutex *m)
+port_event_wake_one(struct port_event *ev)
 {
-	uint32_t seen = 0;
-
-	/* HOLD acquire: pairs with the release in unlock; so does the next. */
-	if (sync_cas_acquire(&m->state.word, &seen, 1))
-		return;
-	while (sync_xchg_acquire(&m->state.word, 2) != 0)
-		futex_wait(&m->state.word, 2, 0);
-}
-
-bool
-port_mutex_trylock(struct port_mutex *m)
-{
-	uint32_t seen = 0;
-
-	/* HOLD acquire: pairs with the release in unlock. */
-	return sync_cas_acquire(&m->state.word, &seen, 1);
-}
-
-void
-port_mutex_unlock(struct port_mutex *m)
-{
-	/* HOLD release: pairs with the acquires in lock and trylock. */
-	const uint32_t was = sync_xchg_release(&m->state.word, 0);
-
-	SYNC_REQUIRE(was != 0);
-	if (was == 2)
-		futex_wake(&m->state.word, 1);
-}
-
-void
-port_mutex_init(struct port_mutex *m)
-{
-	/* relaxed: nobody else is there. */
-	sync_store_relaxed(&m->state.word, 0);
+	futex_wake(&ev->word, 1);
 }
 
 static void *

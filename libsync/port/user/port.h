@@ -7,33 +7,41 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "libsync/base/atomic.h"
+#include "libsync/port/event.h"
+#include "libsync/port/local.h"
+#include "libsync/port/mutex.h"
+#include "libsync/port/pause.h"
+#include "libsync/port/types.h"
 
-/* A word that changes when there is something to wake up for. */
-struct port_event {
-	SYNC_ATOMIC(uint32_t) word;
+/* Held for moments, where a kernel could not sleep. */
+struct port_spin {
+	struct port_mutex mutex;
 };
 
-/*
- * Made of a futex and not of pthreads, because a forked child must be able to
- * free one whose holder it does not have.
- */
-struct port_mutex {
-	struct port_event state; /* 0 free, 1 held, 2 held and waited for */
-};
-
-#define PORT_MUTEX_INIT           \
-	{                         \
-		{                 \
-			{         \
-				0 \
-			}         \
-		}                 \
+#define PORT_SPIN_INIT                   \
+	{                                \
+		.mutex = PORT_MUTEX_INIT \
 	}
+
+static inline void
+port_spin_lock(struct port_spin *l)
+{
+	port_mutex_lock(&l->mutex);
+}
+
+static inline void
+port_spin_unlock(struct port_spin *l)
+{
+	port_mutex_unlock(&l->mutex);
+}
+
+/* Context: a forked child, whose copy of the holder is gone. */
+static inline void
+port_spin_init(struct port_spin *l)
+{
+	port_mutex_init(&l->mutex);
+}
 
 struct port_mask {
 	sigset_t set;
@@ -42,21 +50,6 @@ struct port_mask {
 struct port_exit {
 	pthread_key_t key;
 };
-
-/* Context: any thread; sleeps until the mutex is free. */
-void port_mutex_lock(struct port_mutex *m);
-
-/*
- * Context: any thread; never sleeps.
- * Returns: true if the caller now holds the mutex.
- */
-bool port_mutex_trylock(struct port_mutex *m);
-
-/* Context: the holder; never sleeps. */
-void port_mutex_unlock(struct port_mutex *m);
-
-/* Context: a forked child, whose copy of the holder is gone. */
-void port_mutex_init(struct port_mutex *m);
 
 /* Context: any thread, signal handlers too. */
 void port_mask_block(struct port_mask *saved);
@@ -68,7 +61,8 @@ void port_mask_restore(const struct port_mask *saved);
  * Marks a function without arguments that the host runs before any other code
  * uses the library, and before there is a second thread.
  */
-#define PORT_START __attribute__((constructor(101))) static
+#define PORT_START(name) \
+	__attribute__((constructor(101))) static void name##_start(void)
 
 /* Context: a PORT_START function, once per struct port_exit. */
 void port_exit_create(struct port_exit *hook, void (*fn)(void *));
@@ -89,32 +83,24 @@ int port_thread_start(void (*fn)(void), const char *name);
 void port_fork_hooks(
     void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
-/* Tell the processor that this is a waiting loop. */
-static inline void
-port_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
-}
+/* Let whoever holds what we wait for have the processor. */
+void port_yield(void);
 
 /* Sleep for about ns nanoseconds, less than a second; no cancellation point. */
 void port_sleep(uint32_t ns);
-
-/*
- * Sleep while the word is seen, or until ns nanoseconds passed if ns is not
- * 0; may also return for no reason.  No cancellation point.
- */
-void port_event_wait(struct port_event *ev, uint32_t seen, uint32_t ns);
-
-/* Context: any thread, signal handlers too; wakes everybody who waits. */
-void port_event_wake(struct port_event *ev);
 
 /*
  * Zeroed memory that starts on a cache line of its own.
  * Returns: NULL if there is none.
  */
 void *port_alloc(size_t size);
+
+/* The same: no thread here is kept from sleeping. */
+static inline void *
+port_alloc_now(size_t size)
+{
+	return port_alloc(size);
+}
 
 void port_free(void *p);
 

@@ -125,9 +125,17 @@ model_heavy(void)
 
 /* The host: libsync/port/port.h. */
 #define LIBSYNC_PORT_USER_PORT_H
-#define LIBSYNC_PORT_USER_TLS_H
-#define PORT_THREAD_LOCAL
-#define PORT_START static
+#define LIBSYNC_PORT_USER_LOCAL_H
+#define LIBSYNC_PORT_EVENT_H
+#define LIBSYNC_PORT_MUTEX_H
+#define PORT_LOCAL(type, name) type *model_##name(void)
+#define PORT_BY_CPU            0
+#define port_local(name)       model_##name()
+#define port_local_of(name, i) ((void)(i), port_local(name))
+#define port_locals()          0u
+#define port_section_enter()   ((void)0)
+#define port_section_exit()    ((void)0)
+#define PORT_START(name)       static void name##_start(void)
 #define PORT_MUTEX_INIT                   \
 	{                                 \
 		PTHREAD_MUTEX_INITIALIZER \
@@ -249,11 +257,6 @@ port_thread_id(void)
 	return (uint32_t)model_me + 1;
 }
 
-/* The calling thread's record, where libsync has a variable. */
-struct pserialize_thread;
-static struct pserialize_thread *model_self(void);
-#define pserialize_self (*model_self())
-
 #ifdef MODEL_MEMBARRIER
 #define sync_fence_compiler() model_interrupt()
 #endif
@@ -272,8 +275,9 @@ static struct pserialize_thread model_record[MODEL_THREADS] = {
     [0 ... MODEL_THREADS - 1] = {
 	.words = {[0 ... PSERIALIZE_DOMAINS - 1] = {PSERIALIZE_SLOW}}}};
 
-static struct pserialize_thread *
-model_self(void)
+/* The calling thread's record, where libsync has a variable. */
+struct pserialize_thread *
+model_pserialize_self(void)
 {
 	return &model_record[model_me];
 }
@@ -303,9 +307,7 @@ sync_fence_heavy(void)
 #endif
 }
 
-#define start registry_start
 #include "libsync/pserialize/registry.c"
-#undef start
 
 #define MODEL_IS_SEQ(p) ((const void *)(p) == (const void *)&pserialize_now[0])
 #ifdef WEAK_SEQ_STORE
@@ -372,7 +374,7 @@ pserialize_reclaim_fork_parent(void)
 }
 
 void
-pserialize_reclaim_fork_child(void)
+pserialize_reclaim_fork_child(uint32_t was, uint32_t now)
 {
 }
 
@@ -380,7 +382,7 @@ pserialize_reclaim_fork_child(void)
 static inline void
 model_init(int threads)
 {
-	registry_start();
+	pserialize_registry_start();
 	model_ipi.heard[0].v = UINT64_MAX;
 	for (int t = threads + 1; t < MODEL_THREADS; t++)
 		model_ipi.heard[t].v = UINT64_MAX;

@@ -7,8 +7,8 @@
  * first: who loads hi and then lo finds lo as new as hi, as if both had changed
  * at once.  Who loads them the other way around may find hi older than lo.
  *
- * Signals are blocked while the lock is held: a handler that exchanges a pair
- * would wait for the thread that it interrupted.
+ * Handlers are kept away while the lock is held: one that exchanges a pair
+ * would wait for whom it interrupted.
  *
  * Ordering pairs
  *   PAIR  unlock stores the lock (release) -> lock exchanges it (acquire):
@@ -19,11 +19,9 @@
 
 #define PORT_CAS16_FORCE_LOCKED
 
-#include "libsync/port/user/cas16.h"
+#include "libsync/port/cas16.h"
 
-#include <sched.h>
-
-#include "libsync/port/user/port.h"
+#include "libsync/port/port.h"
 
 #define LOCKS 64 /* a power of two */
 #define SPINS 64
@@ -32,17 +30,24 @@ static struct spin {
 	SYNC_ATOMIC(bool) held;
 } __attribute__((aligned(SYNC_CACHELINE))) locks[LOCKS];
 
+/* How handlers were kept away. */
+struct away {
+	struct port_mask mask;
+	struct port_pin pin;
+};
+
 static struct spin *
-lock_of(const struct sync_pair *pair, struct port_mask *mask)
+lock_of(const struct sync_pair *pair, struct away *away)
 {
 	struct spin *l = &locks[(uintptr_t)pair / sizeof(*pair) % LOCKS];
 	unsigned spins = 0;
 
-	port_mask_block(mask);
+	port_mask_block(&away->mask);
+	port_pin(&away->pin);
 	/* PAIR acquire: pairs with the release in unlock. */
 	while (sync_xchg_acquire(&l->held, true)) {
 		if (++spins % SPINS == 0)
-			(void)sched_yield();
+			port_yield();
 		else
 			port_pause();
 	}
@@ -50,11 +55,12 @@ lock_of(const struct sync_pair *pair, struct port_mask *mask)
 }
 
 static void
-unlock(struct spin *l, const struct port_mask *mask)
+unlock(struct spin *l, const struct away *away)
 {
 	/* PAIR release: pairs with the exchange in lock_of. */
 	sync_store_release(&l->held, false);
-	port_mask_restore(mask);
+	port_unpin(&away->pin);
+	port_mask_restore(&away->mask);
 }
 
 bool
@@ -62,11 +68,11 @@ sync_cas16_locked(struct sync_pair *pair, struct sync_pair_value *expect,
     struct sync_pair_value want)
 {
 	struct sync_pair_value seen;
-	struct port_mask mask;
+	struct away away;
 	struct spin *l;
 	bool same;
 
-	l = lock_of(pair, &mask);
+	l = lock_of(pair, &away);
 	/* relaxed: stored under the lock. */
 	seen.lo = sync_load_relaxed(&pair->lo);
 	seen.hi = sync_load_relaxed(&pair->hi);
@@ -76,7 +82,7 @@ sync_cas16_locked(struct sync_pair *pair, struct sync_pair_value *expect,
 		sync_store_release(&pair->lo, want.lo);
 		sync_store_release(&pair->hi, want.hi);
 	}
-	unlock(l, &mask);
+	unlock(l, &away);
 	*expect = seen;
 	return same;
 }
@@ -84,11 +90,11 @@ sync_cas16_locked(struct sync_pair *pair, struct sync_pair_value *expect,
 void
 sync_pair_locked(struct sync_pair *pair, struct sync_pair_value want)
 {
-	struct port_mask mask;
-	struct spin *l = lock_of(pair, &mask);
+	struct away away;
+	struct spin *l = lock_of(pair, &away);
 
 	/* HALF release: pairs with the loads of halves. */
 	sync_store_release(&pair->hi, want.hi);
 	sync_store_release(&pair->lo, want.lo);
-	unlock(l, &mask);
+	unlock(l, &away);
 }

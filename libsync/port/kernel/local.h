@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#ifndef LIBSYNC_PORT_KERNEL_LOCAL_H
+#define LIBSYNC_PORT_KERNEL_LOCAL_H
+
+/*
+ * A reader is a processor.  What each name is for: libsync/port/local.h.  The
+ * host's local.h includes this one after it has defined
+ *
+ *   PORT_LOCALS    a constant: how many processors there may be
+ *   port_locals()  how many there are; the numbers from 0 on
+ *   port_cpu()     the number of the caller's
+ *
+ * and itself defines port_section_enter(), port_section_exit(), struct
+ * port_pin, port_pin() and port_unpin().
+ */
+
+#define PORT_LOCAL(type, name) type name[PORT_LOCALS]
+#define PORT_LOCAL_INIT(...)
+#define PORT_BY_CPU 1
+
+#define port_local(name)       (&(name)[port_cpu()])
+#define port_local_of(name, i) (&(name)[i])
+
+#endif /* LIBSYNC_PORT_KERNEL_LOCAL_H */
