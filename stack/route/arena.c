@@ -37,13 +37,10 @@
 
 #include "stack/route/arena.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "libsync/base/assert.h"
+#include "libsync/port/types.h"
+#include "stack/route/bits.h"
+#include "stack/route/host.h"
 
 #define LINE     ((size_t)64)
 #define GRANULES 8u    /* of a line */
@@ -89,7 +86,7 @@ run_end(const struct route_arena *a, uint32_t line)
 static unsigned int
 run_list(uint32_t len)
 {
-	return len <= 32 ? len - 1 : 31u + (26u - (unsigned)__builtin_clz(len));
+	return len <= 32 ? len - 1 : 31u + (58u - route_bits_above(len));
 }
 
 static void
@@ -158,7 +155,7 @@ run_find(const struct route_arena *a, uint32_t need)
 	if (++list == ROUTE_ARENA_RUNS)
 		return 0;
 	longer = a->run_lists >> list << list;
-	return longer == 0 ? 0 : a->run[__builtin_ctzll(longer)];
+	return longer == 0 ? 0 : a->run[route_bits_first(longer)];
 }
 
 /* Take n lines, the first a multiple of align; 0 if there are none. */
@@ -207,7 +204,7 @@ part_at(const struct route_arena *a, uint32_t line)
 	const unsigned int holes = a->holes[line];
 	const unsigned int first = starts(holes, longest(holes));
 
-	return (struct part *)line_at(a, line) + __builtin_ctz(first);
+	return (struct part *)line_at(a, line) + route_bits_first(first);
 }
 
 static void
@@ -258,13 +255,12 @@ grow(struct route_arena *a, size_t n)
 	const size_t mapped = a->mapped + (want < left ? want : left);
 	const size_t line = a->mapped == 0 ? 1 : a->mapped / LINE - 1;
 	const size_t end = mapped / LINE - 1;
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	if (left == 0)
 		return -ENOMEM;
-	if (mprotect(a->holes, SYNC_ROUNDUP(mapped / LINE, page),
-		PROT_READ | PROT_WRITE) != 0 ||
-	    mprotect(a->base, mapped, PROT_READ | PROT_WRITE) != 0)
+	if (route_host_use(a->holes,
+		SYNC_ROUNDUP(mapped / LINE, route_host_page())) != 0 ||
+	    route_host_use(a->base, mapped) != 0)
 		return -ENOMEM;
 	a->mapped = mapped;
 	run_put(a, (uint32_t)line, (uint32_t)(end - line));
@@ -384,12 +380,12 @@ reserve(struct route_arena *a)
 
 	if (a->blocks + 1 < a->room)
 		return 0;
-	bigger = malloc(room * sizeof(*bigger));
+	bigger = route_host_alloc(room * sizeof(*bigger));
 	if (bigger == NULL)
 		return -ENOMEM;
 	for (i = a->head; i != a->tail; i++)
 		bigger[i & (room - 1)] = a->retired[i & (a->room - 1)];
-	free(a->retired);
+	route_host_free(a->retired);
 	a->retired = bigger;
 	a->room = room;
 	return 0;
@@ -409,7 +405,7 @@ part_take(struct route_arena *a, uint32_t n)
 	line = a->part[list];
 	holes = a->holes[line];
 	from = starts(holes, list);
-	first = (unsigned int)__builtin_ctz(from);
+	first = route_bits_first(from);
 	set_holes(a, line, holes & ~((ALL >> (GRANULES - n)) << first));
 	return line * GRANULES + first;
 }
@@ -446,7 +442,7 @@ route_arena_alloc(
 	uint32_t at, granules;
 
 	SYNC_REQUIRE(bytes > 0 && align > 0 && (align & (align - 1)) == 0 &&
-		     align <= HUGE_PAGE);
+		     align <= HUGE_PAGE && (uintptr_t)a->base % align == 0);
 	if (bytes > a->limit)
 		return -ENOMEM;
 	if (reserve(a) != 0)
@@ -493,52 +489,33 @@ route_arena_retire(struct route_arena *a, uint32_t at, size_t bytes)
 	turn(a);
 }
 
-/* Addresses without memory behind them; begins with a huge page. */
-static void *
-reserve_addresses(size_t size)
-{
-	const size_t whole = size + HUGE_PAGE;
-	uint8_t *p, *start;
-
-	p = mmap(NULL, whole, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	start = p + (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
-	if (start != p)
-		(void)munmap(p, (size_t)(start - p));
-	if (start + size != p + whole)
-		(void)munmap(start + size, (size_t)(p + whole - start) - size);
-	return start;
-}
-
 int
 route_arena_create(size_t limit_bytes, struct route_arena **out)
 {
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t page = route_host_page();
 	struct route_arena *a;
 
 	if (limit_bytes == 0 || limit_bytes > ROUTE_ARENA_MAX)
 		return -EINVAL;
-	a = calloc(1, sizeof(*a));
+	a = route_host_alloc(sizeof(*a));
 	if (a == NULL)
 		return -ENOMEM;
 	a->limit = SYNC_ROUNDUP(limit_bytes, page);
 	a->holes_limit = SYNC_ROUNDUP(a->limit / LINE, page);
-	a->base = reserve_addresses(a->limit + a->holes_limit);
+	a->base = route_host_map(a->limit + a->holes_limit, HUGE_PAGE);
 	if (a->base == NULL)
 		goto fail_base;
 	a->holes = a->base + a->limit;
-	(void)madvise(a->base, a->limit, MADV_HUGEPAGE); /* as a wish */
+	route_host_huge(a->base, a->limit);
 	if (grow(a, 1) != 0)
 		goto fail_grow;
 	*out = a;
 	return 0;
 
 fail_grow:
-	(void)munmap(a->base, a->limit + a->holes_limit);
+	route_host_unmap(a->base, a->limit + a->holes_limit);
 fail_base:
-	free(a);
+	route_host_free(a);
 	return -ENOMEM;
 }
 
@@ -547,9 +524,9 @@ route_arena_destroy(struct route_arena *a)
 {
 	route_arena_settle(a);
 	SYNC_REQUIRE(a->blocks == 0);
-	SYNC_REQUIRE(munmap(a->base, a->limit + a->holes_limit) == 0);
-	free(a->retired);
-	free(a);
+	route_host_unmap(a->base, a->limit + a->holes_limit);
+	route_host_free(a->retired);
+	route_host_free(a);
 }
 
 void

@@ -16,11 +16,8 @@
  * than it.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 
 #define ROUTE_ARENA_GRANULE ((size_t)8)

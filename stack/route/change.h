@@ -11,11 +11,9 @@
  * Ordering pairs: flowcache.c.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
+#include "libsync/port/types.h"
 
 /* A line of its own: readers poll it, and its neighbours are written. */
 struct route_change {

@@ -20,6 +20,7 @@
 
 #include "libsync/base/assert.h"
 #include "stack/core/stack.h"
+#include "stack/route/bits.h"
 #include "stack/route/source.h"
 #include "stack/route/table_impl.h"
 
@@ -218,27 +219,16 @@ route_compile_destroy(struct route_table *t)
 	fib_small_free(sync_load_relaxed(&t->small));
 }
 
-static uint32_t
-be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t
-be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
-
 /* The group of addr in a small table. */
 static uint32_t
 lookup_small(
     const struct route_table *t, const struct fib_small *s, const uint8_t *addr)
 {
 	if (t->store->bits == 32)
-		return fib_small_lookup(s, (uint64_t)be32(addr) << 32, 0);
-	return fib_small_lookup(s, be64(addr), be64(addr + 8));
+		return fib_small_lookup(
+		    s, (uint64_t)route_bits_load32(addr) << 32, 0);
+	return fib_small_lookup(
+	    s, route_bits_load64(addr), route_bits_load64(addr + 8));
 }
 
 bool
@@ -252,9 +242,10 @@ route_compile_lookup(
 
 	/* FIB acquire: pairs with the release in commit; so does the next. */
 	if ((fib4 = sync_load_acquire(&t->fib4)) != NULL)
-		group = fib4_lookup(fib4, be32(addr));
+		group = fib4_lookup(fib4, route_bits_load32(addr));
 	else if ((fib6 = sync_load_acquire(&t->fib6)) != NULL)
-		group = fib6_lookup(fib6, be64(addr), be64(addr + 8));
+		group = fib6_lookup(
+		    fib6, route_bits_load64(addr), route_bits_load64(addr + 8));
 	/* SMALL acquire: pairs with the release in publish_small. */
 	else if ((small = sync_load_acquire(&t->small)) != NULL)
 		group = lookup_small(t, small, addr);
@@ -273,7 +264,7 @@ lookup4(const struct route_table *t, const struct fib4 *fib,
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		group[i] = be32(addr[i]);
+		group[i] = route_bits_load32(addr[i]);
 	fib4_lookup_batch(fib, group, group, n);
 	for (i = 0; i < n; i++)
 		out[i] = t->store->way[group[i]];
@@ -288,8 +279,8 @@ lookup6(const struct route_table *t, const struct fib6 *fib,
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		key[i][0] = be64(addr[i]);
-		key[i][1] = be64(addr[i] + 8);
+		key[i][0] = route_bits_load64(addr[i]);
+		key[i][1] = route_bits_load64(addr[i] + 8);
 	}
 	fib6_lookup_batch(fib, (const uint64_t(*)[2])key, group, n);
 	for (i = 0; i < n; i++)
@@ -336,7 +327,7 @@ lookup_tables4(const struct route_table *const *t, const uint8_t *const *addr,
 	for (i = 0; i < n; i++) {
 		/* FIB acquire: pairs with the release in commit. */
 		c.fib[c.n] = sync_load_acquire(&t[i]->fib4);
-		c.group[c.n] = be32(addr[i]);
+		c.group[c.n] = route_bits_load32(addr[i]);
 		c.at[c.n] = i;
 		if (c.fib[c.n] != NULL)
 			c.n++;

@@ -8,9 +8,7 @@
  * next hops an address has; what a group is, stack/nexthop/ knows.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "libsync/port/types.h"
 
 #define FIB_NONE 0u /* the group of no route */
 #ifndef FIB_GROUPS_MAX

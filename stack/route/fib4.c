@@ -37,13 +37,9 @@
 
 #include "stack/route/fib4.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "libsync/base/point.h"
 #include "stack/route/fib4_impl.h"
+#include "stack/route/host.h"
 
 static void
 staged_clear(struct fib4_writer *w)
@@ -72,10 +68,10 @@ fib4_create(struct route_arena *a, struct fib4 **out)
 	struct fib4_writer *w;
 	struct fib4 *f;
 
-	f = calloc(1, sizeof(*f));
+	f = route_host_alloc(sizeof(*f));
 	if (f == NULL)
 		return -ENOMEM;
-	w = calloc(1, sizeof(*w));
+	w = route_host_alloc(sizeof(*w));
 	if (w == NULL)
 		goto fail_writer;
 	if (fib4_view_create(a, false, &v) != 0)
@@ -92,9 +88,9 @@ fib4_create(struct route_arena *a, struct fib4 **out)
 	return 0;
 
 fail_view:
-	free(w);
+	route_host_free(w);
 fail_writer:
-	free(f);
+	route_host_free(f);
 	return -ENOMEM;
 }
 
@@ -118,9 +114,9 @@ fib4_destroy(struct fib4 *f)
 	fib4_view_destroy(w->arena, v);
 	if (w->retired)
 		pserialize_barrier();
-	free(w->change);
-	free(w);
-	free(f);
+	route_host_free(w->change);
+	route_host_free(w);
+	route_host_free(f);
 }
 
 static void
@@ -159,12 +155,10 @@ int
 fib4_stage(struct fib4 *f, const uint8_t *key, unsigned int plen)
 {
 	struct fib4_writer *w = f->writer;
-	uint32_t bits;
+	const uint32_t bits = route_bits_load32(key);
 	uint16_t place;
 
 	SYNC_REQUIRE(plen <= FIB4_PLEN_MAX && !w->prepared);
-	memcpy(&bits, key, 4);
-	bits = ntohl(bits);
 	if (plen > FIB4_ALIAS_BITS) {
 		stage_words(w, bits, plen);
 		return 0;
@@ -181,10 +175,8 @@ void
 fib4_prefetch(const struct fib4 *f, const uint8_t *key, bool block)
 {
 	const struct fib4_view *v = fib4_current(f);
-	uint32_t word;
+	const uint32_t word = FIB4_WORD(route_bits_load32(key));
 
-	memcpy(&word, key, 4);
-	word = FIB4_WORD(ntohl(word));
 	__builtin_prefetch(block
 			       ? v->blocks + (size_t)fib4_word_block(v, word) *
 						 ROUTE_ARENA_GRANULE
@@ -301,7 +293,7 @@ fib4_commit(struct fib4 *f)
 	for (unsigned int i = 0; i < w->nstaged_alias; i++)
 		w->before[w->staged_alias[i]] = w->after[w->staged_alias[i]];
 	if (w->room > 16u * FIB4_LIST) {
-		free(w->change);
+		route_host_free(w->change);
 		w->change = NULL;
 		w->room = 0;
 	}

@@ -22,23 +22,24 @@
  * of /18.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/base/atomic.h"
 #include "libsync/base/point.h"
+#include "libsync/port/types.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/route/arena.h"
+#include "stack/route/bits.h"
 #include "stack/route/fib.h"
+#include "stack/route/host.h"
 
 /* A test may make addresses shorter: their bits after these are not used. */
 #ifndef FIB4_DIRECT_BITS
 #define FIB4_DIRECT_BITS 18u
 #define FIB4_SLOT_BITS   6u
 #define FIB4_EXT_BITS    8u
-#define FIB4_VECTORS     1 /* there are bodies for these */
+#ifndef ROUTE_HOST_KERNEL
+#define FIB4_VECTORS 1 /* there are bodies for these */
+#endif
 #endif
 #define FIB4_SLOT_PLEN   (FIB4_DIRECT_BITS + FIB4_SLOT_BITS)
 #define FIB4_PLEN_MAX    (FIB4_SLOT_PLEN + FIB4_EXT_BITS)
@@ -169,19 +170,11 @@ void fib4_lookup_tables(const struct fib4 *const *f, const uint32_t *dst,
  */
 const char *fib4_body_name(const struct fib4 *f);
 
-/* Bits set, for processors whose compiler target has no instruction. */
+/* Private to fib4: bits set, with what the compiler's target has. */
 static inline unsigned int
 fib4_count(uint64_t x)
 {
-#if defined(__x86_64__) && !defined(__POPCNT__)
-	x -= x >> 1 & UINT64_C(0x5555555555555555);
-	x = (x & UINT64_C(0x3333333333333333)) +
-	    (x >> 2 & UINT64_C(0x3333333333333333));
-	x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (unsigned int)(x * UINT64_C(0x0101010101010101) >> 56);
-#else
-	return (unsigned int)__builtin_popcountll(x);
-#endif
+	return route_bits_count(x);
 }
 
 /* Private to fib4: the leaf of a slot with longer prefixes. */

@@ -11,10 +11,8 @@
  * fib4_avx2.c, fib4_avx512.c and fib4_neon.c.
  */
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "stack/route/fib4_impl.h"
+#include "stack/route/host.h"
 
 #define GROUP 32u
 
@@ -131,7 +129,7 @@ portable_wide(const struct fib4_view *v, const uint32_t *dst, uint32_t *group,
 static const struct fib4_body portable = {
     "portable", portable_narrow, portable_wide};
 
-#ifdef __x86_64__
+#ifdef FIB4_POPCNT
 #define BMI2 __attribute__((target("popcnt,bmi,bmi2")))
 
 FIB4_POPCNT static void
@@ -170,14 +168,13 @@ static const struct fib4_body bmi2 = {"portable", bmi2_narrow, bmi2_wide};
 const struct fib4_body *
 fib4_body_choose(void)
 {
-	const char *name = getenv("PSNET_FIB");
 	/*
 	 * Best first.  A gather takes a cycle or more for each element, where
 	 * three or four loads of their own take one; it only pays where it does
 	 * not do that in microcode.
 	 */
 	const struct fib4_body *list[] = {
-#ifdef __x86_64__
+#ifdef FIB4_POPCNT
 	    __builtin_cpu_is("intel") ? fib4_body_avx512() : NULL,
 	    __builtin_cpu_supports("bmi2") ? &bmi2 : NULL,
 	    __builtin_cpu_supports("popcnt") ? &popcnt : NULL,
@@ -189,8 +186,8 @@ fib4_body_choose(void)
 	};
 	const size_t n = sizeof(list) / sizeof(list[0]);
 
-	for (size_t i = 0; i < n && name != NULL; i++)
-		if (list[i] != NULL && strcmp(list[i]->name, name) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (list[i] != NULL && route_host_wants(list[i]->name))
 			return list[i];
 	for (size_t i = 0; i < n; i++)
 		if (list[i] != NULL)

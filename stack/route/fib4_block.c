@@ -12,9 +12,6 @@
  *       versions of it that there are.  It begins a line of the arena.
  */
 
-#include <errno.h>
-#include <string.h>
-
 #include "stack/route/fib4_impl.h"
 
 struct block {
@@ -82,8 +79,7 @@ fib4_block_expand(
 		unsigned int end;
 
 		heads &= heads - 1;
-		end = heads == 0 ? FIB4_SLOTS
-				 : (unsigned int)__builtin_ctzll(heads);
+		end = heads == 0 ? FIB4_SLOTS : route_bits_first(heads);
 		while (slot < end)
 			leaf[slot++] = value;
 	}
@@ -126,7 +122,7 @@ fib4_block_make(struct fib4 *f, struct fib4_view *v,
 	b = route_arena_at(f->writer->arena, *out);
 	b->heads = heads;
 	for (; heads != 0; heads &= heads - 1)
-		leaf_put(v, b + 1, run++, leaf[__builtin_ctzll(heads)]);
+		leaf_put(v, b + 1, run++, leaf[route_bits_first(heads)]);
 	return 0;
 }
 
@@ -165,7 +161,7 @@ fib4_block_free_exts(struct fib4 *f, const struct fib4_view *v, uint32_t at,
 		return;
 	for (; heads != 0; heads &= heads - 1) {
 		const uint32_t leaf = leaf_get(v, b + 1, run++);
-		const unsigned int slot = (unsigned int)__builtin_ctzll(heads);
+		const unsigned int slot = route_bits_first(heads);
 
 		if ((leaf & FIB4_EXT) != 0 &&
 		    leaf != fib4_block_leaf(v, keep, slot) &&

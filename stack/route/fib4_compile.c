@@ -23,12 +23,8 @@
  *   I2  While a slot is open, its leaf is in ext[], not in leaf[].
  */
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "stack/route/fib4_impl.h"
+#include "stack/route/host.h"
 
 #define CLOSED     FIB4_SLOTS
 #define CHANGE_MIN ((size_t)1024)
@@ -132,14 +128,6 @@ paint(struct job *j, uint32_t key, unsigned int plen, uint32_t leaf)
 	return 0;
 }
 
-static void
-key_bytes(uint32_t key, uint8_t bytes[4])
-{
-	const uint32_t order = htonl(key);
-
-	memcpy(bytes, &order, 4);
-}
-
 /* The leaf of a prefix of key with that group. */
 static int
 prefix_leaf(struct job *j, uint32_t key, unsigned int plen, uint32_t group,
@@ -164,7 +152,7 @@ cover_leaf(struct job *j, uint32_t *leaf)
 	uint32_t group;
 	uint8_t key[4];
 
-	key_bytes(j->key, key);
+	route_bits_store32(key, j->key);
 	group = j->after->cover(j->after->arg, key, j->plen, &plen);
 	return prefix_leaf(j, j->key, plen, group, leaf);
 }
@@ -186,11 +174,10 @@ static int
 paint_prefix(void *ctx, const uint8_t *bytes, unsigned int plen, uint32_t group)
 {
 	struct job *j = ctx;
-	uint32_t key, leaf;
+	const uint32_t key = route_bits_load32(bytes);
+	uint32_t leaf;
 	int error = 0;
 
-	memcpy(&key, bytes, 4);
-	key = ntohl(key);
 	if (plen == j->plen)
 		j->based = true;
 	if (!j->based)
@@ -210,7 +197,7 @@ paint_routes(struct job *j, uint32_t key, unsigned int plen)
 	j->key = key;
 	j->plen = plen;
 	j->based = false;
-	key_bytes(key, bytes);
+	route_bits_store32(bytes, key);
 	error = j->after->walk(j->after->arg, bytes, plen, paint_prefix, j);
 	if (error == 0 && !j->based)
 		error = paint_base(j);
@@ -290,7 +277,8 @@ change_reserve(struct fib4_writer *w)
 
 	if (w->nchange < w->room)
 		return 0;
-	change = realloc(w->change, room * sizeof(*change));
+	change = route_host_resize(
+	    w->change, w->room * sizeof(*change), room * sizeof(*change));
 	if (change == NULL)
 		return -ENOMEM;
 	w->change = change;
@@ -351,7 +339,7 @@ edit_word(struct job *j, uint32_t word, uint32_t key, unsigned int plen)
 	uint8_t bytes[4];
 	int error;
 
-	key_bytes(key, bytes);
+	route_bits_store32(bytes, key);
 	if (j->after->alone == NULL || w->nrebind > 0 ||
 	    plen > FIB4_SLOT_PLEN ||
 	    !j->after->alone(j->after->arg, bytes, plen, &group, &from))
@@ -451,14 +439,14 @@ static int
 compile_alias(struct job *j, uint32_t place)
 {
 	struct fib4_writer *w = j->f->writer;
-	const unsigned int plen = 31u - (unsigned int)__builtin_clz(place);
+	const unsigned int plen = 63u - route_bits_above(place);
 	const struct fib4_alias *was = &w->before[place];
 	struct fib4_alias *now = &w->after[place];
 	struct self found = {.plen = plen, .group = FIB_NONE};
 	uint8_t bytes[4];
 	int error;
 
-	key_bytes(plen == 0 ? 0 : place << (32 - plen), bytes);
+	route_bits_store32(bytes, plen == 0 ? 0 : place << (32 - plen));
 	(void)j->after->walk(j->after->arg, bytes, plen, find_self, &found);
 	now->group = found.group;
 	if (plen == 0 || (found.present && was->present)) {
@@ -488,8 +476,7 @@ compile_marked(struct job *j)
 		uint64_t left = w->dirty[i] | w->whole[i];
 
 		for (; left != 0 && error == 0; left &= left - 1) {
-			const uint32_t word =
-			    i * 64 + (uint32_t)__builtin_ctzll(left);
+			const uint32_t word = i * 64 + route_bits_first(left);
 
 			error = fib4_bit(w->dirty, word)
 				    ? compile_word(j, word,

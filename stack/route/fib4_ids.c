@@ -25,12 +25,9 @@
  *   freed by pserialize_call().
  */
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "libsync/base/point.h"
 #include "stack/route/fib4_impl.h"
+#include "stack/route/host.h"
 
 #define DIRECT_BYTES (FIB4_WORDS * sizeof(uint32_t))
 
@@ -40,14 +37,14 @@ fib4_view_create(struct route_arena *a, bool wide, struct fib4_view **out)
 	const uint32_t ids = wide ? FIB4_WIDE_IDS : FIB4_NARROW_IDS;
 	struct fib4_view *v;
 
-	v = calloc(1, sizeof(*v));
+	v = route_host_alloc(sizeof(*v));
 	if (v == NULL)
 		return -ENOMEM;
-	v->group = calloc(ids, sizeof(v->group[0]));
+	v->group = route_host_alloc(ids * sizeof(v->group[0]));
 	if (v->group == NULL)
 		goto fail_group;
 	if (!wide) {
-		v->ext = calloc(FIB4_NARROW_IDS, sizeof(v->ext[0]));
+		v->ext = route_host_alloc(FIB4_NARROW_IDS * sizeof(v->ext[0]));
 		if (v->ext == NULL)
 			goto fail_ext;
 	}
@@ -62,20 +59,20 @@ fib4_view_create(struct route_arena *a, bool wide, struct fib4_view **out)
 	return 0;
 
 fail_direct:
-	free(v->ext);
+	route_host_free(v->ext);
 fail_ext:
-	free(v->group);
+	route_host_free(v->group);
 fail_group:
-	free(v);
+	route_host_free(v);
 	return -ENOMEM;
 }
 
 static void
 view_free(struct fib4_view *v)
 {
-	free(v->ext);
-	free(v->group);
-	free(v);
+	route_host_free(v->ext);
+	route_host_free(v->group);
+	route_host_free(v);
 }
 
 void
@@ -237,8 +234,9 @@ sweep(struct fib4 *f)
 	struct marks m = {0};
 	int64_t left = -ENOMEM, used = 0, exts = 0;
 
-	m.ids = calloc(FIB4_BITMAP(v->ids), sizeof(uint64_t));
-	m.exts = calloc(FIB4_BITMAP(FIB4_NARROW_IDS), sizeof(uint64_t));
+	m.ids = route_host_alloc(FIB4_BITMAP(v->ids) * sizeof(uint64_t));
+	m.exts =
+	    route_host_alloc(FIB4_BITMAP(FIB4_NARROW_IDS) * sizeof(uint64_t));
 	if (m.ids == NULL || m.exts == NULL)
 		goto out;
 	mark(f, &m);
@@ -264,8 +262,8 @@ sweep(struct fib4 *f)
 	if (!v->wide && FIB4_NARROW_IDS - exts < left)
 		left = FIB4_NARROW_IDS - exts;
 out:
-	free(m.ids);
-	free(m.exts);
+	route_host_free(m.ids);
+	route_host_free(m.exts);
 	return left;
 }
 
@@ -385,7 +383,7 @@ widen(struct fib4 *f)
 	struct widen x = {.f = f, .old = fib4_current(f)};
 	int error;
 
-	x.uniform = calloc(FIB4_NARROW_IDS, sizeof(x.uniform[0]));
+	x.uniform = route_host_alloc(FIB4_NARROW_IDS * sizeof(x.uniform[0]));
 	if (x.uniform == NULL)
 		return -ENOMEM;
 	error = fib4_view_create(f->writer->arena, true, &x.fresh);
@@ -400,7 +398,7 @@ widen(struct fib4 *f)
 		fib4_view_destroy(f->writer->arena, x.fresh);
 	}
 out:
-	free(x.uniform);
+	route_host_free(x.uniform);
 	return error;
 }
 

@@ -6,6 +6,7 @@
 /* Shared by the files fib4*.c only. */
 
 #include "stack/route/fib4.h"
+#include "stack/route/host.h"
 
 #define FIB4_WORDS (1u << FIB4_DIRECT_BITS)
 
@@ -230,7 +231,7 @@ const struct fib4_body *fib4_body_avx2(void);
 const struct fib4_body *fib4_body_avx512(void);
 const struct fib4_body *fib4_body_neon(void);
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(ROUTE_HOST_KERNEL)
 /* For code that runs only where the processor has the instruction. */
 #define FIB4_POPCNT __attribute__((target("popcnt")))
 

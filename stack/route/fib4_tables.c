@@ -51,7 +51,7 @@ body(const struct fib4 *const *f, const uint32_t *dst, uint32_t *group,
 	group_lookup(f, dst, group, n, count);
 }
 
-#ifdef __x86_64__
+#ifdef FIB4_POPCNT
 FIB4_POPCNT static void
 body_popcnt(const struct fib4 *const *f, const uint32_t *dst, uint32_t *group,
     unsigned int n)
@@ -65,7 +65,7 @@ fib4_lookup_tables(const struct fib4 *const *f, const uint32_t *dst,
     uint32_t *group, unsigned int n)
 {
 	SYNC_ASSERT(pserialize_in_read_section());
-#ifdef __x86_64__
+#ifdef FIB4_POPCNT
 	if (__builtin_cpu_supports("popcnt")) {
 		body_popcnt(f, dst, group, n);
 		return;

@@ -55,15 +55,11 @@
  *   Lines go to the arena, which waits for readers.  Ids: fib6_ids.c.
  */
 
-#include <endian.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/pserialize/pserialize.h"
+#include "stack/route/bits.h"
 #include "stack/route/fib6_impl.h"
+#include "stack/route/host.h"
 
 #define DIR_WORDS   ((size_t)1 << FIB6_DIR_BITS)
 #define SHORT_WORDS ((size_t)1 << FIB6_SHORT_BITS)
@@ -72,15 +68,6 @@
 #define VEC_KEEP    ((size_t)4096) /* elements kept for the next change */
 #define MAPPED_WORDS \
 	(DIR_WORDS + FIB6_STAGES_MAX + FIB6_GROUPS + BRIEFS + BRIEFS / 4)
-
-static uint64_t
-load64(const uint8_t *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof(x));
-	return be64toh(x);
-}
 
 static uint64_t
 ones(unsigned int n)
@@ -106,16 +93,16 @@ hull_of_both(const struct fib6_hull *a, const struct fib6_hull *b)
 	unsigned int same = 128;
 
 	if (hi != 0)
-		same = (unsigned int)__builtin_clzll(hi);
+		same = route_bits_above(hi);
 	else if (lo != 0)
-		same = 64 + (unsigned int)__builtin_clzll(lo);
+		same = 64 + route_bits_above(lo);
 	return hull_of(a->hi, a->lo, same < plen ? same : plen);
 }
 
 static void
 vec_fini(struct fib6_vec *v)
 {
-	free(v->at);
+	route_host_free(v->at);
 	*v = (struct fib6_vec){0};
 }
 
@@ -142,17 +129,17 @@ writer_free(struct fib6_writer *w)
 	vec_fini(&w->ranges);
 	vec_fini(&w->old);
 	vec_fini(&w->mix);
-	free(w->local.id);
-	free(w->stage.id);
-	free(w->group_local);
-	free(w->hash);
-	free(w);
+	route_host_free(w->local.id);
+	route_host_free(w->stage.id);
+	route_host_free(w->group_local);
+	route_host_free(w->hash);
+	route_host_free(w);
 }
 
 static struct fib6_writer *
 writer_alloc(struct route_arena *a)
 {
-	struct fib6_writer *w = calloc(1, sizeof(*w));
+	struct fib6_writer *w = route_host_alloc(sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
@@ -162,7 +149,7 @@ writer_alloc(struct route_arena *a)
 	w->stage.limit = FIB6_STAGES_MAX;
 	w->stage.split = FIB6_LEAF_STAGE;
 	w->hash_room = HASH_MIN;
-	w->hash = calloc(w->hash_room, sizeof(*w->hash));
+	w->hash = route_host_alloc(w->hash_room * sizeof(*w->hash));
 	if (w->hash == NULL) {
 		writer_free(w);
 		return NULL;
@@ -170,10 +157,18 @@ writer_alloc(struct route_arena *a)
 	return w;
 }
 
+/* Of the directory, stages, groups, and the writer's short prefixes. */
+static size_t
+words_bytes(void)
+{
+	return SYNC_ROUNDUP(
+	    MAPPED_WORDS * sizeof(struct fib6_word), route_host_page());
+}
+
 int
 fib6_create(struct route_arena *a, struct fib6 **out)
 {
-	struct fib6 *f = calloc(1, sizeof(*f));
+	struct fib6 *f = route_host_alloc(sizeof(*f));
 	void *words;
 
 	if (f == NULL)
@@ -181,25 +176,27 @@ fib6_create(struct route_arena *a, struct fib6 **out)
 	f->writer = writer_alloc(a);
 	if (f->writer == NULL)
 		goto free_table;
-	words = mmap(NULL, MAPPED_WORDS * sizeof(struct fib6_word),
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	    -1, 0);
-	if (words == MAP_FAILED)
+	words = route_host_map(words_bytes(), route_host_page());
+	if (words == NULL)
 		goto free_writer;
+	if (route_host_use(words, words_bytes()) != 0)
+		goto unmap_words;
 	f->dir = words;
 	f->stages = f->dir + DIR_WORDS;
 	f->groups = f->stages + FIB6_STAGES_MAX;
 	f->writer->brief = (void *)(f->groups + FIB6_GROUPS);
 	f->writer->brief_staged = (void *)(f->writer->brief + BRIEFS);
 	f->lines = route_arena_at(a, 0);
-	fib6_batch_choose(f, getenv("PSNET_FIB"));
+	fib6_batch_choose(f);
 	*out = f;
 	return 0;
 
+unmap_words:
+	route_host_unmap(words, words_bytes());
 free_writer:
 	writer_free(f->writer);
 free_table:
-	free(f);
+	route_host_free(f);
 	return -ENOMEM;
 }
 
@@ -227,9 +224,9 @@ fib6_destroy(struct fib6 *f)
 			    f, sync_load_relaxed(&f->dir[i].w));
 	}
 	SYNC_REQUIRE(w->lines == 0 && w->blocks == 0);
-	(void)munmap(f->dir, MAPPED_WORDS * sizeof(struct fib6_word));
+	route_host_unmap(f->dir, words_bytes());
 	writer_free(w);
-	free(f);
+	route_host_free(f);
 }
 
 static uint32_t *
@@ -259,10 +256,10 @@ hull_room(struct fib6_writer *w, size_t n)
 		room *= 2;
 	if (room == w->hash_room)
 		return 0;
-	hash = calloc(room, sizeof(*hash));
+	hash = route_host_alloc(room * sizeof(*hash));
 	if (hash == NULL)
 		return -ENOMEM;
-	free(w->hash);
+	route_host_free(w->hash);
 	w->hash = hash;
 	w->hash_room = room;
 	h = w->hulls.at;
@@ -311,7 +308,7 @@ fib6_stage(struct fib6 *f, const uint8_t *key, unsigned int plen)
 	size_t n = 1;
 
 	SYNC_REQUIRE(plen <= 128 && !w->prepared);
-	h = hull_of(load64(key), load64(key + 8), plen);
+	h = hull_of(route_bits_load64(key), route_bits_load64(key + 8), plen);
 	if (plen <= FIB6_SHORT_BITS)
 		return stage_brief(w, h.hi, plen);
 	if (plen < FIB6_DIR_BITS) {
@@ -345,15 +342,15 @@ ask_briefs(struct fib6_writer *w)
 	struct fib6_brief *b = w->briefs.at;
 
 	for (size_t i = 0; i < w->briefs.n; i++) {
-		const unsigned int plen =
-		    31 - (unsigned int)__builtin_clz(b[i].node);
-		const uint64_t key[2] = {
-		    plen == 0 ? 0
-			      : htobe64((uint64_t)b[i].node << (64 - plen))};
+		const unsigned int plen = 63 - route_bits_above(b[i].node);
+		uint8_t key[16] = {0};
 
+		if (plen > 0)
+			route_bits_store64(
+			    key, (uint64_t)b[i].node << (64 - plen));
 		b[i].group = FIB_NONE;
-		(void)w->after->walk(w->after->arg, (const uint8_t *)key, plen,
-		    note_exact, &b[i]);
+		(void)w->after->walk(
+		    w->after->arg, key, plen, note_exact, &b[i]);
 	}
 }
 
@@ -625,7 +622,7 @@ dir_bytes(const struct fib6_writer *w)
 	size_t pages = 0;
 
 	for (size_t i = 0; i < FIB6_DIR_PAGES / 64; i++)
-		pages += (size_t)__builtin_popcountll(w->dir_used[i]);
+		pages += route_bits_count(w->dir_used[i]);
 	return pages * FIB6_PAGE_WORDS * sizeof(struct fib6_word);
 }
 

@@ -17,12 +17,11 @@
  * functions are for one writer at a time.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "libsync/base/atomic.h"
 #include "libsync/base/point.h"
+#include "libsync/port/types.h"
 #include "stack/route/fib.h"
+#include "stack/route/host.h"
 
 /*
  * Bits of an address that index the directory, those of each stage, and leading
@@ -36,6 +35,10 @@
 #define FIB6_STAGES_MAX ((uint32_t)1 << 22)
 #endif
 #define FIB6_STAGE_BITS 32u
+
+#ifndef ROUTE_HOST_KERNEL
+#define FIB6_VECTORS 1 /* registers of 16 bytes may be used */
+#endif
 
 /* Keys of a line, by what it is. */
 #define FIB6_INNER_KEYS 15
@@ -175,6 +178,39 @@ fib6_lookup_batch(const struct fib6 *f, const uint64_t (*dst)[2],
 	f->batch(f, dst, group, n);
 }
 
+#ifndef FIB6_VECTORS
+
+/* Private to fib6: how many keys are less than k: the child or value of k. */
+static inline uint32_t
+fib6_rank(const int32_t *key, unsigned int n, int32_t k)
+{
+	uint32_t less = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		less += key[i] < k;
+	return less;
+}
+
+static inline uint32_t
+fib6_rank_inner(const struct fib6_inner *n, int32_t k)
+{
+	return fib6_rank(n->key, FIB6_INNER_KEYS, k);
+}
+
+static inline uint32_t
+fib6_rank_leaf(const struct fib6_leaf *n, int32_t k)
+{
+	return fib6_rank(n->key, FIB6_LEAF_KEYS, k);
+}
+
+static inline uint32_t
+fib6_rank_wide(const struct fib6_wide *n, int32_t k)
+{
+	return fib6_rank(n->key, FIB6_WIDE_KEYS, k);
+}
+
+#else
+
 /* Private to fib6: four keys, aligned as an int32_t. */
 typedef int32_t fib6_keys __attribute__((vector_size(16)));
 typedef int32_t fib6_keys_at
@@ -230,6 +266,8 @@ fib6_rank_wide(const struct fib6_wide *n, int32_t k)
 
 	return fib6_count(a + (b & last));
 }
+
+#endif
 
 /* Private to fib6: the key of an address in the stage that begins at bit at. */
 static inline int32_t

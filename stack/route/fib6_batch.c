@@ -12,13 +12,12 @@
  * loaded on its own.
  */
 
-#include <string.h>
-
 #include "stack/route/fib6_impl.h"
+#include "stack/route/host.h"
 
-#if defined(__x86_64__)
+#if defined(FIB6_VECTORS) && defined(__x86_64__)
 #include <immintrin.h>
-#elif defined(__aarch64__)
+#elif defined(FIB6_VECTORS) && defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
@@ -200,7 +199,7 @@ batch_portable(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
 	batch(f, dst, group, n, fib6_rank_inner, fib6_rank_leaf);
 }
 
-#if defined(__x86_64__)
+#if defined(FIB6_VECTORS) && defined(__x86_64__)
 
 #define AVX2   __attribute__((target("avx2,popcnt")))
 #define AVX512 __attribute__((target("avx512f,avx512vl,popcnt")))
@@ -264,7 +263,7 @@ batch_avx512(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
 	batch(f, dst, group, n, avx512_inner, avx512_leaf);
 }
 
-#elif defined(__aarch64__)
+#elif defined(FIB6_VECTORS) && defined(__aarch64__)
 
 /* -1 for each of four keys below k. */
 static inline int32x4_t
@@ -314,31 +313,29 @@ batch_neon(const struct fib6 *f, const uint64_t (*dst)[2], uint32_t *group,
 #endif
 
 void
-fib6_batch_choose(struct fib6 *f, const char *want)
+fib6_batch_choose(struct fib6 *f)
 {
 	f->batch = batch_portable;
 	f->body = "portable";
-#if defined(__x86_64__)
-	if (want != NULL && strcmp(want, "portable") == 0)
+#if defined(FIB6_VECTORS) && defined(__x86_64__)
+	if (route_host_wants("portable"))
 		return;
 	if (__builtin_cpu_supports("avx2") &&
 	    __builtin_cpu_supports("popcnt")) {
 		f->batch = batch_avx2;
 		f->body = "avx2";
 	}
-	if (want != NULL && strcmp(want, "avx2") == 0)
+	if (route_host_wants("avx2"))
 		return;
 	if (__builtin_cpu_supports("avx512f") &&
 	    __builtin_cpu_supports("avx512vl")) {
 		f->batch = batch_avx512;
 		f->body = "avx512";
 	}
-#elif defined(__aarch64__)
-	if (want != NULL && strcmp(want, "portable") == 0)
+#elif defined(FIB6_VECTORS) && defined(__aarch64__)
+	if (route_host_wants("portable"))
 		return;
 	f->batch = batch_neon;
 	f->body = "neon";
-#else
-	(void)want;
 #endif
 }

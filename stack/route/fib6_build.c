@@ -16,8 +16,6 @@
  * of them, and by one store to the line's base.
  */
 
-#include <errno.h>
-
 #include "libsync/base/assert.h"
 #include "stack/route/fib6_impl.h"
 

@@ -15,13 +15,10 @@
  *   I2  A list is in the order of stamps.
  */
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/route/fib6_impl.h"
+#include "stack/route/host.h"
 
 #define ROOM_MIN 64u
 
@@ -35,7 +32,7 @@ fib6_vec_more(struct fib6_vec *v, size_t n, size_t size)
 		return 0;
 	while (room - v->n < n)
 		room *= 2;
-	at = realloc(v->at, room * size);
+	at = route_host_resize(v->at, v->room * size, room * size);
 	if (at == NULL)
 		return -ENOMEM;
 	v->at = at;
@@ -119,7 +116,8 @@ make(struct fib6_ids *ids, uint32_t *out)
 	if (ids->made + 1 >= room || ids->room == 0) {
 		if (ids->room != 0)
 			room *= 2;
-		id = realloc(ids->id, room * sizeof(*id));
+		id = route_host_resize(
+		    ids->id, ids->room * sizeof(*id), room * sizeof(*id));
 		if (id == NULL)
 			return -ENOMEM;
 		ids->id = id;
@@ -162,7 +160,8 @@ local_room(struct fib6_writer *w, uint32_t place)
 		room *= 2;
 	if (room == w->groups)
 		return 0;
-	to = realloc(w->group_local, room * sizeof(*to));
+	to = route_host_resize(
+	    w->group_local, w->groups * sizeof(*to), room * sizeof(*to));
 	if (to == NULL)
 		return -ENOMEM;
 	memset(to + w->groups, 0, (room - w->groups) * sizeof(*to));

@@ -5,10 +5,7 @@
 
 /* Shared by the files fib6*.c only; all of it is the writer's. */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "libsync/port/types.h"
 #include "stack/route/arena.h"
 #include "stack/route/fib6.h"
 
@@ -205,8 +202,8 @@ void fib6_build_undo(struct fib6 *f);
 
 /* fib6_batch.c */
 
-/* Choose the body of this name, or if it is NULL or not there the best one. */
-void fib6_batch_choose(struct fib6 *f, const char *want);
+/* Choose the body that is asked for, or if it is not there the best one. */
+void fib6_batch_choose(struct fib6 *f);
 
 /* fib6_paint.c */
 

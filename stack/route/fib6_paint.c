@@ -7,11 +7,8 @@
  * longer, is painted on its own and becomes the next stage.
  */
 
-#include <endian.h>
-#include <string.h>
-#include <sys/types.h>
-
 #include "libsync/base/assert.h"
+#include "stack/route/bits.h"
 #include "stack/route/fib6_impl.h"
 
 struct open {
@@ -26,15 +23,6 @@ struct painter {
 	unsigned int n;  /* of open[] */
 	struct open open[FIB6_STAGE_BITS + 2];
 };
-
-static uint64_t
-load64(const uint8_t *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof(x));
-	return be64toh(x);
-}
 
 /* A value from start on, in the place of what was said of start before. */
 static void
@@ -140,7 +128,7 @@ same_number(const struct painter *p, size_t from, size_t to)
 }
 
 /* One route, or those of one number.  Returns: how many; a negative errno. */
-static ssize_t
+static int64_t
 paint_next(struct painter *p, size_t from, size_t to)
 {
 	struct fib6_writer *w = p->f->writer;
@@ -156,7 +144,7 @@ paint_next(struct painter *p, size_t from, size_t to)
 	if (r->plen > p->at + FIB6_STAGE_BITS) {
 		end = same_number(p, from, to);
 		error = paint_number(p, from, end, number);
-		return error != 0 ? error : (ssize_t)(end - from);
+		return error != 0 ? error : (int64_t)(end - from);
 	}
 	SYNC_ASSERT(p->n < sizeof(p->open) / sizeof(p->open[0]));
 	emit(p, number, r->group);
@@ -173,7 +161,7 @@ paint(struct fib6 *f, unsigned int at, size_t from, size_t to,
 	    .f = f, .at = at, .first = f->writer->ranges.n, .n = 1};
 	int error = fib6_vec_more(
 	    &f->writer->ranges, FIB6_STAGE_BITS + 4, sizeof(struct fib6_range));
-	ssize_t n;
+	int64_t n;
 
 	if (error != 0)
 		return error;
@@ -202,7 +190,8 @@ collect(void *ctx, const uint8_t *key, unsigned int plen, uint32_t group)
 		return error;
 	SYNC_REQUIRE(group != FIB_NONE && group < FIB_GROUPS_MAX);
 	r = (struct fib6_route *)w->routes.at + w->routes.n++;
-	*r = (struct fib6_route){load64(key), load64(key + 8), group, plen};
+	*r = (struct fib6_route){
+	    route_bits_load64(key), route_bits_load64(key + 8), group, plen};
 	return 0;
 }
 
@@ -264,11 +253,12 @@ fib6_paint(
     struct fib6 *f, const struct fib6_hull *h, unsigned int at, bool concrete)
 {
 	struct fib6_writer *w = f->writer;
-	const uint64_t net[2] = {htobe64(h->hi), htobe64(h->lo)};
-	const uint8_t *key = (const uint8_t *)net;
 	uint32_t span[2];
+	uint8_t key[16];
 	int error;
 
+	route_bits_store64(key, h->hi);
+	route_bits_store64(key + 8, h->lo);
 	fib6_paint_span(h, at, span);
 	w->routes.n = 0;
 	w->ranges.n = 0;

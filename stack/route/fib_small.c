@@ -18,12 +18,9 @@
 
 #include "stack/route/fib_small.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "libsync/base/assert.h"
 #include "libsync/pserialize/pserialize.h"
+#include "stack/route/host.h"
 
 /* n prefixes have so many places at most: where they begin, and behind them. */
 #define PLACES (2 * FIB_SMALL_MAX + 1)
@@ -132,7 +129,7 @@ finish(const struct build *b, struct fib_small **out)
 {
 	const size_t keys = (b->bits > 64 ? 2 : 1) * b->n * sizeof(uint64_t);
 	struct fib_small *s =
-	    malloc(sizeof(*s) + keys + b->n * sizeof(uint32_t));
+	    route_host_alloc(sizeof(*s) + keys + b->n * sizeof(uint32_t));
 	uint64_t *hi, *lo;
 	uint32_t *group;
 
@@ -160,7 +157,7 @@ fib_small_create(
     const struct fib_source *after, unsigned int bits, struct fib_small **out)
 {
 	static const uint8_t all[16];
-	struct build *b = calloc(1, sizeof(*b));
+	struct build *b = route_host_alloc(sizeof(*b));
 	int error;
 
 	if (b == NULL)
@@ -172,20 +169,20 @@ fib_small_create(
 		leave(b);
 	if (error == 0)
 		error = finish(b, out);
-	free(b);
+	route_host_free(b);
 	return error;
 }
 
 void
 fib_small_free(struct fib_small *s)
 {
-	free(s);
+	route_host_free(s);
 }
 
 static void
 retired(struct pserialize_head *head)
 {
-	free((char *)head - offsetof(struct fib_small, retire));
+	route_host_free((char *)head - offsetof(struct fib_small, retire));
 }
 
 void
