@@ -376,6 +376,8 @@ pserialize_reclaim_fork_parent(void)
 void
 pserialize_reclaim_fork_child(uint32_t was, uint32_t now)
 {
+	(void)was;
+	(void)now;
 }
 
 /* What main does before it starts this many threads, of numbers from 1. */
