@@ -50,6 +50,9 @@
  * Ordering pairs
  *   LINE  commit stores a word (release) -> a lookup loads it (acquire): lines
  *         are filled, and ids bound, before they can be found.
+ *   BRIEF  commit stores the word of a short prefix (release) -> a lookup loads
+ *         it (acquire): what its group means, to whoever gave the number, was
+ *         made before the group can be found.
  *
  * Reclamation
  *   Lines go to the arena, which waits for readers.  Ids: fib6_ids.c.
@@ -404,9 +407,9 @@ store_briefs(struct fib6 *f, uint32_t node, uint32_t group)
 	/* relaxed: only the writer stores to it. */
 	if (sync_load_relaxed(&word->w) == group)
 		return;
-	/* relaxed: no reader has an older line (I4), and what is stored to
-	 * later is ordered by LINE. */
-	sync_store_relaxed(&word->w, group);
+	/* BRIEF release: pairs with the acquires of lookups.  No reader has an
+	 * older line (I4), and what is stored to later is ordered by LINE. */
+	sync_store_release(&word->w, group);
 }
 
 /* The whole of a hull's word, before and after the short prefixes change. */

@@ -287,8 +287,9 @@ static inline uint32_t
 fib6_short(const struct fib6 *f, uint64_t hi)
 {
 	SYNC_POINT("fib6_value");
-	/* relaxed: SHORT, a grace period, keeps it in order with the lines. */
-	return sync_load_relaxed(
+	/* BRIEF acquire: pairs with the release in store_briefs.  A grace
+	 * period keeps it in order with the lines. */
+	return sync_load_acquire(
 	    &f->groups[FIB6_LOCAL_MAX + (hi >> (64 - FIB6_SHORT_BITS))].w);
 }
 
@@ -327,8 +328,9 @@ fib6_step(const struct fib6 *f, uint32_t word, uint64_t hi, int32_t k)
 	if (v == 0)
 		v = FIB6_LOCAL_MAX + (uint32_t)(hi >> (64 - FIB6_SHORT_BITS));
 	SYNC_POINT("fib6_value");
-	/* relaxed: LINE ordered it; SHORT does where it is a short prefix's. */
-	return sync_load_relaxed(&f->groups[v].w);
+	/* BRIEF acquire: pairs with the release in store_briefs; what is no
+	 * short prefix's was ordered by LINE. */
+	return sync_load_acquire(&f->groups[v].w);
 }
 
 /*

@@ -163,8 +163,8 @@ read_leaves(const struct fib6 *f, const uint64_t (*dst)[2],
 
 		value[i] = v;
 		odd |= (v & FIB6_LEAF_STAGE) | (p->word[i] & FIB6_WIDE);
-		/* relaxed: as in fib6_step(). */
-		group[i] = sync_load_relaxed(&groups[at != 0 ? at : brief].w);
+		/* BRIEF acquire: pairs with the release in store_briefs. */
+		group[i] = sync_load_acquire(&groups[at != 0 ? at : brief].w);
 	}
 	for (unsigned int k = 0; odd != 0 && k < p->trees; k++) {
 		const uint32_t i = p->tree[k];

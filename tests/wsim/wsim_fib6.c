@@ -248,6 +248,65 @@ WSIM_TEST(short_prefix_is_fenced)
 	wsim_assert(found == 1 || found == 2);
 }
 
+/* What the groups mean, to whoever gave out the numbers; not atomic. */
+static uint32_t meaning[3];
+
+/* The meaning of the answer for address 0, by one of the ways to look it up. */
+static void *
+look_what_it_means(void *batch)
+{
+	const uint64_t s = pserialize_read_enter();
+	const uint64_t dst[1][2] = {{0, 0}};
+	uint32_t found;
+
+	if (batch != NULL)
+		fib6_lookup_batch(fib, dst, &found, 1);
+	else
+		found = fib6_lookup(fib, 0, 0);
+	found = meaning[found];
+	pserialize_read_exit(s);
+	return (void *)(uintptr_t)found;
+}
+
+/* Of the route that changes, plen bits long, with one of 24 bits, or without. */
+static void
+group_comes_after_its_meaning(unsigned int plen, bool beside, bool batch)
+{
+	uint32_t found;
+	int t;
+
+	start();
+	meaning[1] = 10;
+	if (beside)
+		stage(UINT64_C(1) << 40, 0, 24, 5);
+	set(0, plen, 1);
+	t = wsim_spawn(look_what_it_means, batch ? fib : NULL);
+	meaning[2] = 20;
+	set(0, plen, 2);
+	found = join(t);
+	wsim_assert(found == 10 || found == 20);
+}
+
+WSIM_TEST(short_group_comes_after_its_meaning)
+{
+	group_comes_after_its_meaning(0, false, false);
+}
+
+WSIM_TEST(short_group_beside_a_leaf_comes_after_its_meaning)
+{
+	group_comes_after_its_meaning(0, true, false);
+}
+
+WSIM_TEST(short_group_of_a_batch_comes_after_its_meaning)
+{
+	group_comes_after_its_meaning(0, true, true);
+}
+
+WSIM_TEST(group_of_a_line_comes_after_its_meaning)
+{
+	group_comes_after_its_meaning(24, false, false);
+}
+
 /* The same in one commit, and the other way round. */
 WSIM_TEST(short_prefix_changes_with_lines)
 {
