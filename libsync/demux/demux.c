@@ -88,7 +88,8 @@ demux_lock(struct demux_bucket *b)
 		if ((m & DEMUX_LOCKED) == 0 &&
 		    sync_cas_acquire(&b->ctl, &m, m | DEMUX_LOCKED))
 			return m;
-		if (n < SPINS)
+		/* In a kernel the holder is in a section: it runs. */
+		if (PORT_BY_CPU || n < SPINS)
 			port_pause();
 		else
 			port_sleep(SLEEP_NS);
@@ -282,7 +283,7 @@ shorten(struct place *at)
 int
 demux_spares_get(struct demux_spares *spares)
 {
-	struct demux_node *node = port_alloc(sizeof(*node));
+	struct demux_node *node = demux_alloc(sizeof(*node));
 
 	if (node == NULL)
 		return -ENOMEM;
@@ -298,7 +299,10 @@ demux_spares_put(struct demux_spares *spares)
 		struct demux_node *node = spares->first;
 
 		spares->first = node->next;
-		port_free(node);
+		if (PORT_BY_CPU && pserialize_in_any_section())
+			pserialize_call(&node->retire, node_free);
+		else
+			port_free(node);
 	}
 }
 

@@ -135,4 +135,12 @@ demux_hash_of(
 	return d->hash(demux_key(d, item), d->key_size, t->seed);
 }
 
+/* Memory, also for a caller who must not sleep in its section. */
+static inline void *
+demux_alloc(size_t size)
+{
+	return pserialize_in_any_section() ? port_alloc_now(size)
+					   : port_alloc(size);
+}
+
 #endif /* LIBSYNC_DEMUX_DEMUX_IMPL_H */

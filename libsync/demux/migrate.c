@@ -53,7 +53,7 @@ demux_migrate_table(uint64_t buckets, const uint64_t seed[2])
 {
 	struct demux_table *t;
 
-	t = port_alloc(
+	t = demux_alloc(
 	    sizeof(*t) + (size_t)buckets * sizeof(struct demux_bucket));
 	if (t == NULL)
 		return NULL;
