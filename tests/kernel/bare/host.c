@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The self-test without a kernel.  The threads of ktest_run() are the CPUs, but
+ * for the last, which is the reclaimer's; they are online while they have work.
+ * There is a tick all the time, as in a kernel, which does something when the
+ * tests ask for it.
+ */
+
+#include "tests/kernel/host.h"
+
+#include <stdarg.h>
+
+#include "libsync/port/bare/bare.h"
+#include "libsync/port/kernel/start.h"
+#include "libsync/port/port.h"
+
+#ifndef KTEST_ROUNDS
+#define KTEST_ROUNDS 1
+#endif
+#ifndef KTEST_ONLY
+#define KTEST_ONLY NULL
+#endif
+
+#define TICK_US 1000u
+
+/* [c] constant while work runs  [o] the CPU itself */
+static struct {
+	void (*fn)(unsigned, void *); /* [c] */
+	void *arg;                    /* [c] */
+	unsigned n;                   /* [c] */
+	void (*tick)(void *);         /* [c] NULL: nothing to do */
+	void *tick_arg;               /* [c] */
+	bool works[PORT_LOCALS];      /* [o] */
+} host;
+
+unsigned
+ktest_cpus(void)
+{
+	return bare_cpus() - 1;
+}
+
+unsigned
+ktest_cpu(void)
+{
+	return port_cpu();
+}
+
+static void
+work(void *unused)
+{
+	const unsigned me = port_cpu();
+
+	(void)unused;
+	pserialize_online();
+	host.works[me] = true;
+	for (unsigned i = me; i < host.n; i += ktest_cpus())
+		host.fn(i, host.arg);
+	host.works[me] = false;
+	pserialize_offline();
+}
+
+int
+ktest_run(unsigned n, void (*fn)(unsigned i, void *arg), void *arg)
+{
+	const unsigned used = n < ktest_cpus() ? n : ktest_cpus();
+	int err = 0;
+
+	host.fn = fn;
+	host.arg = arg;
+	host.n = n;
+	for (unsigned i = 1; i < used && err == 0; i++)
+		err = bare_run(i, work, NULL);
+	if (err != 0)
+		bare_panic("a CPU has not come back\n");
+	work(NULL);
+	for (unsigned i = 1; i < used; i++)
+		bare_wait(i);
+	return 0;
+}
+
+bool
+ktest_move(unsigned cpu)
+{
+	(void)cpu;
+	return false;
+}
+
+void
+ktest_relax(void)
+{
+	bare_quiescent();
+	machine_pause();
+}
+
+void
+ktest_sleep_ms(unsigned ms)
+{
+	while (ms-- > 0)
+		port_sleep(1000000);
+}
+
+static void
+tick(void *unused)
+{
+	(void)unused;
+	if (host.tick != NULL && host.works[port_cpu()])
+		host.tick(host.tick_arg);
+}
+
+bool
+ktest_timer(unsigned us, void (*fn)(void *arg), void *arg)
+{
+	bare_tick_stop();
+	host.tick = fn;
+	host.tick_arg = arg;
+	bare_tick_start(us * 1000, tick, NULL);
+	return true;
+}
+
+void
+ktest_timer_stop(void)
+{
+	bare_tick_stop();
+	host.tick = NULL;
+	bare_tick_start(TICK_US * 1000, tick, NULL);
+}
+
+void
+ktest_log(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	bare_vlog(fmt, &ap);
+	va_end(ap);
+}
+
+int
+bare_main(void)
+{
+	const struct ktest_config cfg = {
+	    .rounds = KTEST_ROUNDS, .only = KTEST_ONLY};
+	int failed;
+
+	if (libsync_start() != 0)
+		bare_panic("libsync does not start\n");
+	bare_tick_start(TICK_US * 1000, tick, NULL);
+	failed = ktest_main(&cfg);
+	bare_tick_stop();
+	libsync_stop();
+	return failed;
+}
