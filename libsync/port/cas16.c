@@ -27,7 +27,7 @@
 #define SPINS 64
 
 static struct spin {
-	SYNC_ATOMIC(bool) held;
+	SYNC_ATOMIC(uint32_t) held; /* a byte has no exchange everywhere */
 } __attribute__((aligned(SYNC_CACHELINE))) locks[LOCKS];
 
 /* How handlers were kept away. */
@@ -45,7 +45,7 @@ lock_of(const struct sync_pair *pair, struct away *away)
 	port_mask_block(&away->mask);
 	port_pin(&away->pin);
 	/* PAIR acquire: pairs with the release in unlock. */
-	while (sync_xchg_acquire(&l->held, true)) {
+	while (sync_xchg_acquire(&l->held, 1) != 0) {
 		if (++spins % SPINS == 0)
 			port_yield();
 		else
@@ -58,7 +58,7 @@ static void
 unlock(struct spin *l, const struct away *away)
 {
 	/* PAIR release: pairs with the exchange in lock_of. */
-	sync_store_release(&l->held, false);
+	sync_store_release(&l->held, 0);
 	port_unpin(&away->pin);
 	port_mask_restore(&away->mask);
 }
