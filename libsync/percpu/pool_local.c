@@ -266,3 +266,15 @@ PORT_START(percpu_pool_local)
 	}
 	port_mutex_unlock(&reg.mutex);
 }
+
+#if PORT_BY_CPU
+void percpu_pool_local_stop(void);
+
+/* There are no pools any more. */
+void
+percpu_pool_local_stop(void)
+{
+	for (unsigned i = 0; i < port_locals(); i++)
+		port_free(port_local_of(percpu_pool_self, i)->cache);
+}
+#endif

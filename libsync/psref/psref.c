@@ -397,6 +397,26 @@ PORT_START(psref)
 	}
 }
 
+#if PORT_BY_CPU
+void psref_stop(void);
+
+/* Nobody holds a reference, nor ever will. */
+void
+psref_stop(void)
+{
+	for (unsigned i = 0; i < port_locals(); i++) {
+		struct psref_record *r = port_local_of(psref_self, i);
+		struct psref_block *next;
+
+		for (struct psref_block *b = r->blocks; b != NULL; b = next) {
+			next = b->next;
+			port_free(b);
+		}
+		r->blocks = NULL;
+	}
+}
+#endif
+
 static void
 list_add(struct psref_record *r, struct psref *ref)
 {

@@ -12,6 +12,10 @@ void localcount_start(void);
 void psref_start(void);
 void percpu_pool_local_start(void);
 
+/* What they took is given back. */
+void psref_stop(void);
+void percpu_pool_local_stop(void);
+
 int
 libsync_start(void)
 {
@@ -26,6 +30,9 @@ void
 libsync_stop(void)
 {
 	for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
-		pserialize_domain_barrier(d);
+		if (pserialize_domain_name(d) != NULL)
+			pserialize_domain_barrier(d);
 	pserialize_reclaim_stop();
+	percpu_pool_local_stop();
+	psref_stop();
 }
