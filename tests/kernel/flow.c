@@ -10,7 +10,9 @@
 
 #include "tests/kernel/flow.h"
 
-#define ITEMS     8
+#define ITEMS     11
+#define PATIENCE  1000 /* idle turns until a thread looks what the others do */
+#define LOOKS     200  /* without any change, until it gives up */
 #define PRODUCERS (2 * KTEST_THREADS_MAX)
 #define CONSUMERS (PRODUCERS + 1)
 
@@ -18,12 +20,32 @@
 static struct {
 	const struct flow *f;
 	struct flow_item items[PRODUCERS][ITEMS];
-	uint64_t made[PRODUCERS];              /* [o] */
-	uint64_t last[CONSUMERS][PRODUCERS];   /* [o] number + 1; 0: none */
-	uint64_t popped[CONSUMERS][PRODUCERS]; /* [o] */
+	uint64_t made[PRODUCERS];               /* [o] */
+	uint64_t last[CONSUMERS][PRODUCERS];    /* [o] number + 1; 0: none */
+	uint64_t popped[CONSUMERS][PRODUCERS];  /* [o] */
+	SYNC_ATOMIC(uint64_t) moves[CONSUMERS]; /* [a][o] pushes and pops */
 	SYNC_ATOMIC(uint32_t) done;    /* [a] threads that have made all */
 	SYNC_ATOMIC(uint32_t) handled; /* [a] calls of handlers */
 } run;
+
+static uint64_t
+moves(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < CONSUMERS; i++)
+		/* relaxed: a hint. */
+		sum += sync_load_relaxed(&run.moves[i]);
+	return sum;
+}
+
+static void
+moved(unsigned me)
+{
+	/* relaxed: a hint, written by its owner only. */
+	sync_store_relaxed(
+	    &run.moves[me], sync_load_relaxed(&run.moves[me]) + 1);
+}
 
 /* Returns: false if it has no item left, or the queue is full. */
 static bool
@@ -45,6 +67,7 @@ produce(unsigned me)
 		return false;
 	}
 	run.made[me]++;
+	moved(me);
 	return true;
 }
 
@@ -68,6 +91,7 @@ consume(unsigned me)
 	ktest_check(!run.f->fifo || number >= run.last[me][from]);
 	run.last[me][from] = number + 1;
 	run.popped[me][from]++;
+	moved(me);
 	ktest_body_kill(&it->body);
 	/* ITEM release: pairs with the acquire in produce. */
 	sync_store_release(&it->queued, 0);
@@ -106,6 +130,25 @@ has_made_all(unsigned me)
 	       sync_load_relaxed(&run.handled) >= 100 * rounds;
 }
 
+/*
+ * An idle thread: is anybody else at work?  An item that was lost, or hides
+ * those behind it, would keep all of them here for ever.
+ */
+static void
+look_around(unsigned *idle)
+{
+	const uint64_t before = moves();
+
+	if (++*idle < PATIENCE) {
+		ktest_relax();
+		return;
+	}
+	ktest_sleep_ms(5);
+	if (moves() != before)
+		*idle = 0;
+	ktest_check(*idle < PATIENCE + LOOKS); /* items still move */
+}
+
 static bool
 all_are_done(void)
 {
@@ -120,6 +163,7 @@ flow_thread(unsigned me, void *arg)
 	const bool produces = !run.f->one_producer || me == 0;
 	const bool consumes = !run.f->one_consumer || me == ktest_threads() - 1;
 	uint64_t rand = me + 1;
+	unsigned turns = 0;
 	bool done = false, idle;
 
 	(void)arg;
@@ -136,7 +180,12 @@ flow_thread(unsigned me, void *arg)
 			/* relaxed: only ends loops. */
 			sync_fetch_add_relaxed(&run.done, 1);
 		}
-		if (idle || ktest_rand(&rand) % 4 == 0)
+		if (idle) {
+			look_around(&turns);
+			continue;
+		}
+		turns = 0;
+		if (ktest_rand(&rand) % 4 == 0)
 			ktest_relax();
 	}
 }
@@ -145,6 +194,8 @@ static void
 flow_begin(const struct flow *f)
 {
 	run.f = f;
+	for (unsigned i = 0; i < CONSUMERS; i++)
+		sync_init(&run.moves[i], 0);
 	for (unsigned p = 0; p < PRODUCERS; p++) {
 		run.made[p] = 0;
 		for (int i = 0; i < ITEMS; i++)

@@ -14,12 +14,11 @@
 
 #include "libsync/pserialize/pserialize.h"
 
-/* Are records of a CPU, and may handlers hold references? */
-#ifdef PORT_LOCALS
-#define KTEST_KERNEL true
-#else
-#define KTEST_KERNEL false
-#endif
+/*
+ * Are readers processors, as in kernels?  Then handlers may hold references and
+ * use pools, and threads are not stopped inside sections.
+ */
+#define KTEST_KERNEL (PORT_BY_CPU != 0)
 
 struct ktest_config {
 	unsigned rounds;  /* how long each test is; 0: one round */

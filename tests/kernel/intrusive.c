@@ -105,6 +105,98 @@ atomicq_pop_all(void)
 	return it;
 }
 
+#define NODES 16
+#define TAKEN 3
+
+/*
+ * Everybody takes three and puts them back in another order.  A pop that is
+ * held up meanwhile finds the same node on top, over another one.
+ */
+static struct {
+	struct flow_item items[NODES];
+	bool (*push)(struct flow_item *item);
+	struct flow_item *(*pop)(void);
+	SYNC_ATOMIC(uint32_t) done;    /* [a] threads */
+	SYNC_ATOMIC(uint32_t) handled; /* [a] calls of handlers */
+} shuffle;
+
+static unsigned
+shuffle_turn(void)
+{
+	struct flow_item *it[TAKEN];
+	unsigned n = 0;
+
+	while (n < TAKEN && (it[n] = shuffle.pop()) != NULL) {
+		/* relaxed: the pop orders it; who gets it twice is seen. */
+		ktest_check(sync_xchg_relaxed(&it[n]->queued, 0) == 1);
+		n++;
+	}
+	for (unsigned i = 1; i <= n; i++) {
+		/* relaxed: as above, by the push. */
+		sync_store_relaxed(&it[i % n]->queued, 1);
+		(void)shuffle.push(it[i % n]);
+	}
+	return n;
+}
+
+static void
+shuffle_handler(void *arg)
+{
+	(void)arg;
+	if (ktest_failed())
+		return;
+	(void)shuffle_turn();
+	/* relaxed: a count orders nothing. */
+	sync_fetch_add_relaxed(&shuffle.handled, 1);
+}
+
+static void
+shuffle_thread(unsigned me, void *arg)
+{
+	const unsigned rounds = ktest_rounds();
+	uint32_t turns = 0;
+
+	(void)me, (void)arg;
+	/* relaxed: only ends loops; here and below. */
+	while (sync_load_relaxed(&shuffle.done) < ktest_threads() &&
+	       !ktest_failed()) {
+		(void)shuffle_turn();
+		turns++;
+		/* relaxed: as above. */
+		if (turns == 5000 * rounds)
+			sync_fetch_add_relaxed(&shuffle.done, 1);
+		if (turns % 16 == 0)
+			ktest_relax();
+	}
+	ktest_ops(turns);
+}
+
+static void
+shuffle_run(bool (*push)(struct flow_item *), struct flow_item *(*pop)(void))
+{
+	unsigned left = 0;
+
+	shuffle.push = push;
+	shuffle.pop = pop;
+	sync_init(&shuffle.done, 0);
+	sync_init(&shuffle.handled, 0);
+	for (unsigned i = 0; i < NODES; i++) {
+		sync_init(&shuffle.items[i].queued, 1);
+		shuffle.items[i].number = i;
+		(void)push(&shuffle.items[i]);
+	}
+	if (ktest_timer(KTEST_TIMER_US, shuffle_handler, NULL)) {
+		ktest_check(
+		    ktest_run(ktest_threads(), shuffle_thread, NULL) == 0);
+		ktest_timer_stop();
+	} else {
+		ktest_skip("no timer");
+	}
+	while (left <= NODES && pop() != NULL)
+		left++;
+	ktest_check(left == NODES);
+}
+
 static void
 test_mpsc(void)
 {
@@ -141,6 +233,13 @@ test_stack_all(void)
 }
 
 static void
+test_stack_shuffle(void)
+{
+	lfqueue_stack_init(&heads.stack);
+	shuffle_run(stack_push, stack_pop);
+}
+
+static void
 atomicq_run(const struct flow *f)
 {
 	lfqueue_atomicq_init(&heads.atomicq, offsetof(struct flow_item, link));
@@ -167,11 +266,20 @@ test_atomicq_ends(void)
 	    .items = 2000});
 }
 
+static void
+test_atomicq_shuffle(void)
+{
+	lfqueue_atomicq_init(&heads.atomicq, offsetof(struct flow_item, link));
+	shuffle_run(atomicq_push_ends, atomicq_pop);
+}
+
 const struct ktest_case ktest_intrusive[] = {
     {"lfqueue_mpsc", test_mpsc},
     {"lfqueue_stack", test_stack},
     {"lfqueue_stack_all", test_stack_all},
+    {"lfqueue_stack_shuffle", test_stack_shuffle},
     {"lfqueue_atomicq", test_atomicq},
     {"lfqueue_atomicq_ends", test_atomicq_ends},
+    {"lfqueue_atomicq_shuffle", test_atomicq_shuffle},
     {NULL, NULL},
 };

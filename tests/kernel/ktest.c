@@ -8,7 +8,7 @@
 #include "tests/kernel/ktest.h"
 
 #define AWAIT_STEPS     256u
-#define AWAIT_STEPS_MAX (AWAIT_STEPS << 10)
+#define AWAIT_STEPS_MAX (AWAIT_STEPS << 6)
 #define AWAIT_SPINS     8
 #define POISON          UINT64_C(0x6b6b6b6b6b6b6b6b)
 

@@ -11,7 +11,7 @@
 #include "libsync/lfqueue/spsc.h"
 #include "tests/kernel/flow.h"
 
-#define CAPACITY 16
+#define CAPACITY 8
 
 static struct {
 	struct lfqueue_spsc *spsc;
@@ -145,7 +145,7 @@ test_mpmc_one_consumer(void)
 static void
 test_pcq(void)
 {
-	ktest_need(lfqueue_pcq_create(CAPACITY + 3, &queues.pcq) == 0);
+	ktest_need(lfqueue_pcq_create(CAPACITY + 5, &queues.pcq) == 0);
 	flow_run(&(struct flow){.push = pcq_push,
 	    .pop = pcq_pop,
 	    .fifo = true,

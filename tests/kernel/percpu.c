@@ -109,9 +109,11 @@ static struct {
 	struct ktest_duel duel;
 	struct percpu_pool *pool;
 	struct lfqueue_mpmc *sent;
-	SYNC_ATOMIC(struct object *) now; /* [a] */
-	uint64_t value;                   /* [w] */
-	SYNC_ATOMIC(uint32_t) done;       /* [a] threads */
+	SYNC_ATOMIC(struct object *) now;       /* [a] */
+	uint64_t value;                         /* [w] */
+	SYNC_ATOMIC(uint32_t) done;             /* [a] threads */
+	SYNC_ATOMIC(uint32_t) handled;          /* [a] calls of handlers */
+	struct object *kept[KTEST_THREADS_MAX]; /* [o] of the CPU's handlers */
 } pools;
 
 static void
@@ -124,12 +126,9 @@ object_init(void *object, void *arg)
 	sync_init(&o->used, 0);
 }
 
-/* Returns: NULL if all objects are in use. */
 static struct object *
-object_take(uint64_t value)
+object_fill(struct object *o, uint64_t value)
 {
-	struct object *o = percpu_pool_alloc(pools.pool);
-
 	if (o == NULL)
 		return NULL;
 	/* relaxed: the pool orders it; who is handed out twice is seen. */
@@ -137,6 +136,13 @@ object_take(uint64_t value)
 	o->value = value;
 	ktest_body_fill(&o->body, value);
 	return o;
+}
+
+/* Returns: NULL if all objects are in use. */
+static struct object *
+object_take(uint64_t value)
+{
+	return object_fill(percpu_pool_alloc(pools.pool), value);
 }
 
 static void
@@ -184,19 +190,47 @@ pool_turn(uint64_t *rand)
 	return n;
 }
 
+/* Free what the last interrupt of this CPU took, and take another. */
+static void
+pool_handler(void *arg)
+{
+	const unsigned cpu = ktest_cpu();
+	struct object **kept = &pools.kept[cpu % KTEST_THREADS_MAX];
+
+	(void)arg;
+	if (cpu >= KTEST_THREADS_MAX)
+		return;
+	if (*kept != NULL)
+		object_free(*kept);
+	*kept = object_fill(percpu_pool_tryalloc(pools.pool), cpu);
+	/* relaxed: a count orders nothing. */
+	sync_fetch_add_relaxed(&pools.handled, 1);
+}
+
+static bool
+pool_used_enough(uint64_t taken, bool handlers)
+{
+	const unsigned rounds = ktest_rounds();
+
+	if (taken < 8000 * (uint64_t)rounds)
+		return false;
+	/* relaxed: a count orders nothing. */
+	return !handlers || sync_load_relaxed(&pools.handled) >= 400 * rounds;
+}
+
 static void
 pool_thread(unsigned me, void *arg)
 {
+	const bool handlers = *(const bool *)arg;
 	uint64_t rand = me + 1, taken = 0;
 	bool done = false;
 
-	(void)arg;
 	/* relaxed: only ends the loop. */
 	while (sync_load_relaxed(&pools.done) < ktest_threads() &&
 	       !ktest_failed()) {
 		taken += pool_turn(&rand);
 		pool_receive();
-		if (!done && taken >= 8000 * (uint64_t)ktest_rounds()) {
+		if (!done && pool_used_enough(taken, handlers)) {
 			done = true;
 			/* relaxed: only ends the loop. */
 			sync_fetch_add_relaxed(&pools.done, 1);
@@ -232,19 +266,51 @@ pool_create(bool grace)
 }
 
 static void
-test_pool(void)
+pool_drain(void)
+{
+	for (int i = 0; i < POST / BATCH + 1; i++)
+		pool_receive();
+	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
+		if (pools.kept[i] != NULL)
+			object_free(pools.kept[i]);
+}
+
+static void
+pool_run(bool handlers)
 {
 	ktest_need(pool_create(false));
-	if (ktest_check(lfqueue_mpmc_create(POST, 0, &pools.sent) == 0)) {
-		sync_init(&pools.done, 0);
-		ktest_check(ktest_run(ktest_threads(), pool_thread, NULL) == 0);
-		if (ktest_failed())
-			return;
-		for (int i = 0; i < POST / BATCH + 1; i++)
-			pool_receive();
-		lfqueue_mpmc_destroy(pools.sent);
+	ktest_need(lfqueue_mpmc_create(POST, 0, &pools.sent) == 0);
+	sync_init(&pools.done, 0);
+	sync_init(&pools.handled, 0);
+	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
+		pools.kept[i] = NULL;
+	if (handlers && !ktest_timer(KTEST_TIMER_US, pool_handler, NULL)) {
+		ktest_skip("no timer");
+		handlers = false;
 	}
+	ktest_check(ktest_run(ktest_threads(), pool_thread, &handlers) == 0);
+	if (handlers)
+		ktest_timer_stop();
+	if (ktest_failed())
+		return;
+	pool_drain();
+	lfqueue_mpmc_destroy(pools.sent);
 	pool_end();
+}
+
+static void
+test_pool(void)
+{
+	pool_run(false);
+}
+
+static void
+test_pool_handlers(void)
+{
+	if (KTEST_KERNEL)
+		pool_run(true);
+	else
+		ktest_skip("a pool of a thread is not for its handlers");
 }
 
 /* Free the object that readers look at, which stays what it is for them. */
@@ -305,7 +371,8 @@ test_pool_grace(void)
 
 const struct ktest_case ktest_percpu[] = {
     {"percpu_counters", test_counters},
-    {"percpu_pool", test_pool},
+    {"percpu_pool_shared", test_pool},
+    {"percpu_pool_handlers", test_pool_handlers},
     {"percpu_pool_grace", test_pool_grace},
     {NULL, NULL},
 };

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """The lists of seeded bugs fit the tree: each list is well formed, the text
-that each bug replaces is there once, and docs/mutants.md is made of these lists
-and no others."""
+that each bug replaces is there once, and docs/mutants.md is made of
+tests/mutants/ and no other lists."""
 import pathlib
 import sys
 
@@ -10,11 +10,27 @@ import tree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent
                        / "mutants"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent
+                       / "kernel"))
 import mutantlist  # noqa: E402
+import seed  # noqa: E402
+
+
+def check_kernel(top, report):
+    """Returns how many bugs there are."""
+    try:
+        bugs = seed.load(top)
+        for b in bugs:
+            seed.seeded(b, top)
+    except (mutantlist.Wrong, OSError, ValueError) as e:
+        report("tests/kernel/bugs.toml", str(e))
+        return 0
+    return len(bugs)
 
 
 def main():
     top, report = tree.root(), tree.Report()
+    kernel = check_kernel(top, report)
     try:
         mutants = mutantlist.load(top)
     except (mutantlist.Wrong, ValueError) as e:
@@ -29,7 +45,7 @@ def main():
     page = top / "docs/mutants.md"
     if page.exists() and page.read_text() != mutantlist.table(top, mutants):
         report("docs/mutants.md", "is stale; run scripts/mutants --table")
-    report.end(len(mutants), "mutants")
+    report.end(len(mutants) + kernel, "mutants")
 
 
 main()
