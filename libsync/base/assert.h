@@ -9,6 +9,8 @@
  * input; both end the program with the place and the condition.
  */
 
+#include "libsync/port/types.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -24,10 +26,15 @@ void sync_assert_fail(const char *expr, const char *file, int line)
 }
 #endif
 
+/* A host may have to do more where it is called. */
+#ifndef PORT_ASSERT_FAIL
+#define PORT_ASSERT_FAIL sync_assert_fail
+#endif
+
 #define SYNC_REQUIRE(c)             \
 	(__builtin_expect(!!(c), 1) \
 		? (void)0           \
-		: sync_assert_fail(#c, __FILE__, __LINE__))
+		: PORT_ASSERT_FAIL(#c, __FILE__, __LINE__))
 
 #ifdef SYNC_CHECKS
 #define SYNC_ASSERT(c) SYNC_REQUIRE(c)

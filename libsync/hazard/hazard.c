@@ -496,7 +496,7 @@ hazard_copy(struct hazard *to, const struct hazard *from)
  * Without a record of its own, a thread puts its objects on the orphans, and
  * looks after those with the spare record unless another thread does.
  */
-static __attribute__((noinline)) void
+static __attribute__((__noinline__)) void
 retire_orphan(struct hazard_head *head)
 {
 	struct list l = {.first = NULL};

@@ -147,7 +147,7 @@ PORT_START(localcount)
 }
 
 /* The first count of a thread. */
-static __attribute__((noinline)) void
+static __attribute__((__noinline__)) void
 join(void)
 {
 	SYNC_REQUIRE(!PORT_BY_CPU && "a count before libsync_start()");
@@ -216,7 +216,7 @@ localcount_tryacquire(struct localcount *lc)
 	return live;
 }
 
-static __attribute__((noinline)) void
+static __attribute__((__noinline__)) void
 ring(void)
 {
 	/* BELL release: pairs with the acquire in drain. */

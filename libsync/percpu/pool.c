@@ -204,7 +204,7 @@ pop_cached(const struct percpu_pool *p, struct percpu_pool_cache *c)
  * The loaded magazine is empty, or there is none.  Where pins are something,
  * whoever came in between may have brought objects meanwhile.
  */
-static __attribute__((noinline)) void *
+static __attribute__((__noinline__)) void *
 alloc_slow(struct percpu_pool *p, bool may_grow)
 {
 	struct percpu_pool_magazine m;
@@ -286,7 +286,7 @@ make_room(struct percpu_pool *p, struct percpu_pool_cache *c)
 	*full = (struct percpu_pool_magazine){.n = 0};
 }
 
-static __attribute__((noinline)) void
+static __attribute__((__noinline__)) void
 free_slow(struct percpu_pool *p, struct percpu_pool_link *l)
 {
 	struct percpu_pool_cache *c;

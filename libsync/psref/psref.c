@@ -418,7 +418,7 @@ psref_stop(void)
 #endif
 
 static void
-list_add(struct psref_record *r, struct psref *ref)
+list_insert(struct psref_record *r, struct psref *ref)
 {
 	port_spin_lock(&reg.lock);
 	ref->next = r->listed;
@@ -439,7 +439,7 @@ list_remove(struct psref *ref)
 }
 
 void
-psref_misuse(
+psref_report(
     const char *what, const struct psref *ref, const struct psref_target *t)
 {
 	const char *site = "?";
@@ -453,7 +453,6 @@ psref_misuse(
 	    what, (const void *)t,
 	    t != NULL && t->cls != NULL ? t->cls->name : "(destroyed)",
 	    port_thread_id(), site);
-	sync_assert_fail(what, __FILE__, __LINE__);
 }
 
 void
@@ -478,7 +477,7 @@ psref_hold_slow(struct psref *ref, struct psref_target *t, const char *site)
 		ref->owner = r;
 		ref->slot = NULL;
 		ref->site = site;
-		list_add(r, ref);
+		list_insert(r, ref);
 	}
 	port_unpin(&pin);
 }

@@ -150,13 +150,16 @@ void psref_hold_slow(
     struct psref *ref, struct psref_target *t, const char *site);
 void psref_let_go_slow(struct psref *ref);
 void psref_ring(uintptr_t bucket);
-void psref_misuse(const char *what, const struct psref *ref,
-    const struct psref_target *t) __attribute__((__noreturn__, __cold__));
+void psref_report(const char *what, const struct psref *ref,
+    const struct psref_target *t) __attribute__((__cold__));
 
 /* A broken contract, found in builds with SYNC_CHECKS. */
 #ifdef SYNC_CHECKS
-#define PSREF_CHECK(ok, what, ref, t) \
-	(__builtin_expect(!!(ok), 1) ? (void)0 : psref_misuse(what, ref, t))
+#define PSREF_CHECK(ok, what, ref, t)          \
+	(__builtin_expect(!!(ok), 1)           \
+		? (void)0                      \
+		: (psref_report(what, ref, t), \
+		      PORT_ASSERT_FAIL(what, __FILE__, __LINE__)))
 #else
 #define PSREF_CHECK(ok, what, ref, t) ((void)sizeof(ok))
 #endif

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# The self-test on all CPUs, then the module leaves.
+insmod /modules/ktest.ko "rounds=${ROUNDS:-1}"
+verdict selftest $?
+rmmod ktest
+verdict unload $?
