@@ -274,7 +274,13 @@ void percpu_pool_local_stop(void);
 void
 percpu_pool_local_stop(void)
 {
-	for (unsigned i = 0; i < port_locals(); i++)
-		port_free(port_local_of(percpu_pool_self, i)->cache);
+	for (unsigned i = 0; i < port_locals(); i++) {
+		struct percpu_pool_local *t =
+		    port_local_of(percpu_pool_self, i);
+
+		port_free(t->cache);
+		*t = (struct percpu_pool_local){.n = 0};
+	}
+	reg.first = NULL;
 }
 #endif

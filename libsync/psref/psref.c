@@ -412,8 +412,9 @@ psref_stop(void)
 			next = b->next;
 			port_free(b);
 		}
-		r->blocks = NULL;
+		*r = (struct psref_record){.quick = NULL};
 	}
+	reg.first = NULL;
 }
 #endif
 
