@@ -112,7 +112,8 @@ void port_free(void *p);
 uint64_t port_clock_ns(void);
 
 /*
- * The number of the calling thread, as the kernel's tools show it; not 0.
+ * The number of the calling thread, as the kernel's tools show it; not 0, and no
+ * other thread's of this processor: whoever runs callbacks is known by it.
  * Context: any; never sleeps.
  */
 uint32_t port_thread_id(void);

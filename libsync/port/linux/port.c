@@ -164,7 +164,9 @@ port_clock_ns(void)
 uint32_t
 port_thread_id(void)
 {
-	return raw_smp_processor_id() + 1;
+	/* The idle threads share the number 0. */
+	return current->pid != 0 ? (uint32_t)current->pid
+				 : UINT32_MAX - raw_smp_processor_id();
 }
 
 void
