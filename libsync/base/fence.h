@@ -109,6 +109,7 @@ sync_fence_full(void)
 #else
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
 #pragma GCC diagnostic ignored "-Wtsan"
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #pragma GCC diagnostic pop

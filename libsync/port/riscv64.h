@@ -22,8 +22,9 @@
 		__asm__ volatile("fence r, rw" : : : "memory"); \
 		sync_loaded_;                                   \
 	})
-#define sync_store_relaxed(p, x) \
-	((void)(*(volatile __typeof__((p)->v) *)&(p)->v = (x)))
+#define sync_store_relaxed(p, x)                                              \
+	((void)(*(volatile __typeof__((p)->v) *)(__UINTPTR_TYPE__) & (p)->v = \
+		    (x)))
 #define sync_store_release(p, x)                                \
 	__extension__({                                         \
 		__typeof__((p)->v) sync_stored_ = (x);          \

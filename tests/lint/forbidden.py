@@ -29,6 +29,7 @@ IN_CODE = [
 CORE = "libsync/"
 HOSTS = ("libsync/port/", "libsync/compat/")
 IN_CORE = [
+    (r"^#\s*include\s*<", "header of a host"),
     (r"\b(?:__)?asm(?:__)?\b", "assembler"),
     (r"\b__u?int128(?:_t)?\b|\b__(?:atomic|sync)_\w+_16\b",
      "sixteen bytes at once"),

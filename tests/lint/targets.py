@@ -16,7 +16,7 @@ MACHINE = {"x86-64": ["-mcx16"], "aarch64": [], "riscv64": []}
 KERNEL = {
     "x86-64": ["-mno-red-zone", "-mgeneral-regs-only"],
     "aarch64": ["-mgeneral-regs-only", "-mno-outline-atomics"],
-    "riscv64": ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"],
+    "riscv64": ["-mabi=lp64", "-mcmodel=medany"],
 }
 FREESTANDING = ["-ffreestanding", "-nostdinc", "-fno-pic",
                 "-fno-stack-protector", "-DLIBSYNC_PORT_BARE"]
@@ -57,10 +57,39 @@ def user_flags(isa):
         ["-std=c11", "-D_GNU_SOURCE", *MACHINE[isa], *found]
 
 
-def bare_flags(isa, variant):
+@functools.cache
+def own_headers(command):
+    """Where a compiler has the few headers that are part of it."""
+    if command[0] == "clang":
+        ask, rest = "-print-resource-dir", "include"
+    else:
+        ask, rest = "-print-file-name=include", ""
+    folder = subprocess.run([*command, ask], check=True, text=True,
+                            capture_output=True).stdout.strip()
+    return pathlib.Path(folder, rest).as_posix()
+
+
+def bare_flags(isa, command, variant):
     """Flags for bare metal."""
+    # For gcc's assembler, csrr is an extension; clang 14 has no name for it.
+    extension = "" if command[0] == "clang" else "_zicsr"
     return ["-std=gnu11", *FREESTANDING, *MACHINE[isa], *KERNEL[isa],
+            *([f"-march=rv64imac{extension}"] if isa == "riscv64" else []),
+            f"-isystem{own_headers(command)}",
             f"-DLIBSYNC_VARIANT_{variant}"]
+
+
+def kernel_sources():
+    """What kernels add to the core, and all hosts share."""
+    return sorted(p.as_posix() for folder in ("", "kernel/") for p in
+                  pathlib.Path("libsync/port").glob(f"{folder}*.c"))
+
+
+def bare_sources(isa):
+    """The port to bare metal, of one machine."""
+    machine = {"x86-64": "x86_64"}.get(isa, isa)
+    return sorted(p.as_posix() for folder in ("", f"{machine}/") for p in
+                  pathlib.Path("libsync/port/bare").glob(f"{folder}*.c"))
 
 
 def core_sources():

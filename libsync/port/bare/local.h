@@ -8,6 +8,7 @@
  * but interrupt handlers comes in between.
  */
 
+#include "libsync/base/fence.h"
 #include "libsync/port/bare/machine.h"
 
 #define PORT_LOCALS MACHINE_CPUS
@@ -29,13 +30,13 @@ port_cpu(void)
 static inline void
 port_section_enter(void)
 {
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	sync_fence_compiler();
 }
 
 static inline void
 port_section_exit(void)
 {
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	sync_fence_compiler();
 }
 
 struct port_pin {

@@ -8,7 +8,6 @@
  * may call by itself, and error numbers (those of Linux).
  */
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
