@@ -10,6 +10,7 @@ set -u
 
 SRC=$OUT/src
 TREE=$OUT/build
+KERNELS_NIGHTLY=${KERNELS_NIGHTLY:-}
 ROUNDS=${KERNELS_NIGHTLY:+20}
 ROUNDS=${ROUNDS:-1}
 BUG_ROUNDS=20  # a failure ends a test: only survivors take so long

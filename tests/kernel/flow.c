@@ -24,6 +24,7 @@ static struct {
 	uint64_t last[CONSUMERS][PRODUCERS];    /* [o] number + 1; 0: none */
 	uint64_t popped[CONSUMERS][PRODUCERS];  /* [o] */
 	SYNC_ATOMIC(uint64_t) moves[CONSUMERS]; /* [a][o] pushes and pops */
+	SYNC_ATOMIC(uint32_t) idle[KTEST_THREADS_MAX]; /* [a][o] turns */
 	SYNC_ATOMIC(uint32_t) done;    /* [a] threads that have made all */
 	SYNC_ATOMIC(uint32_t) handled; /* [a] calls of handlers */
 } run;
@@ -131,22 +132,33 @@ has_made_all(unsigned me)
 }
 
 /*
- * An idle thread: is anybody else at work?  An item that was lost, or hides
- * those behind it, would keep all of them here for ever.
+ * A turn of a thread in vain.  An item that was lost, or hides those behind it,
+ * would keep all threads at that for ever: give up when all are, and nothing
+ * moves.
  */
 static void
-look_around(unsigned *idle)
+idle_turn(unsigned me)
 {
 	const uint64_t before = moves();
+	/* relaxed: written by us only. */
+	const uint32_t turns = sync_load_relaxed(&run.idle[me]) + 1;
+	bool all = true;
 
-	if (++*idle < PATIENCE) {
+	/* relaxed: a hint. */
+	sync_store_relaxed(&run.idle[me], turns);
+	if (turns < PATIENCE) {
 		ktest_relax();
 		return;
 	}
 	ktest_sleep_ms(5);
-	if (moves() != before)
-		*idle = 0;
-	ktest_check(*idle < PATIENCE + LOOKS); /* items still move */
+	for (unsigned i = 0; i < ktest_threads(); i++)
+		/* relaxed: a hint. */
+		all &= sync_load_relaxed(&run.idle[i]) >= PATIENCE;
+	if (!all || moves() != before)
+		/* relaxed: a hint. */
+		sync_store_relaxed(&run.idle[me], PATIENCE);
+	else
+		ktest_check(turns < PATIENCE + LOOKS); /* items move */
 }
 
 static bool
@@ -163,7 +175,6 @@ flow_thread(unsigned me, void *arg)
 	const bool produces = !run.f->one_producer || me == 0;
 	const bool consumes = !run.f->one_consumer || me == ktest_threads() - 1;
 	uint64_t rand = me + 1;
-	unsigned turns = 0;
 	bool done = false, idle;
 
 	(void)arg;
@@ -181,10 +192,11 @@ flow_thread(unsigned me, void *arg)
 			sync_fetch_add_relaxed(&run.done, 1);
 		}
 		if (idle) {
-			look_around(&turns);
+			idle_turn(me);
 			continue;
 		}
-		turns = 0;
+		/* relaxed: a hint. */
+		sync_store_relaxed(&run.idle[me], 0);
 		if (ktest_rand(&rand) % 4 == 0)
 			ktest_relax();
 	}
@@ -203,6 +215,8 @@ flow_begin(const struct flow *f)
 		for (unsigned c = 0; c < CONSUMERS; c++)
 			run.last[c][p] = run.popped[c][p] = 0;
 	}
+	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
+		sync_init(&run.idle[i], 0);
 	sync_init(&run.done, 0);
 	sync_init(&run.handled, 0);
 }

@@ -114,7 +114,7 @@ ktest_duel_await(
 		ktest_spin(AWAIT_SPINS);
 		changed = ktest_duel_version(d) != seen;
 		/* Where the thread may be stopped in a section, let it be. */
-		if (!KTEST_KERNEL && i % AWAIT_STEPS == AWAIT_STEPS / 2)
+		if (!KTEST_KERNEL && i >= AWAIT_STEPS / 2 && (i & (i - 1)) == 0)
 			ktest_relax();
 	}
 	if (changed)
