@@ -223,6 +223,7 @@ lfqueue_atomicq_push_fifo(struct lfqueue_atomicq *q, void *item)
 		if (sync_cas16_acq_rel(&q->anchor, &a, want))
 			break;
 		back_off(&failed);
+		a = anchor_load(q); /* what was found is old by now */
 	}
 	/* A pop finds the way from the only other item without the link. */
 	if (tail != NULL && tail != head)
@@ -251,6 +252,7 @@ lfqueue_atomicq_push_lifo(struct lfqueue_atomicq *q, void *item)
 		if (sync_cas16_acq_rel(&q->anchor, &a, want))
 			return;
 		back_off(&failed);
+		a = anchor_load(q); /* what was found is old by now */
 	}
 }
 
@@ -292,6 +294,7 @@ lfqueue_atomicq_pop(struct lfqueue_atomicq *q)
 		if (sync_cas16_acq_rel(&q->anchor, &a, want))
 			break;
 		back_off(&failed);
+		a = anchor_load(q); /* what was found is old by now */
 	}
 	pserialize_read_exit(section);
 	return head != NULL ? item_of(q, head) : NULL;
@@ -342,6 +345,7 @@ lfqueue_atomicq_pop_all(struct lfqueue_atomicq *q)
 			return item_of(q, link_in(old.lo));
 		}
 		back_off(&failed);
+		a = anchor_load(q); /* what was found is old by now */
 	}
 	return NULL;
 }

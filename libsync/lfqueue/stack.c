@@ -92,6 +92,7 @@ lfqueue_stack_push_all(struct lfqueue_stack *s,
 			&s->head, &head, head_pushed(head, first)))
 			return;
 		back_off(&failed);
+		head = head_load(s); /* what was found is old by now */
 	}
 }
 
@@ -119,6 +120,7 @@ lfqueue_stack_pop(struct lfqueue_stack *s)
 		if (sync_cas16_acq_rel(&s->head, &head, want))
 			break;
 		back_off(&failed);
+		head = head_load(s); /* what was found is old by now */
 	}
 	pserialize_read_exit(section);
 	return node;
@@ -138,6 +140,7 @@ lfqueue_stack_pop_all(struct lfqueue_stack *s)
 		if (sync_cas16_acq_rel(&s->head, &head, want))
 			break;
 		back_off(&failed);
+		head = head_load(s); /* what was found is old by now */
 	}
 	return node;
 }

@@ -75,6 +75,42 @@ copy_sources()
 		cp -pu "$ROOT/tests/kernel/linux/Kbuild" "$to/Kbuild"
 }
 
+# seed_bugs FOLDER: below bugs/ the files that each bug changes, and bugs.mk,
+# which makes a module of each with all the other objects as they are.  A bug in
+# a header is compiled into the tests that look for it.
+seed_bugs()
+{
+	local to=$1 id only f files
+
+	rm -rf "$to/bugs.new"
+	while read -r id only; do
+		files=()
+		while read -r f; do
+			[[ $f == *.h ]] || files+=("$f")
+		done < <(python3 tests/kernel/seed.py apply "$id" \
+			"$to/bugs.new/$id")
+		if [ ${#files[@]} -eq 0 ]; then
+			mapfile -t files < <(grep -l "\"$only" tests/kernel/*.c)
+			(cp --parents "${files[@]}" "$to/bugs.new/$id")
+		fi
+		echo "\$(eval \$(call bug,$id,${files[*]%.c}))"
+	done < <(python3 tests/kernel/seed.py list linux) >"$to/bugs.mk.new" || return 1
+	keep_same "$to/bugs.new" "$to/bugs"
+	cmp -s "$to/bugs.mk.new" "$to/bugs.mk" ||
+		cp "$to/bugs.mk.new" "$to/bugs.mk"
+}
+
+# keep_same FROM TO: copy what differs.
+keep_same()
+{
+	local from=$1 to=$2 f
+
+	(cd "$from" && find . -type f) | while read -r f; do
+		cmp -s "$from/$f" "$to/$f" && continue
+		mkdir -p "$(dirname "$to/$f")" && cp "$from/$f" "$to/$f"
+	done
+}
+
 # build_modules FOLDER KERNEL [ARGUMENT...]
 build_modules()
 {

@@ -7,6 +7,8 @@
 
 #include "tests/kernel/ktest.h"
 
+#include "libsync/port/pause.h"
+
 #define AWAIT_STEPS     256u
 #define AWAIT_STEPS_MAX (AWAIT_STEPS << 6)
 #define AWAIT_SPINS     8
@@ -112,6 +114,8 @@ ktest_duel_await(
 
 	for (uint32_t i = 0; i < self->patience && !changed; i++) {
 		ktest_spin(AWAIT_SPINS);
+		if (KTEST_KERNEL) /* an emulator goes on with another one */
+			port_pause();
 		changed = ktest_duel_version(d) != seen;
 		/* Where the thread may be stopped in a section, let it be. */
 		if (!KTEST_KERNEL && i >= AWAIT_STEPS / 2 && (i & (i - 1)) == 0)
