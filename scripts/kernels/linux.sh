@@ -12,7 +12,7 @@ set -u
 . "$(dirname "$0")/lib.sh" linux
 
 APPLETS=(sh mount cat cut grep dmesg nproc insmod rmmod poweroff sleep tr wc
-	kill echo ls cp head tail awk sed mkdir dd taskset seq test true false)
+	kill echo ls cp head tail awk sed mkdir dd taskset seq test true false cmp)
 GUEST_SECONDS=150 # until a guest that does not end is stopped
 MEMORY=512
 
@@ -120,6 +120,22 @@ build_modules()
 	make -C "$kernel" M="$folder" -j "$KERNELS_JOBS" "$@" modules
 }
 
+# build_fib FOLDER KERNEL: the demonstration of the routing table.
+build_fib()
+{
+	make -j "$KERNELS_JOBS" -C apps/linux-fib OUT="$1" KERNEL="$2" CHECKS=1
+}
+
+# make_tables FOLDER: routing tables, and questions about them with the answers
+# that another program gives.
+make_tables()
+{
+	[ -f "$1/answers" ] && [ "$1/answers" -nt scripts/gen-table ] && return
+	mkdir -p "$1" && scripts/gen-table -n 100000 -i 255 >"$1/table4" &&
+		scripts/gen-table -6 -n 20000 -i 255 >"$1/table6" &&
+		tests/kernel/linux/fib_data.py "$1" 2000
+}
+
 # make_initrd FILE MODULE...
 make_initrd()
 {
@@ -127,10 +143,11 @@ make_initrd()
 
 	shift
 	root=$(mktemp -d "$OUT/root.XXXXXX") || return 1
-	mkdir -p "$root"/{bin,proc,sys,dev,tmp,guest,modules} &&
+	mkdir -p "$root"/{bin,proc,sys,dev,tmp,guest,modules,data} &&
 		cp /bin/busybox "$root/bin/" &&
 		cp tests/kernel/linux/init "$root/init" &&
 		cp tests/kernel/linux/guest/*.sh "$root/guest/" &&
+		cp "$OUT"/data/* "$root/data/" &&
 		cp "$@" "$root/modules/" || return 1
 	for a in "${APPLETS[@]}"; do
 		ln -s busybox "$root/bin/$a"
@@ -193,7 +210,13 @@ step "linux: build" "$OUT/build.log" eval 'copy_sources "$SRC" &&
 	failed build "the modules do not compile" "$OUT/build.log"
 	end_host
 }
-make_initrd "$OUT/initrd.gz" "$SRC"/*.ko
-guest "4 CPUs" "$OUT/initrd.gz" 4 preempt=voluntary STEPS=selftest,hotplug
+step "linux: build the routing table" "$OUT/fib.log" \
+	eval 'build_fib "$OUT/fib" "/lib/modules/$RELEASE/build" &&
+		make_tables "$OUT/data"' || {
+	failed build-fib "the routing table does not compile" "$OUT/fib.log"
+	end_host
+}
+make_initrd "$OUT/initrd.gz" "$SRC"/*.ko "$OUT"/fib/*.ko
+guest "4 CPUs" "$OUT/initrd.gz" 4 preempt=voluntary STEPS=selftest,hotplug,fib
 guest "8 CPUs, preemptible" "$OUT/initrd.gz" 8 preempt=full STEPS=selftest
 end_host
