@@ -288,7 +288,7 @@ open_holes(struct route_arena *a, uint32_t at, uint32_t granules)
 	}
 }
 
-static bool
+static __attribute__((unused)) bool /* without SYNC_CHECKS */
 is_spare(const struct route_arena *a, uint32_t at, uint32_t granules)
 {
 	uint32_t i = 0;

@@ -15,9 +15,9 @@ C11 = ["-x", "c", "-std=c11", "-pedantic"]
 CXX17 = ["-x", "c++", "-std=c++17", "-pedantic"]
 FLAGS = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE"]
 # Compiled where the kernel's own headers are: scripts/test-kernels.
-OF_KERNELS = tuple(f"{folder}/{host}/" for folder in
-                   ("libsync/port", "tests/kernel")
-                   for host in ("linux", "netbsd", "freebsd"))
+OF_KERNELS = ("apps/linux-fib/", *(
+    f"{folder}/{host}/" for folder in ("libsync/port", "tests/kernel")
+    for host in ("linux", "netbsd", "freebsd")))
 NOT_EMPTY = "extern int translation_unit;\n"
 
 
