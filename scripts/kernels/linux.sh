@@ -136,6 +136,18 @@ make_tables()
 		tests/kernel/linux/fib_data.py "$1" 2000
 }
 
+# What the fast paths are compiled to, and what the objects need of the kernel.
+read_code()
+{
+	local objects
+
+	mapfile -t objects < <(find "$SRC/libsync" -name '[!.]*.o')
+	cp -pu tests/lint/fastpaths.c "$SRC" &&
+		make -s -C "/lib/modules/$RELEASE/build" M="$SRC" fastpaths.s &&
+		python3 tests/lint/codegen.py . linux "$SRC/fastpaths.s" &&
+		python3 tests/lint/undefined.py . linux "${objects[@]}"
+}
+
 # make_initrd FILE MODULE...
 make_initrd()
 {
@@ -216,6 +228,11 @@ step "linux: build the routing table" "$OUT/fib.log" \
 	failed build-fib "the routing table does not compile" "$OUT/fib.log"
 	end_host
 }
+if step "linux: read the code" "$OUT/code.log" read_code; then
+	result ok code "no fence in a section, and nothing needed but the KPI"
+else
+	failed code "see tests/lint/codegen.py and undefined.py" "$OUT/code.log"
+fi
 make_initrd "$OUT/initrd.gz" "$SRC"/*.ko "$OUT"/fib/*.ko
 guest "4 CPUs" "$OUT/initrd.gz" 4 preempt=voluntary STEPS=selftest,hotplug,fib
 guest "8 CPUs, preemptible" "$OUT/initrd.gz" 8 preempt=full STEPS=selftest

@@ -15,7 +15,12 @@ leads to pserialize_enter_slow(), and that of a reference to
 sync_fence_light_slow().
 A section is one store to enter, of an online worker another one in its place,
 and one to leave.  A section with sync_fence_full() in it has to be found, and so
-have headers with one in the wrong place."""
+have headers with one in the wrong place.
+
+  codegen.py ROOT BUILD         all of this
+  codegen.py ROOT linux FILE    fastpaths.c as the kernel's own build compiled it
+                                for x86-64, with what preemption, interrupts and
+                                mitigations add to it"""
 import concurrent.futures
 import os
 import pathlib
@@ -44,9 +49,13 @@ SEEDS = [
      "fastpaths_list"),
 ]
 
-# What a probe gives itself, and what the compiler's own library has for riscv64
-# without an instruction for it.
-OWN = {"fastpaths_match": r"^(hash|equal|__ctzdi2)$"}
+# What the compiler's own library has for riscv64 without an instruction for it.
+OWN = {"fastpaths_match": r"^__ctzdi2$"}
+
+# What Linux puts into all code, the end of preemption, and interrupts off and on
+# where a hypervisor may do that, which is one instruction each once it has booted.
+LINUX = re.compile(r"^(__fentry__|__x86_return_thunk|__SCT__preempt_schedule|"
+                   r"\*pv_ops\b.*|port_(un)?pin|__stack_chk_fail)$")
 
 # In the library: functions, and what they call besides.
 LIBRARY = {
@@ -88,7 +97,7 @@ STORE = {
 
 def assemble(command, flags, source):
     """The assembly of a source file, or what the compiler said."""
-    run = subprocess.run([*command, *flags, "-S", "-fno-verbose-asm", "-o", "-",
+    run = subprocess.run([*command, *flags, "-Wall", "-Werror", "-S", "-fno-verbose-asm", "-o", "-",
                           source], capture_output=True, text=True, check=False)
     if run.returncode != 0:
         sys.exit(f"{' '.join(command)} {source}: {run.stderr}")
@@ -189,6 +198,21 @@ def unseen(build):
             yield build.where, f"a fence in {header} is not seen"
 
 
+def check_linux(text, report):
+    """The findings in assembly that Linux's build made of fastpaths.c."""
+    code = {name: lines for name, lines in functions(text, "x86-64").items()
+            if name.startswith("fastpaths_")}
+    if not ordered(code.pop(CONTROL), "x86-64"):
+        report("linux", "the fence of the control is not seen")
+    for name, lines in code.items():
+        for line in ordered(lines, "x86-64"):
+            report(name, f"orders or locks: {line}")
+        for target in calls(lines, "x86-64", name):
+            if not SLOW.match(target) and not LINUX.match(target):
+                report(name, f"calls {target}")
+    return len(code)
+
+
 def user_builds(isa):
     flags = targets.user_flags(isa)
     if flags is None:
@@ -210,6 +234,9 @@ def bare_builds(isa):
 def main():
     top, report = tree.root(), tree.Report()
     os.chdir(top)
+    if sys.argv[2] == "linux":
+        report.end(check_linux(pathlib.Path(sys.argv[3]).read_text(), report),
+                   "functions")
     builds = [b for isa in targets.TRIPLES for b in
               (*user_builds(isa), *bare_builds(isa))]
     if not builds:
