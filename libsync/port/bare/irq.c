@@ -161,6 +161,9 @@ bare_irq_timer(void)
 	struct cpu *c = &cpus[machine_cpu()];
 	const uint64_t now = machine_clock_ns();
 
+	/* An emulator that runs one CPU at a time goes on with the next here,
+	 * and so with all of them, whatever we do outside of handlers. */
+	machine_pause();
 	if (c->alarm <= now)
 		c->alarm = UINT64_MAX; /* the CPU stops no more */
 	if (c->tick <= now) {

@@ -89,8 +89,12 @@ ktest_move(unsigned cpu)
 void
 ktest_relax(void)
 {
+#ifdef KTEST_REPLAY
+	port_sleep(1000);
+#else
 	bare_quiescent();
 	machine_pause();
+#endif
 }
 
 void

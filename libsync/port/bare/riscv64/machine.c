@@ -132,6 +132,9 @@ machine_trap(uint64_t cause, uint64_t pc, uint64_t address)
 		bare_irq_message();
 		return;
 	case CAUSE_MTI:
+		/* What bare_irq_timer() wants of its pause, which QEMU's pause
+		 * is not: it ends at once, as the interrupt is still there. */
+		__asm__ __volatile__("wfi" : : : "memory");
 		machine_timer_set(UINT64_MAX);
 		bare_irq_timer();
 		return;
