@@ -11,9 +11,9 @@ set -u
 SRC=$OUT/src
 TREE=$OUT/build
 KERNELS_NIGHTLY=${KERNELS_NIGHTLY:-}
-ROUNDS=${KERNELS_NIGHTLY:+20}
-ROUNDS=${ROUNDS:-1}
-BUG_ROUNDS=20  # a failure ends a test: only survivors take so long
+ROUNDS=${KERNELS_NIGHTLY:+200}
+ROUNDS=${ROUNDS:-10}
+BUG_ROUNDS=200 # a failure ends a test: only survivors take so long
 BUG_SECONDS=60
 
 # shellcheck disable=SC2317

@@ -225,9 +225,9 @@ table_run(bool handlers)
 	struct ktest_duel duel = {.update = table_update,
 	    .read = table_read,
 	    .handler = handlers ? table_handler : NULL,
-	    .updates = 30,
-	    .overlaps = 30,
-	    .handled = 100};
+	    .updates = 4,
+	    .overlaps = 4,
+	    .handled = 20};
 
 	ktest_need(demux_create(&cfg, &conns.table) == 0);
 	table_fill();

@@ -163,7 +163,7 @@ shuffle_thread(unsigned me, void *arg)
 		(void)shuffle_turn();
 		turns++;
 		/* relaxed: as above. */
-		if (turns == 5000 * rounds)
+		if (turns == 1000 * rounds)
 			sync_fetch_add_relaxed(&shuffle.done, 1);
 		if (turns % 16 == 0)
 			ktest_relax();
@@ -206,7 +206,7 @@ test_mpsc(void)
 	    .fifo = true,
 	    .one_consumer = true,
 	    .handlers = true,
-	    .items = 5000});
+	    .items = 200});
 	ktest_check(lfqueue_mpsc_empty(&heads.mpsc));
 }
 
@@ -217,7 +217,7 @@ test_stack(void)
 	flow_run(&(struct flow){.push = stack_push,
 	    .pop = stack_pop,
 	    .handlers = true,
-	    .items = 5000});
+	    .items = 1000});
 	ktest_check(lfqueue_stack_empty(&heads.stack));
 }
 
@@ -228,7 +228,7 @@ test_stack_all(void)
 	flow_run(&(struct flow){.push = stack_push,
 	    .pop = stack_pop_all,
 	    .handlers = true,
-	    .items = 2000});
+	    .items = 400});
 	ktest_check(lfqueue_stack_empty(&heads.stack));
 }
 
@@ -254,7 +254,7 @@ test_atomicq(void)
 	    .pop = atomicq_pop,
 	    .fifo = true,
 	    .handlers = true,
-	    .items = 5000});
+	    .items = 1000});
 }
 
 static void
@@ -263,7 +263,7 @@ test_atomicq_ends(void)
 	atomicq_run(&(struct flow){.push = atomicq_push_ends,
 	    .pop = atomicq_pop_all,
 	    .handlers = true,
-	    .items = 2000});
+	    .items = 400});
 }
 
 static void

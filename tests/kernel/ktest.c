@@ -9,10 +9,12 @@
 
 #include "libsync/port/pause.h"
 
-#define AWAIT_STEPS     256u
-#define AWAIT_STEPS_MAX (AWAIT_STEPS << 6)
-#define AWAIT_SPINS     8
-#define POISON          UINT64_C(0x6b6b6b6b6b6b6b6b)
+#define PATIENCE    10000 /* steps that a reader stays */
+#define AWAIT_SPINS 8
+#define GATHER      2000 /* turns that the writer waits for readers */
+#define GATHER_STEP 250  /* of these, until it sleeps */
+#define BUSY_LOOKS  16
+#define POISON      UINT64_C(0x6b6b6b6b6b6b6b6b)
 
 static const struct ktest_case *const lists[] = {ktest_pserialize, ktest_pslist,
     ktest_psref, ktest_localcount, ktest_lfqueue, ktest_intrusive,
@@ -112,21 +114,43 @@ ktest_duel_await(
 {
 	bool changed = false;
 
-	for (uint32_t i = 0; i < self->patience && !changed; i++) {
-		ktest_spin(AWAIT_SPINS);
-		if (KTEST_KERNEL) /* an emulator goes on with another one */
+	/* relaxed: hints; here and below. */
+	if (sync_load_relaxed(&d->busy) == 0) {
+		/* relaxed: as above. */
+		sync_store_relaxed(&self->inside, 1);
+		for (uint32_t i = 1; i < PATIENCE && !changed; i++) {
+			ktest_spin(AWAIT_SPINS);
 			port_pause();
-		changed = ktest_duel_version(d) != seen;
-		/* Where the thread may be stopped in a section, let it be. */
-		if (!KTEST_KERNEL && i >= AWAIT_STEPS / 2 && (i & (i - 1)) == 0)
-			ktest_relax();
+			changed =
+			    ktest_duel_version(d) != seen || ktest_duel_over(d);
+			/* A thread that may lose its processor does so. */
+			if (!KTEST_KERNEL && i >= 64 && (i & (i - 1)) == 0)
+				ktest_relax();
+		}
+		/* relaxed: as above. */
+		sync_store_relaxed(&self->inside, 0);
 	}
-	if (changed)
-		self->patience = AWAIT_STEPS;
-	else if (self->patience < AWAIT_STEPS_MAX)
-		self->patience *= 2;
 	ktest_spin(ktest_rand(&self->rand) % 1024);
-	return changed;
+	return ktest_duel_version(d) != seen;
+}
+
+/* Let all readers come into a section, or the like, if they do so soon. */
+static void
+gather(const struct ktest_duel *d)
+{
+	const unsigned n = ktest_threads();
+	unsigned inside = 0;
+
+	for (int i = 0; i < GATHER && inside + 1 < n && !ktest_failed(); i++) {
+		if (i % GATHER_STEP == GATHER_STEP - 1)
+			ktest_sleep_ms(1);
+		else
+			ktest_relax();
+		inside = 0;
+		for (unsigned t = 0; t < n; t++)
+			/* relaxed: a hint. */
+			inside += sync_load_relaxed(&d->readers[t].inside);
+	}
 }
 
 static bool
@@ -156,31 +180,49 @@ write_until_enough(struct ktest_duel *d)
 	uint32_t done = 0;
 
 	while (!enough(d, done)) {
+		gather(d);
+		/* relaxed: a hint; here and below. */
+		sync_store_relaxed(&d->busy, 1);
 		d->update(d);
 		done++;
-		ktest_relax();
+		/* relaxed: as above. */
+		sync_store_relaxed(&d->busy, 0);
 	}
 	/* relaxed: only ends loops. */
 	sync_store_relaxed(&d->stop, 1);
 	ktest_ops(done);
 }
 
+/*
+ * Between two looks.  The processors of a kernel may be threads of a simulator
+ * that has less: then one that spins takes the writer's time.
+ */
+static void
+rest(const struct ktest_duel *d, uint64_t looks)
+{
+	/* relaxed: a hint. */
+	if (KTEST_KERNEL && looks % BUSY_LOOKS == 0 &&
+	    sync_load_relaxed(&d->busy) != 0)
+		ktest_sleep_ms(1);
+	else
+		ktest_relax();
+}
+
 static void
 duellist(unsigned me, void *arg)
 {
 	struct ktest_duel *d = (struct ktest_duel *)arg;
-	struct ktest_reader self = {
-	    .me = me, .rand = me + 1, .patience = AWAIT_STEPS};
+	struct ktest_reader *self = &d->readers[me];
 	uint64_t looks = 0;
 
 	if (me == d->writer)
 		write_until_enough(d);
 	while (!ktest_duel_over(d)) {
 		looks++;
-		if (d->read(d, &self))
+		if (d->read(d, self))
 			/* relaxed: a count orders nothing. */
 			sync_fetch_add_relaxed(&d->seen[me], 1);
-		ktest_relax();
+		rest(d, looks);
 	}
 	ktest_ops(looks);
 	if (d->leave != NULL)
@@ -204,9 +246,11 @@ duel_once(struct ktest_duel *d, unsigned writer)
 	d->writer = writer;
 	sync_init(&d->version, 0);
 	sync_init(&d->stop, 0);
+	sync_init(&d->busy, 0);
 	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++) {
 		sync_init(&d->seen[i], 0);
 		sync_init(&d->taken[i], 0);
+		d->readers[i] = (struct ktest_reader){.me = i, .rand = i + 1};
 	}
 	if (d->begin != NULL)
 		d->begin(d);

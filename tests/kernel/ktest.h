@@ -99,13 +99,13 @@ ktest_body_alive(const struct ktest_body *body, uint64_t value)
 struct ktest_reader {
 	unsigned me; /* which thread */
 	uint64_t rand;
-	uint32_t patience; /* private: how long to wait for an update */
+	SYNC_ATOMIC(uint32_t) inside; /* [a] private: waits for an update */
 };
 
 /*
  * One thread updates until it has done so often enough, and all others have
  * looked often enough while it did; once as the first thread and once as the
- * last.  Handlers may look as well.  Bounded by progress, not by time.
+ * last.  Before an update it waits a moment for all others to be looking.  Handlers may look as well.  Bounded by progress, not by time.
  */
 struct ktest_duel {
 	/* One update; calls ktest_duel_changed() once others may see it. */
@@ -129,8 +129,10 @@ struct ktest_duel {
 
 	/* Private to ktest.c, but for version. */
 	unsigned writer;
-	SYNC_ATOMIC(uint32_t) version;                  /* [a] */
-	SYNC_ATOMIC(uint32_t) stop;                     /* [a] */
+	struct ktest_reader readers[KTEST_THREADS_MAX];
+	SYNC_ATOMIC(uint32_t) busy;    /* [a] an update is under way */
+	SYNC_ATOMIC(uint32_t) version; /* [a] */
+	SYNC_ATOMIC(uint32_t) stop;    /* [a] */
 	SYNC_ATOMIC(uint32_t) seen[KTEST_THREADS_MAX];  /* [a] */
 	SYNC_ATOMIC(uint32_t) taken[KTEST_THREADS_MAX]; /* [a] by handlers */
 };
@@ -150,9 +152,9 @@ ktest_duel_version(const struct ktest_duel *d)
 void ktest_duel_changed(struct ktest_duel *d);
 
 /*
- * Stay until there has been an update since seen, or for a while, longer each
- * time in vain, and then for a random moment more, in which a wrong writer does
- * its harm.
+ * Unless an update is under way, stay until there has been one since seen, or
+ * for a while; then for a random moment more, in which a wrong writer does its
+ * harm.
  * Context: a reader, inside a section, too.
  * Returns: true if there was one.
  */

@@ -94,7 +94,7 @@ test_spsc(void)
 	    .fifo = true,
 	    .one_producer = true,
 	    .one_consumer = true,
-	    .items = 20000});
+	    .items = 600});
 	if (!ktest_failed())
 		lfqueue_spsc_destroy(queues.spsc);
 }
@@ -115,7 +115,7 @@ test_mpmc(void)
 		     .pop = mpmc_pop,
 		     .fifo = true,
 		     .handlers = true,
-		     .items = 5000},
+		     .items = 1000},
 	    0);
 }
 
@@ -126,7 +126,7 @@ test_mpmc_bulk(void)
 		     .pop = mpmc_pop_bulk,
 		     .fifo = true,
 		     .handlers = true,
-		     .items = 5000},
+		     .items = 1000},
 	    0);
 }
 
@@ -138,7 +138,7 @@ test_mpmc_one_consumer(void)
 		     .fifo = true,
 		     .one_consumer = true,
 		     .handlers = true,
-		     .items = 3000},
+		     .items = 100},
 	    LFQUEUE_MPMC_ONE_CONSUMER);
 }
 
@@ -150,7 +150,7 @@ test_pcq(void)
 	    .pop = pcq_pop,
 	    .fifo = true,
 	    .handlers = true,
-	    .items = 5000});
+	    .items = 1000});
 	if (!ktest_failed())
 		lfqueue_pcq_destroy(queues.pcq);
 }
@@ -160,7 +160,7 @@ test_segq(void)
 {
 	ktest_need(lfqueue_segq_create(&queues.segq) == 0);
 	flow_run(&(struct flow){
-	    .push = segq_push, .pop = segq_pop, .fifo = true, .items = 5000});
+	    .push = segq_push, .pop = segq_pop, .fifo = true, .items = 1000});
 	if (!ktest_failed())
 		lfqueue_segq_destroy(queues.segq);
 }

@@ -48,8 +48,8 @@ static bool
 counted_enough(uint64_t n)
 {
 	/* relaxed: a count orders nothing. */
-	return n >= 20000 * (uint64_t)ktest_rounds() &&
-	       sync_load_relaxed(&counting.handled) >= 200 * ktest_rounds();
+	return n >= 4000 * (uint64_t)ktest_rounds() &&
+	       sync_load_relaxed(&counting.handled) >= 40 * ktest_rounds();
 }
 
 static void
@@ -212,10 +212,10 @@ pool_used_enough(uint64_t taken, bool handlers)
 {
 	const unsigned rounds = ktest_rounds();
 
-	if (taken < 8000 * (uint64_t)rounds)
+	if (taken < 1500 * (uint64_t)rounds)
 		return false;
 	/* relaxed: a count orders nothing. */
-	return !handlers || sync_load_relaxed(&pools.handled) >= 400 * rounds;
+	return !handlers || sync_load_relaxed(&pools.handled) >= 60 * rounds;
 }
 
 static void
@@ -353,8 +353,8 @@ test_pool_grace(void)
 {
 	struct ktest_duel duel = {.update = grace_update,
 	    .read = grace_read,
-	    .updates = 2000,
-	    .overlaps = 100};
+	    .updates = 200,
+	    .overlaps = 8};
 	struct object *last;
 
 	ktest_need(pool_create(true));

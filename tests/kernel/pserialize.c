@@ -190,7 +190,7 @@ line_run(unsigned domain, void (*update)(struct ktest_duel *),
 	    .handler = from,
 	    .updates = updates,
 	    .overlaps = updates / 4,
-	    .handled = updates};
+	    .handled = 20};
 	ktest_duel(&line.duel);
 	pserialize_domain_barrier(domain);
 }
@@ -198,36 +198,36 @@ line_run(unsigned domain, void (*update)(struct ktest_duel *),
 static void
 test_perform(void)
 {
-	line_run(0, update_perform, NULL, 200);
+	line_run(0, update_perform, NULL, 16);
 }
 
 static void
 test_poll(void)
 {
-	line_run(0, update_poll, NULL, 200);
+	line_run(0, update_poll, NULL, 16);
 }
 
 static void
 test_call(void)
 {
-	line_run(0, update_call, NULL, 400);
+	line_run(0, update_call, NULL, 32);
 }
 
 static void
 test_handlers(void)
 {
-	line_run(0, update_perform, handler, 100);
+	line_run(0, update_perform, handler, 8);
 	if (!ktest_failed())
-		line_run(0, update_call, handler, 100);
+		line_run(0, update_call, handler, 8);
 }
 
 static void
 test_domain(void)
 {
 	ktest_need(pserialize_domain_claim(DOMAIN, "ktest") == 0);
-	line_run(DOMAIN, update_perform, NULL, 100);
+	line_run(DOMAIN, update_perform, NULL, 8);
 	if (!ktest_failed())
-		line_run(DOMAIN, update_call, NULL, 100);
+		line_run(DOMAIN, update_call, NULL, 8);
 	pserialize_domain_destroy(DOMAIN);
 }
 
@@ -271,7 +271,7 @@ test_domains_apart(void)
 		return;
 	}
 	ktest_need(pserialize_domain_claim(DOMAIN, "ktest") == 0);
-	for (unsigned i = 0; i < 10 * ktest_rounds(); i++) {
+	for (unsigned i = 0; i < 2 * ktest_rounds(); i++) {
 		sync_init(&apart.inside, 0);
 		sync_init(&apart.moved, 0);
 		ktest_need(ktest_run(2, apart_thread, NULL) == 0);
@@ -353,7 +353,7 @@ calls_thread(unsigned me, void *arg)
 	uint64_t rand = me + 1;
 
 	(void)arg;
-	while (from->made < 300 * ktest_rounds() && !ktest_failed()) {
+	while (from->made < 60 * ktest_rounds() && !ktest_failed()) {
 		make_calls(from, 1 + ktest_rand(&rand) % CALLS);
 		if (ktest_rand(&rand) % 16 != 0) {
 			ktest_relax();

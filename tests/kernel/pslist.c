@@ -129,9 +129,9 @@ list_run(bool handlers)
 	struct ktest_duel duel = {.update = list_update,
 	    .read = list_reader,
 	    .handler = handlers ? list_handler : NULL,
-	    .updates = 300,
-	    .overlaps = 50,
-	    .handled = 100};
+	    .updates = 32,
+	    .overlaps = 5,
+	    .handled = 20};
 
 	pslist_head_init(&list.head);
 	list.rand = 1;

@@ -284,9 +284,9 @@ leave_keep(struct ktest_duel *d, unsigned me)
 static bool
 post_create(void)
 {
-	if (!ktest_check(lfqueue_mpmc_create(PARCEL, 0, &refs.empty) == 0))
+	if (!ktest_check(lfqueue_mpmc_create(2 * PARCEL, 0, &refs.empty) == 0))
 		return false;
-	if (!ktest_check(lfqueue_mpmc_create(PARCEL, 0, &refs.sent) == 0)) {
+	if (!ktest_check(lfqueue_mpmc_create(2 * PARCEL, 0, &refs.sent) == 0)) {
 		lfqueue_mpmc_destroy(refs.empty);
 		return false;
 	}
@@ -350,8 +350,8 @@ test_hold(void)
 {
 	refs_run(&(struct ktest_duel){.update = update_destroy,
 	    .read = reader_hold,
-	    .updates = 100,
-	    .overlaps = 30});
+	    .updates = 8,
+	    .overlaps = 4});
 }
 
 static void
@@ -359,8 +359,8 @@ test_async(void)
 {
 	refs_run(&(struct ktest_duel){.update = update_async,
 	    .read = reader_hold,
-	    .updates = 100,
-	    .overlaps = 30});
+	    .updates = 8,
+	    .overlaps = 4});
 }
 
 static void
@@ -371,8 +371,8 @@ test_handoff(void)
 	refs_run(&(struct ktest_duel){.update = update_destroy,
 	    .read = reader_send,
 	    .leave = leave_send,
-	    .updates = 100,
-	    .overlaps = 30});
+	    .updates = 8,
+	    .overlaps = 4});
 	post_destroy();
 }
 
@@ -388,9 +388,9 @@ test_handlers(void)
 	    .handler = handler_keep,
 	    .begin = begin_keep,
 	    .leave = leave_keep,
-	    .updates = 100,
-	    .overlaps = 30,
-	    .handled = 400});
+	    .updates = 8,
+	    .overlaps = 4,
+	    .handled = 60});
 }
 
 /* Acquire on one CPU, release on another. */
@@ -401,12 +401,12 @@ mover(unsigned me, void *arg)
 	struct psref ref;
 	struct thing *t;
 
-	for (unsigned i = 0; i < 20 * ktest_rounds(); i++) {
+	for (unsigned i = 0; i < 4 * ktest_rounds(); i++) {
 		t = hold(&ref);
 		psref_handoff(&ref, refs.cls);
 		if (!ktest_move((me + i + 1) % n)) {
 			*(bool *)arg = false;
-			i = 20 * ktest_rounds();
+			i = 4 * ktest_rounds();
 		}
 		psref_release(&ref, &t->target, refs.cls);
 		ktest_ops(1);

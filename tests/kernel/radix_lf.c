@@ -271,9 +271,9 @@ tree_run(bool handlers)
 	struct ktest_duel duel = {.update = tree_update,
 	    .read = tree_reader,
 	    .handler = handlers ? tree_handler : NULL,
-	    .updates = 300,
-	    .overlaps = 50,
-	    .handled = 100};
+	    .updates = 32,
+	    .overlaps = 5,
+	    .handled = 20};
 
 	ktest_need(radix_lf_create(&cfg, &routes.tree) == 0);
 	for (int i = 0; i < ITEMS; i++)

@@ -148,7 +148,8 @@ ktest_relax(void)
 void
 ktest_sleep_ms(unsigned ms)
 {
-	msleep(ms);
+	/* msleep() waits for ticks, of four milliseconds or ten. */
+	usleep_range(ms * 1000, ms * 1000 + 100);
 }
 
 static enum hrtimer_restart

@@ -24,6 +24,9 @@
 #define CPUS_MAX     64u
 #define CPUS_DEFAULT 4u
 
+/* A round is short, for machines that are simulated. */
+#define ROUNDS_DEFAULT 10u
+
 struct thread {
 	pthread_t id;
 	unsigned number;
@@ -211,7 +214,7 @@ number(const char *name, const char *text)
 int
 main(int argc, char **argv)
 {
-	struct ktest_config cfg = {.rounds = 1};
+	struct ktest_config cfg = {.rounds = ROUNDS_DEFAULT};
 	int c;
 
 	host.cpus = CPUS_DEFAULT;
