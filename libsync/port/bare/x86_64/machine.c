@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A PC with local APICs, a HPET and a serial port, as QEMU's q35, whose
+ * A PC with local APICs, an HPET and a serial port, as QEMU's q35, whose
  * isa-debug-exit ends it.
  */
 
@@ -69,8 +69,9 @@ struct gate {
 #define CODE64         0x08
 
 static struct gate gates[256] __attribute__((aligned(16)));
-static uint64_t period;     /* of the HPET, femtoseconds */
-static uint64_t apic_count; /* of the APIC's timer in a millisecond */
+static uint32_t hpet_period; /* femtoseconds */
+static uint64_t tsc_rate;    /* in a millisecond */
+static uint64_t apic_rate;   /* in a millisecond */
 
 uint32_t machine_starting; /* the number of the CPU that is being started */
 
@@ -101,20 +102,58 @@ gate_set(unsigned vector, uintptr_t to)
 	};
 }
 
-/* Nobody tells how fast the timer of the APIC is. */
-static uint64_t
-measure_apic(void)
+static inline uint64_t
+tsc(void)
 {
-	uint64_t begin;
+	uint32_t low, high;
 
+	__asm__ __volatile__("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+/* In halves, as not all devices take more. */
+static uint64_t
+hpet_ns(void)
+{
+	uint32_t low, high, again = mmio_read32(HPET_COUNTER_HI);
+	uint64_t t;
+
+	do {
+		high = again;
+		low = mmio_read32(HPET_COUNTER);
+		again = mmio_read32(HPET_COUNTER_HI);
+	} while (again != high);
+	t = (uint64_t)high << 32 | low;
+	return t / FEMTO_PER_NANO * hpet_period +
+	       t % FEMTO_PER_NANO * hpet_period / FEMTO_PER_NANO;
+}
+
+/*
+ * Nobody tells how fast the counter of the processor and the timer of the APIC
+ * are, so the HPET does; reading it all the time would be slow.  The shortest of
+ * three, as an emulator may be stopped in between.
+ */
+static void
+measure(void)
+{
 	mmio_write32(APIC_SPURIOUS, APIC_ENABLE | VECTOR_SPURIOUS);
 	mmio_write32(APIC_DIVIDE, DIVIDE_BY_1);
 	mmio_write32(APIC_LVT_TIMER, LVT_MASKED);
-	mmio_write32(APIC_COUNT, UINT32_MAX);
-	begin = machine_clock_ns();
-	while (machine_clock_ns() - begin < MILLISECOND)
-		machine_pause();
-	return UINT32_MAX - mmio_read32(APIC_COUNT_NOW);
+	tsc_rate = apic_rate = UINT64_MAX;
+	for (int i = 0; i < 3; i++) {
+		const uint64_t begin = hpet_ns(), tsc_begin = tsc();
+		uint64_t ticks;
+
+		mmio_write32(APIC_COUNT, UINT32_MAX);
+		while (hpet_ns() - begin < MILLISECOND)
+			machine_pause();
+		ticks = tsc() - tsc_begin;
+		if (ticks < tsc_rate)
+			tsc_rate = ticks;
+		ticks = UINT32_MAX - mmio_read32(APIC_COUNT_NOW);
+		if (ticks < apic_rate)
+			apic_rate = ticks;
+	}
 }
 
 void
@@ -128,9 +167,9 @@ machine_init(void)
 	gate_set(VECTOR_TIMER, (uintptr_t)machine_timer_entry);
 	gate_set(VECTOR_MESSAGE, (uintptr_t)machine_message_entry);
 	gate_set(VECTOR_SPURIOUS, (uintptr_t)machine_spurious_entry);
-	period = mmio_read32(HPET_PERIOD);
+	hpet_period = mmio_read32(HPET_PERIOD);
 	mmio_write32(HPET_CONFIG, 1);
-	apic_count = measure_apic();
+	measure();
 }
 
 void
@@ -196,27 +235,13 @@ machine_putc(char c)
 	out8(COM1, (uint8_t)c);
 }
 
-/* In halves, as not all devices take more. */
-static uint64_t
-hpet_counter(void)
-{
-	uint32_t low, high, again = mmio_read32(HPET_COUNTER_HI);
-
-	do {
-		high = again;
-		low = mmio_read32(HPET_COUNTER);
-		again = mmio_read32(HPET_COUNTER_HI);
-	} while (again != high);
-	return (uint64_t)high << 32 | low;
-}
-
 uint64_t
 machine_clock_ns(void)
 {
-	const uint64_t t = hpet_counter();
+	const uint64_t t = tsc();
 
-	return t / FEMTO_PER_NANO * period +
-	       t % FEMTO_PER_NANO * period / FEMTO_PER_NANO;
+	return t / tsc_rate * MILLISECOND +
+	       t % tsc_rate * MILLISECOND / tsc_rate;
 }
 
 void
@@ -228,7 +253,7 @@ machine_timer_set(uint64_t at)
 		now = machine_clock_ns();
 		count = 1;
 		if (at > now)
-			count += (at - now) * apic_count / MILLISECOND;
+			count += (at - now) * apic_rate / MILLISECOND;
 	}
 	mmio_write32(
 	    APIC_COUNT, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
