@@ -119,6 +119,7 @@ pop(struct percpu_pool_cache *c)
 	struct percpu_pool_magazine *m = &c->magazine[PERCPU_POOL_LOADED];
 	struct percpu_pool_link *l = m->first;
 
+	SYNC_ASSERT(l != NULL);
 	m->first = l->next;
 	m->n--;
 	/* relaxed: only we, its thread, write it; a count orders nothing. */
