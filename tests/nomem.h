@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "stack/core/sparse.h"
 #include "stack/route/arena.h"
 
 enum nomem_how {
@@ -111,6 +112,8 @@ void *__real_realloc(void *p, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__real_aligned_alloc(size_t align, size_t size);
 void *__wrap_aligned_alloc(size_t align, size_t size);
+void *__real_sparse_alloc(size_t n, size_t size);
+void *__wrap_sparse_alloc(size_t n, size_t size);
 int __real_route_arena_alloc(
     struct route_arena *a, size_t bytes, size_t align, uint32_t *out);
 int __wrap_route_arena_alloc(
@@ -138,6 +141,12 @@ void *
 __wrap_aligned_alloc(size_t align, size_t size)
 {
 	return nomem_fails() ? NULL : __real_aligned_alloc(align, size);
+}
+
+void *
+__wrap_sparse_alloc(size_t n, size_t size)
+{
+	return nomem_fails() ? NULL : __real_sparse_alloc(n, size);
 }
 
 int

@@ -46,6 +46,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "stack/core/sparse.h"
 #include "stack/nexthop/group_impl.h"
 
 #define ADJACENCIES_DEFAULT (1u << 20)
@@ -75,65 +76,73 @@ limits_fill(
 }
 
 static void
+marks_free(struct nexthop_group_control *c)
+{
+	const struct nexthop_group_limits *l = &c->limits;
+
+	for (unsigned int w = 0; c->marks != NULL && w < l->workers; w++) {
+		struct nexthop_group_marks *m = &c->marks[w];
+
+		sparse_free(m->seen, l->buckets, sizeof(*m->seen));
+		sparse_free(m->used, l->adjacencies, sizeof(*m->used));
+	}
+	free(c->marks);
+}
+
+static void
 table_free(struct nexthop_groups *g)
 {
 	struct nexthop_group_control *c = g->control;
+	const struct nexthop_group_limits *l = &c->limits;
 
-	if (c != NULL) {
-		for (unsigned int w = 0;
-		     c->marks != NULL && w < c->limits.workers; w++) {
-			free(c->marks[w].seen);
-			free(c->marks[w].used);
-		}
-		free(c->marks);
-		free(c->group);
-		free(c->adj);
-		nexthop_group_hash_fini(&c->groups_by_desc);
-		nexthop_group_hash_fini(&c->adjs_by_hop);
-		nexthop_group_run_fini(c);
-		free(c->track);
-	}
-	free(c);
-	free(g->word);
-	free(g->bucket);
-	free(g->slot);
+	marks_free(c);
+	sparse_free(c->group, l->groups, sizeof(*c->group));
+	sparse_free(c->adj, l->adjacencies, sizeof(*c->adj));
+	nexthop_group_hash_fini(&c->groups_by_desc);
+	nexthop_group_hash_fini(&c->adjs_by_hop);
+	nexthop_group_run_fini(c);
+	free(c->track);
+	sparse_free(g->word, l->groups, sizeof(*g->word));
+	sparse_free(g->bucket, l->buckets, sizeof(*g->bucket));
+	sparse_free(g->slot, l->adjacencies, sizeof(*g->slot));
 	free(g->down);
+	free(c);
 	free(g);
 }
 
 static int
 marks_alloc(struct nexthop_group_control *c)
 {
-	const size_t size = c->limits.workers * sizeof(*c->marks);
+	const struct nexthop_group_limits *l = &c->limits;
+	const size_t size = l->workers * sizeof(*c->marks);
 
 	c->marks = aligned_alloc(SYNC_CACHELINE, size);
 	if (c->marks == NULL)
 		return -ENOMEM;
 	memset(c->marks, 0, size);
-	for (unsigned int w = 0; w < c->limits.workers; w++) {
-		c->marks[w].seen =
-		    calloc(c->limits.buckets, sizeof(*c->marks[w].seen));
-		c->marks[w].used =
-		    calloc(c->limits.adjacencies, sizeof(*c->marks[w].used));
-		if (c->marks[w].seen == NULL || c->marks[w].used == NULL)
+	for (unsigned int w = 0; w < l->workers; w++) {
+		struct nexthop_group_marks *m = &c->marks[w];
+
+		m->seen = sparse_alloc(l->buckets, sizeof(*m->seen));
+		m->used = sparse_alloc(l->adjacencies, sizeof(*m->used));
+		if (m->seen == NULL || m->used == NULL)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/* All is zero, so pages that are not used are not there either. */
 static int
 arrays_alloc(struct nexthop_groups *g)
 {
 	struct nexthop_group_control *c = g->control;
 	const struct nexthop_group_limits *l = &c->limits;
 
-	g->word = calloc(l->groups, sizeof(*g->word));
-	g->bucket = calloc(l->buckets, sizeof(*g->bucket));
-	g->slot = calloc(l->adjacencies, sizeof(*g->slot));
+	g->word = sparse_alloc(l->groups, sizeof(*g->word));
+	g->bucket = sparse_alloc(l->buckets, sizeof(*g->bucket));
+	g->slot = sparse_alloc(l->adjacencies, sizeof(*g->slot));
 	g->down = calloc(NEXTHOP_GROUP_PORTS / 64, sizeof(*g->down));
-	c->group = calloc(l->groups, sizeof(*c->group));
-	c->adj = calloc(l->adjacencies, sizeof(*c->adj));
+	c->group = sparse_alloc(l->groups, sizeof(*c->group));
+	c->adj = sparse_alloc(l->adjacencies, sizeof(*c->adj));
 	if (g->word == NULL || g->bucket == NULL || g->slot == NULL ||
 	    g->down == NULL || c->group == NULL || c->adj == NULL ||
 	    nexthop_group_hash_init(&c->groups_by_desc) != 0 ||
@@ -158,7 +167,7 @@ nexthop_group_create(const struct nexthop_group_limits *limits,
 		return -ENOMEM;
 	g->control = calloc(1, sizeof(*g->control));
 	if (g->control == NULL) {
-		table_free(g);
+		free(g);
 		return -ENOMEM;
 	}
 	g->control->limits = l;

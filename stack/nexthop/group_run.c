@@ -12,8 +12,8 @@
  */
 
 #include <errno.h>
-#include <stdlib.h>
 
+#include "stack/core/sparse.h"
 #include "stack/nexthop/group_impl.h"
 
 #define NIL UINT32_MAX
@@ -50,9 +50,9 @@ nexthop_group_run_init(struct nexthop_group_control *c)
 {
 	const uint32_t half = c->limits.buckets / 2;
 
-	c->run_order = calloc(half, sizeof(*c->run_order));
-	c->run_next = calloc(half, sizeof(*c->run_next));
-	c->run_prev = calloc(half, sizeof(*c->run_prev));
+	c->run_order = sparse_alloc(half, sizeof(*c->run_order));
+	c->run_next = sparse_alloc(half, sizeof(*c->run_next));
+	c->run_prev = sparse_alloc(half, sizeof(*c->run_prev));
 	if (c->run_order == NULL || c->run_next == NULL || c->run_prev == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < 32; i++)
@@ -66,9 +66,11 @@ nexthop_group_run_init(struct nexthop_group_control *c)
 void
 nexthop_group_run_fini(struct nexthop_group_control *c)
 {
-	free(c->run_order);
-	free(c->run_next);
-	free(c->run_prev);
+	const uint32_t half = c->limits.buckets / 2;
+
+	sparse_free(c->run_order, half, sizeof(*c->run_order));
+	sparse_free(c->run_next, half, sizeof(*c->run_next));
+	sparse_free(c->run_prev, half, sizeof(*c->run_prev));
 }
 
 static bool

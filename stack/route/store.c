@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "libsync/base/assert.h"
+#include "stack/core/sparse.h"
 #include "stack/core/stack.h"
 #include "stack/route/table_impl.h"
 
@@ -520,7 +521,7 @@ route_store_create(struct stack *st, enum netif_af af,
 	s->groups = groups;
 	s->objects = objects;
 	lfqueue_mpsc_init(&s->returned);
-	s->way = calloc(GROUPS_MAX, sizeof(s->way[0])); /* touched as used */
+	s->way = sparse_alloc(GROUPS_MAX, sizeof(s->way[0]));
 	s->scratch =
 	    malloc(sizeof(*s->scratch) + route_size(ROUTE_NEXTHOPS_MAX));
 	if (s->way == NULL || s->scratch == NULL ||
@@ -550,7 +551,7 @@ route_store_destroy(struct route_store *s)
 	if (s->arena != NULL)
 		route_arena_destroy(s->arena);
 	free(s->free_txn);
-	free(s->way);
+	sparse_free(s->way, GROUPS_MAX, sizeof(s->way[0]));
 	free(s->group_next);
 	free(s->scratch);
 	free(s);

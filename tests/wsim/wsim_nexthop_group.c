@@ -2,8 +2,10 @@
 
 /* Readers that resolve a group id while what is behind it changes. */
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "stack/core/sparse.h"
 #include "stack/nexthop/object.h"
 #include "stack/nexthop/resolve.h"
 #include "tests/wsim/wsim.h"
@@ -11,6 +13,21 @@
 static struct nexthop_groups *g;
 static struct nexthop_objects *t;
 static SYNC_ATOMIC(uint32_t) cell; /* a group id that readers find */
+
+/* Memory that the simulator sees. */
+void *
+sparse_alloc(size_t n, size_t size)
+{
+	return calloc(n, size);
+}
+
+void
+sparse_free(void *p, size_t n, size_t size)
+{
+	(void)n;
+	(void)size;
+	free(p);
+}
 
 /* Watches are kept for the test to run them. */
 static struct nexthop_watch *watching;
