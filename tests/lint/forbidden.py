@@ -22,7 +22,7 @@ IN_CODE = [
     (r"\b(?:__atomic_)?(?:thread|signal)_fence\(", "free fence",
      ORDERED + ("tests/wsim/",)),
     (r"\btypedef\s+(?:struct|union)\b", "struct typedef",
-     ("libsync/compat/",)),
+     ("libsync/compat/", "tests/kernel/bsd/kpi/")),
     (r"^#\s*pragma\s+once\b", "guard by pragma", ()),
 ]
 # Of libsync, all but what knows its host.

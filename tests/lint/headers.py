@@ -15,9 +15,9 @@ C11 = ["-x", "c", "-std=c11", "-pedantic"]
 CXX17 = ["-x", "c++", "-std=c++17", "-pedantic"]
 FLAGS = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE"]
 # Compiled where the kernel's own headers are: scripts/test-kernels.
-OF_KERNELS = ("apps/linux-fib/", *(
-    f"{folder}/{host}/" for folder in ("libsync/port", "tests/kernel")
-    for host in ("linux", "netbsd", "freebsd")))
+OF_KERNELS = ("apps/linux-fib/", "libsync/port/linux/", "tests/kernel/linux/")
+KPI = "tests/kernel/bsd/kpi/"
+BSD = {"netbsd": "-D__NetBSD__", "freebsd": "-D__FreeBSD__=14"}
 NOT_EMPTY = "extern int translation_unit;\n"
 
 
@@ -36,7 +36,21 @@ def compile_alone(top, rel, compiler):
     return f"{' '.join(compiler)}\n{run.stderr}" if run.returncode else None
 
 
+def bsd(rel):
+    """Of the kernel that a header is for: our own prototypes, and no C
+    library; or None."""
+    for host, define in BSD.items():
+        if rel.startswith((f"libsync/port/{host}/", f"{KPI}{host}/")):
+            return ["-nostdinc", "-ffreestanding", "-fno-builtin", "-D_KERNEL",
+                    "-U__linux__", define, "-DLIBSYNC_VARIANT_XCALL",
+                    f"-I{tree.root()}/{KPI}{host}"]
+    return None
+
+
 def compilers(rel, public):
+    if bsd(rel):
+        return [[cc, "-x", "c", "-std=gnu11"] + bsd(rel)
+                for cc in ("gcc", "clang")]
     if rel.startswith("tests/"):
         # Test headers may use what tests get: no pedantry about macros.
         return [["gcc", "-x", "c", "-std=c11", f"-I{tree.root()}/tests/tsan"]]
