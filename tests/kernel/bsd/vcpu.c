@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Processors of a kernel in user space.
+ *
+ * A processor is a ticket lock; who holds it runs there.  What is to interrupt
+ * it is noted in its words `called` and `due`; then its owner is sent a signal,
+ * or, if it is idle, whoever wants something takes the lock and does it there.
+ * A thread looks at the notes whenever its level sinks and whenever it leaves
+ * this file, so none is forgotten, whatever a signal found it at.
+ *
+ * What one thread of a processor did is seen by the next (the lock); what a
+ * call finds and leaves is seen on both sides because its function runs between
+ * two instructions of the thread that it interrupts.
+ */
+
+#include "tests/kernel/bsd/vcpu.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libsync/base/atomic.h"
+#include "libsync/base/fence.h"
+
+#define SIGNAL  SIGUSR1
+#define TIMERS  64
+#define TICK_NS 100000 /* of the clock */
+#define SLICE   8      /* ticks until a thread is preempted, at most */
+#define LINE    512
+#define PANIC   70 /* status of the program */
+
+enum {
+	FREE,
+	IDLE,
+	ARMED,
+	DUE
+};
+
+struct cpu {
+	SYNC_ATOMIC(uint32_t) next;    /* [a] tickets of its lock */
+	SYNC_ATOMIC(uint32_t) serving; /* [a] */
+	SYNC_ATOMIC(bool) called;      /* [a] the call is not yet done here */
+	SYNC_ATOMIC(bool) due;         /* [a] some timer is */
+	SYNC_ATOMIC(bool) slice_over;  /* [a] its thread is to make room */
+	SYNC_ATOMIC(int) owner;        /* [a] thread of the system, 0: idle */
+} __attribute__((aligned(SYNC_CACHELINE)));
+
+/* [o] its own thread, and handlers on top of it; [a] atomic; [c] constant */
+struct thread {
+	struct vcpu_thread pub;     /* first */
+	int busy;                   /* [o] here: leave it alone */
+	bool running;               /* [o] holds its processor */
+	unsigned cpu;               /* [o] */
+	int only;                   /* [o] processor it may run on; -1: any */
+	uint64_t rand;              /* [o] */
+	pthread_t pthread;          /* [c] */
+	void (*fn)(void *);         /* [c] */
+	void *arg;                  /* [c] */
+	SYNC_ATOMIC(uint32_t) gone; /* [a] */
+};
+
+struct vcpu_timer {
+	SYNC_ATOMIC(uint32_t) state;   /* [a] IDLE, ... */
+	SYNC_ATOMIC(uint32_t) running; /* [a] */
+	uint64_t deadline;             /* of who arms it, then of the clock */
+	unsigned cpu;
+	int level; /* [c] */
+	void (*fn)(void *);
+	void *arg;
+};
+
+static struct {
+	struct cpu cpu[VCPU_MAX];
+	unsigned cpus; /* [c] */
+
+	struct {
+		SYNC_ATOMIC(uint32_t) busy; /* [a] one at a time */
+		SYNC_ATOMIC(uint32_t) done; /* [a] processors */
+		int level;                  /* by who is busy */
+		void (*fn)(void *, void *);
+		void *a, *b;
+	} call;
+
+	struct vcpu_timer timer[TIMERS];
+
+	SYNC_ATOMIC(uint32_t) stop; /* [a] the clock */
+	SYNC_ATOMIC(int) ids;       /* [a] */
+	pthread_t clock;
+} m;
+
+static __thread struct thread *self;
+
+static void
+futex_wait(const void *word, uint32_t seen, uint64_t ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+	    .tv_nsec = (long)(ns % 1000000000u)};
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, ns != 0 ? &ts : NULL,
+	    NULL, 0);
+}
+
+static void
+futex_wake(const void *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static int
+system_id(void)
+{
+	return (int)syscall(SYS_gettid);
+}
+
+static uint32_t
+draw(struct thread *t)
+{
+	t->rand ^= t->rand << 13;
+	t->rand ^= t->rand >> 7;
+	t->rand ^= t->rand << 17;
+	return (uint32_t)(t->rand >> 32);
+}
+
+/* The lock of a processor: first come, first served. */
+static void
+cpu_lock(struct cpu *c)
+{
+	/* relaxed: a number; the wait orders. */
+	const uint32_t mine = sync_fetch_add_relaxed(&c->next, 1);
+	uint32_t now;
+
+	/* acquire: what the last owner did. */
+	while ((now = sync_load_acquire(&c->serving)) != mine)
+		futex_wait(&c->serving, now, 0);
+}
+
+static bool
+cpu_trylock(struct cpu *c)
+{
+	/* acquire: what the last owner did. */
+	uint32_t now = sync_load_acquire(&c->serving);
+
+	/* acquire: as above. */
+	return sync_cas_acquire(&c->next, &now, now + 1);
+}
+
+static void
+cpu_unlock(struct cpu *c)
+{
+	/* release: for the next owner. */
+	(void)sync_fetch_add_release(&c->serving, 1);
+	futex_wake(&c->serving);
+}
+
+/* Is anything noted for this level? */
+static bool
+wanted(const struct thread *t)
+{
+	const struct cpu *c = &m.cpu[t->cpu];
+
+	/* relaxed: a hint; who runs it takes the note. */
+	return sync_load_relaxed(&c->called) || sync_load_relaxed(&c->due);
+}
+
+static void
+run_call(struct thread *t, struct cpu *c)
+{
+	const int level = t->pub.level;
+
+	/* acquire: the call was posted before the note. */
+	if (!sync_load_acquire(&c->called) || m.call.level <= level)
+		return;
+	/* acquire: as above; one takes the note. */
+	if (!sync_xchg_acquire(&c->called, false))
+		return;
+	t->pub.level = m.call.level;
+	t->pub.handlers++;
+	m.call.fn(m.call.a, m.call.b);
+	t->pub.handlers--;
+	t->pub.level = level;
+	/* release: the function has run. */
+	(void)sync_fetch_add_release(&m.call.done, 1);
+}
+
+/* Returns: false if it is due, but has to wait for a lower level. */
+static bool
+run_timer(struct thread *t, struct vcpu_timer *timer)
+{
+	const int level = t->pub.level;
+	uint32_t seen = DUE;
+
+	/* acquire: it was armed before. */
+	if (sync_load_acquire(&timer->state) != DUE || timer->cpu != t->cpu)
+		return true;
+	if (timer->level <= level)
+		return false;
+	/* relaxed: who sees the state change sees this as well. */
+	sync_store_relaxed(&timer->running, 1);
+	/* acq_rel: one takes it, and is seen to run by who stops it. */
+	if (sync_cas_acq_rel(&timer->state, &seen, IDLE)) {
+		t->pub.level = timer->level;
+		t->pub.handlers++;
+		timer->fn(timer->arg);
+		t->pub.handlers--;
+		t->pub.level = level;
+	}
+	/* release: it has run. */
+	sync_store_release(&timer->running, 0);
+	return true;
+}
+
+/* Run what is noted for the processor that the caller holds. */
+static void
+serve(struct thread *t)
+{
+	struct cpu *c = &m.cpu[t->cpu];
+	bool all = true;
+
+	run_call(t, c);
+	/* acquire: a timer became due before. */
+	if (!sync_xchg_acquire(&c->due, false))
+		return;
+	for (unsigned i = 0; i < TIMERS; i++)
+		all &= run_timer(t, &m.timer[i]);
+	if (!all) {
+		/* release: for the next look. */
+		sync_store_release(&c->due, true);
+	}
+}
+
+static void
+enter(struct thread *t)
+{
+	t->busy++;
+	sync_fence_compiler();
+}
+
+static void
+leave(struct thread *t)
+{
+	sync_fence_compiler();
+	t->busy--;
+	sync_fence_compiler();
+	if (t->busy == 0 && t->running && wanted(t))
+		serve(t);
+}
+
+static void
+release(struct thread *t)
+{
+	struct cpu *c = &m.cpu[t->cpu];
+
+	t->running = false;
+	/* relaxed: a signal to who runs no more does nothing. */
+	sync_store_relaxed(&c->owner, 0);
+	cpu_unlock(c);
+}
+
+static void
+acquire(struct thread *t)
+{
+	if (t->only >= 0)
+		t->cpu = (unsigned)t->only;
+	else if (t->pub.bound == 0 && draw(t) % 4 == 0)
+		t->cpu = draw(t) % m.cpus;
+	cpu_lock(&m.cpu[t->cpu]);
+	/* relaxed: as in release. */
+	sync_store_relaxed(&m.cpu[t->cpu].owner, t->pub.id);
+	/* relaxed: a hint. */
+	sync_store_relaxed(&m.cpu[t->cpu].slice_over, false);
+	t->running = true;
+}
+
+static void
+switch_away(struct thread *t)
+{
+	enter(t);
+	release(t);
+	(void)sched_yield();
+	acquire(t);
+	leave(t);
+}
+
+static void
+interrupt(int sig)
+{
+	struct thread *t = self;
+	int saved = errno;
+
+	(void)sig;
+	if (t == NULL || !t->running || t->busy != 0)
+		return;
+	serve(t);
+	/* relaxed: a hint. */
+	if (sync_load_relaxed(&m.cpu[t->cpu].slice_over) &&
+	    t->pub.preempt_off == 0 && t->pub.level == 0 &&
+	    t->pub.handlers == 0)
+		switch_away(t);
+	else
+		(void)sched_yield(); /* others wait for a real processor */
+	errno = saved;
+}
+
+/* Have the processor look at its notes. */
+static void
+kick(struct thread *t, unsigned cpu)
+{
+	struct cpu *c = &m.cpu[cpu];
+	/* relaxed: who got it since looks at the notes by itself. */
+	const int owner = sync_load_relaxed(&c->owner);
+	const unsigned mine = t->cpu;
+	const int level = t->pub.level;
+
+	if (owner != 0) {
+		(void)syscall(SYS_tgkill, getpid(), owner, SIGNAL);
+		return;
+	}
+	/* It is idle: be it. */
+	enter(t);
+	if (cpu_trylock(c)) {
+		t->cpu = cpu;
+		t->pub.level = 0;
+		serve(t);
+		t->cpu = mine;
+		t->pub.level = level;
+		cpu_unlock(c);
+	}
+	leave(t);
+}
+
+void
+vcpu_call(int level, void (*fn)(void *, void *), void *a, void *b)
+{
+	struct thread *t = self;
+	unsigned i;
+
+	if (t->pub.level >= level || t->pub.handlers > 0)
+		vcpu_panic(
+		    "a call of all processors at level %d, in %d handlers",
+		    t->pub.level, t->pub.handlers);
+	vcpu_preempt_disable();
+	/* acquire: the call before is over. */
+	while (sync_xchg_acquire(&m.call.busy, 1) != 0)
+		vcpu_pause();
+	m.call.level = level;
+	m.call.fn = fn;
+	m.call.a = a;
+	m.call.b = b;
+	/* relaxed: the notes tell of it. */
+	sync_store_relaxed(&m.call.done, 0);
+	for (i = 0; i < m.cpus; i++) {
+		/* release: the call is posted. */
+		sync_store_release(&m.cpu[i].called, true);
+	}
+	serve(t);
+	for (;;) {
+		/* acquire: the functions have run. */
+		if (sync_load_acquire(&m.call.done) == m.cpus)
+			break;
+		for (i = 0; i < m.cpus; i++) {
+			/* relaxed: a hint. */
+			if (sync_load_relaxed(&m.cpu[i].called))
+				kick(t, i);
+		}
+		vcpu_pause();
+	}
+	/* release: for the next call. */
+	sync_store_release(&m.call.busy, 0);
+	vcpu_preempt_enable();
+}
+
+static void
+clock_timers(void)
+{
+	const uint64_t now = vcpu_now_ns();
+
+	for (unsigned i = 0; i < TIMERS; i++) {
+		struct vcpu_timer *timer = &m.timer[i];
+		uint32_t seen = ARMED;
+
+		/* acquire: when and where was written before. */
+		if (sync_load_acquire(&timer->state) != ARMED ||
+		    timer->deadline > now)
+			continue;
+		/* acq_rel: it may have been stopped. */
+		if (!sync_cas_acq_rel(&timer->state, &seen, DUE))
+			continue;
+		/* release: for the processor. */
+		sync_store_release(&m.cpu[timer->cpu].due, true);
+	}
+}
+
+static void *
+clock_main(void *arg)
+{
+	const struct timespec tick = {.tv_nsec = TICK_NS};
+	struct thread *t = arg;
+	unsigned i;
+
+	self = t;
+	/* relaxed: nothing but an end. */
+	while (sync_load_relaxed(&m.stop) == 0) {
+		(void)nanosleep(&tick, NULL);
+		clock_timers();
+		for (i = 0; i < m.cpus; i++) {
+			const bool over = draw(t) % SLICE == 0;
+
+			/* relaxed: a hint. */
+			if (over)
+				sync_store_relaxed(&m.cpu[i].slice_over, true);
+			t->cpu = i;
+			if (over || wanted(t))
+				kick(t, i);
+		}
+	}
+	return NULL;
+}
+
+static struct thread *
+thread_new(int cpu, void *kernel, const char *name)
+{
+	struct thread *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		vcpu_panic("no memory for a thread");
+	/* relaxed: numbers. */
+	t->rand = 88172645463325252u *
+		  (unsigned)(2 * sync_fetch_add_relaxed(&m.ids, 1) + 1);
+	t->only = cpu;
+	t->cpu = cpu < 0 ? draw(t) % m.cpus : (unsigned)cpu;
+	t->pub.kernel = kernel;
+	(void)snprintf(t->pub.name, sizeof(t->pub.name), "%s", name);
+	return t;
+}
+
+struct vcpu_thread *
+vcpu_start(unsigned cpus)
+{
+	struct sigaction action = {
+	    .sa_handler = interrupt, .sa_flags = SA_RESTART};
+	struct thread *clock;
+	sigset_t set;
+
+	m.cpus = cpus;
+	(void)sigaction(SIGNAL, &action, NULL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGNAL);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	clock = thread_new(0, NULL, "clock");
+	if (pthread_create(&m.clock, NULL, clock_main, clock) != 0)
+		vcpu_panic("no thread for the clock");
+	self = thread_new(0, NULL, "main");
+	self->only = -1;
+	self->pub.id = system_id();
+	acquire(self);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	return &self->pub;
+}
+
+void
+vcpu_stop(void)
+{
+	struct thread *t = self;
+
+	enter(t);
+	/* relaxed: nothing but an end. */
+	sync_store_relaxed(&m.stop, 1);
+	(void)pthread_join(m.clock, NULL);
+	release(t);
+}
+
+unsigned
+vcpu_count(void)
+{
+	return m.cpus;
+}
+
+unsigned
+vcpu_here(void)
+{
+	return self->cpu;
+}
+
+struct vcpu_thread *
+vcpu_self(void)
+{
+	return &self->pub;
+}
+
+static void *
+thread_main(void *arg)
+{
+	struct thread *t = arg;
+
+	t->pub.id = system_id();
+	t->busy = 1;
+	self = t;
+	acquire(t);
+	leave(t);
+	t->fn(t->arg);
+	vcpu_exit();
+}
+
+struct vcpu_thread *
+vcpu_create(
+    void (*fn)(void *), void *arg, int cpu, void *kernel, const char *name)
+{
+	struct thread *t;
+	int error;
+
+	enter(self);
+	t = thread_new(cpu, kernel, name);
+	t->fn = fn;
+	t->arg = arg;
+	error = pthread_create(&t->pthread, NULL, thread_main, t);
+	if (error != 0)
+		vcpu_panic("no thread: %s", strerror(error));
+	leave(self);
+	return &t->pub;
+}
+
+void
+vcpu_exit(void)
+{
+	struct thread *t = self;
+
+	vcpu_sleepable("exit");
+	enter(t);
+	release(t);
+	self = NULL;
+	/* release: it has left the kernel. */
+	sync_store_release(&t->gone, 1);
+	futex_wake(&t->gone);
+	pthread_exit(NULL);
+}
+
+void
+vcpu_join(struct vcpu_thread *pub)
+{
+	struct thread *t = (struct thread *)(void *)pub;
+
+	/* acquire: all that it did. */
+	while (sync_load_acquire(&t->gone) == 0)
+		vcpu_sleep(&t->gone.v, 0, 0);
+	enter(self);
+	(void)pthread_join(t->pthread, NULL);
+	free(t);
+	leave(self);
+}
+
+void
+vcpu_bind(int cpu)
+{
+	struct thread *t = self;
+
+	vcpu_sleepable("a move to another CPU");
+	t->only = cpu;
+	if (cpu >= 0 && t->cpu != (unsigned)cpu)
+		switch_away(t);
+}
+
+void
+vcpu_preempt_disable(void)
+{
+	self->pub.preempt_off++;
+	sync_fence_compiler();
+}
+
+void
+vcpu_preempt_enable(void)
+{
+	sync_fence_compiler();
+	if (self->pub.preempt_off-- == 0)
+		vcpu_panic("preemption is on already");
+}
+
+int
+vcpu_raise(int level)
+{
+	struct thread *t = self;
+	const int was = t->pub.level;
+
+	if (level > was)
+		t->pub.level = level;
+	sync_fence_compiler();
+	return was;
+}
+
+void
+vcpu_lower(int level)
+{
+	struct thread *t = self;
+
+	sync_fence_compiler();
+	if (level > t->pub.level)
+		vcpu_panic("level %d is lowered to %d", t->pub.level, level);
+	t->pub.level = level;
+	sync_fence_compiler();
+	if (t->busy == 0 && wanted(t))
+		serve(t);
+}
+
+void
+vcpu_sleepable(const char *what)
+{
+	const struct vcpu_thread *t = &self->pub;
+
+	if (t->preempt_off != 0 || t->level != 0 || t->handlers != 0)
+		vcpu_panic("%s: preemption is off %d times, level %d, in %d "
+			   "handlers",
+		    what, t->preempt_off, t->level, t->handlers);
+}
+
+void
+vcpu_sleep(const uint32_t *word, uint32_t seen, uint64_t ns)
+{
+	struct thread *t = self;
+
+	vcpu_sleepable("sleep");
+	enter(t);
+	release(t);
+	futex_wait(word, seen, ns);
+	acquire(t);
+	leave(t);
+}
+
+void
+vcpu_wake(const uint32_t *word)
+{
+	futex_wake(word);
+}
+
+void
+vcpu_yield(void)
+{
+	vcpu_sleepable("yield");
+	switch_away(self);
+}
+
+void
+vcpu_pause(void)
+{
+	(void)sched_yield();
+}
+
+struct vcpu_timer *
+vcpu_timer_create(int level, void (*fn)(void *), void *arg)
+{
+	for (unsigned i = 0; i < TIMERS; i++) {
+		struct vcpu_timer *timer = &m.timer[i];
+		uint32_t seen = FREE;
+
+		/* acquire: who had it before is done with it. */
+		if (!sync_cas_acquire(&timer->state, &seen, IDLE))
+			continue;
+		timer->level = level;
+		timer->fn = fn;
+		timer->arg = arg;
+		return timer;
+	}
+	vcpu_panic("no more timers");
+}
+
+void
+vcpu_timer_destroy(struct vcpu_timer *timer)
+{
+	/* release: it can be another's. */
+	sync_store_release(&timer->state, FREE);
+}
+
+void
+vcpu_timer_arm(struct vcpu_timer *timer, unsigned cpu, uint64_t ns)
+{
+	timer->cpu = cpu;
+	timer->deadline = vcpu_now_ns() + ns;
+	/* release: when and where. */
+	sync_store_release(&timer->state, ARMED);
+}
+
+void
+vcpu_timer_stop(struct vcpu_timer *timer)
+{
+	for (;;) {
+		uint32_t seen = ARMED;
+
+		/* acq_rel: what it did; it may be due, or be armed again. */
+		if (!sync_cas_acq_rel(&timer->state, &seen, IDLE))
+			(void)sync_cas_acq_rel(&timer->state, &seen, IDLE);
+		/* acquire: it has run. */
+		if (sync_load_acquire(&timer->running) == 0 &&
+		    sync_load_acquire(&timer->state) == IDLE)
+			return;
+		vcpu_pause();
+	}
+}
+
+void *
+vcpu_alloc(size_t size, size_t align)
+{
+	void *p;
+
+	enter(self);
+	p = aligned_alloc(align, SYNC_ROUNDUP(size, align));
+	if (p != NULL)
+		memset(p, 0, size);
+	leave(self);
+	return p;
+}
+
+void
+vcpu_free(void *p)
+{
+	enter(self);
+	free(p);
+	leave(self);
+}
+
+uint64_t
+vcpu_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void
+vcpu_print(const char *fmt, va_list ap)
+{
+	char line[LINE];
+	int len = vsnprintf(line, sizeof(line), fmt, ap);
+
+	if (len >= (int)sizeof(line))
+		len = sizeof(line) - 1;
+	if (len > 0)
+		(void)!write(STDOUT_FILENO, line, (size_t)len);
+}
+
+void
+vcpu_panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("panic: ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	fputs("\n", stdout);
+	fflush(stdout);
+	_exit(PANIC);
+}
+
+int
+main(int argc, char **argv)
+{
+	const unsigned long cpus = argc > 1 ? strtoul(argv[1], NULL, 0) : 4;
+	const unsigned long rounds = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
+	int status;
+
+	if (cpus == 0 || cpus > VCPU_MAX) {
+		fprintf(stderr, "usage: %s CPUS ROUNDS [TEST]\n", argv[0]);
+		return 2;
+	}
+	(void)vcpu_start((unsigned)cpus);
+	status = kernel_main((unsigned)rounds, argc > 3 ? argv[3] : NULL);
+	vcpu_stop();
+	return status;
+}
