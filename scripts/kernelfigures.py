@@ -120,16 +120,21 @@ def user_instructions():
             for name, cost in costs.items()}
 
 
+def boot(bare, variant, folder, *arguments):
+    """Make an image in a folder and run it; returns what it printed."""
+    machine, qemu, good = bare
+    run(["make", "-s", "-j", os.cpu_count(), "-f",
+         "tests/kernel/bare/Makefile", f"MACHINE={machine}",
+         f"VARIANT={variant}", f"OUT={folder}", *arguments])
+    return run([*qemu, *QEMU, "-kernel", f"{folder}/{machine}-{variant}.elf"],
+               good)
+
+
 def bare_instructions(isa, variant):
     """{operation: instructions} on bare metal."""
-    machine, qemu, good = BARE[isa]
     with tempfile.TemporaryDirectory() as folder:
-        run(["make", "-s", "-j", os.cpu_count(), "-f",
-             "tests/kernel/bare/Makefile", f"MACHINE={machine}",
-             f"VARIANT={variant}", f"OUT={folder}", "EXTRA=-USYNC_CHECKS",
-             f"PROGRAM={LOOPS} {FOLDER}/bare.c"])
-        said = run([*qemu, *QEMU, "-kernel",
-                    f"{folder}/{machine}-{variant}.elf"], good)
+        said = boot(BARE[isa], variant, folder, "EXTRA=-USYNC_CHECKS",
+                    f"PROGRAM={LOOPS} {FOLDER}/bare.c")
     return {name: int(n) for name, n in
             re.findall(r"^figure: (\w+) (\d+)\r?$", said, re.M)}
 
@@ -160,7 +165,7 @@ def text_size(isa, source, folder):
     command, flags = gcc(isa)
     out = pathlib.Path(folder, "size.o")
     run([*command, *flags, "-I.", "-Os", "-fno-asynchronous-unwind-tables",
-         "-c", source, "-o", out])
+         "-fno-unwind-tables", "-c", source, "-o", out])
     return int(run(["size", out]).splitlines()[1].split()[0])
 
 

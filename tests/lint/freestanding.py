@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The core of libsync and its port to bare metal compile for a kernel: without
-a libc and its headers, without floating point, with every warning an error;
-with gcc and clang, for each machine, not optimised, for speed and for size, in
-the three variants.  What the objects of one machine leave undefined together is
+"""The core of libsync compiles for a kernel, and so does its port to bare metal:
+without a libc and its headers, without floating point, with every warning an
+error; with gcc and clang, for each machine, not optimised, for speed and for
+size, in the three variants.  What the objects of one machine leave undefined together is
 what tests/lint/undefined/bare.txt has."""
 import concurrent.futures
 import os
@@ -23,6 +23,8 @@ WARN = ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wstrict-prototypes",
 LEVELS = {"-O0": ["-S"], "-O2": ["-c"], "-Os": ["-S"]}
 CHECKED = ["-O2", "-DSYNC_CHECKS", "-fsyntax-only"]
 VARIANT = "LIBSYNC_VARIANT_"
+# Folders whose files have static functions of the same names.
+SAME_NAMES = ("libsync/lfqueue", "libsync/percpu", "libsync/port/bare")
 
 
 class Job:
@@ -34,26 +36,38 @@ class Job:
         self.sources = sources
         self.where = f"{self.name}, {isa}, {variant} {' '.join(flags)}"
 
-    def compile(self, source, folder):
+    def parts(self):
+        """Lists of sources to compile at once: one each for objects, else the
+        files of a folder together, which is faster."""
+        folders = {}
+        for source in self.sources:
+            folder = str(pathlib.Path(source).parent)
+            alone = "-c" in self.flags or folder in SAME_NAMES
+            folders.setdefault(source if alone else folder, []).append(source)
+        return folders.values()
+
+    def compile(self, part, folder):
         """None, or what the compiler said."""
-        out = pathlib.Path(folder, source.replace("/", "_") + ".o")
+        out = pathlib.Path(folder, part[0].replace("/", "_") + ".o")
         run = subprocess.run(
             [*self.command, *targets.bare_flags(self.isa, self.command,
                                                 self.variant),
-             *WARN, *self.flags, source, "-o", str(out)],
+             *WARN, *self.flags, "-x", "c", "-", "-o", str(out)],
+            input="".join(f'#include "{source}"\n' for source in part),
             text=True, capture_output=True, check=False)
         return run.stderr if run.returncode != 0 else None
 
 
 def jobs(isa, compiler):
-    everything = targets.core_sources() + targets.kernel_sources() + \
-        targets.bare_sources(isa)
+    core = targets.core_sources() + targets.kernel_sources()
+    everything = core + targets.bare_sources(isa)
     of_variants = [s for s in everything
                    if VARIANT in pathlib.Path(s).read_text()]
     first, *others = targets.VARIANTS
     for level, make in LEVELS.items():
-        yield Job(isa, compiler, first, [level, *make], everything)
-    yield Job(isa, compiler, first, CHECKED, everything)
+        yield Job(isa, compiler, first, [level, *make],
+                  everything if "-c" in make else core)
+    yield Job(isa, compiler, first, CHECKED, core)
     for variant in others:
         yield Job(isa, compiler, variant, ["-O2", "-S"], of_variants)
 
@@ -72,17 +86,17 @@ def main():
         for n, job in enumerate(work):
             place = pathlib.Path(folder, str(n))
             place.mkdir()
-            tasks += [(job, s, place) for s in job.sources]
-        for (job, source, _), said in zip(tasks, pool.map(
+            tasks += [(job, part, place) for part in job.parts()]
+        for (job, part, _), said in zip(tasks, pool.map(
                 lambda t: t[0].compile(t[1], t[2]), tasks)):
-            count += 1
+            count += len(part)
             if said is not None:
-                report(source, f"{job.where}: {said}")
+                report(part[0], f"{job.where}: {said}")
         for n, job in enumerate(work):
             if "-c" in job.flags and not report.count:
                 objects = sorted(pathlib.Path(folder, str(n)).glob("*.o"))
                 undefined.check(top, "bare", undefined.needs(objects), report)
-    report.end(count, "compilations")
+    report.end(count, "files, each time,")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,16 @@ expect = "data race"
 why = "Not filled before it is seen."
 '''
 
+BUG = '''
+[[bug]]
+id = "cell-never-put"
+test = "cell"
+file = "libsync/lfqueue/cell.c"
+old = "value_of_which_the_name_is"
+new = "0"
+why = "Nothing is put."
+'''
+
 # what to replace in MUTANT, by what
 MUTANT_VIOLATIONS = [
     ("CELL acquire", "CALL acquire"),
@@ -171,11 +181,12 @@ def object_passes(code):
             check=False, capture_output=True).returncode == 0
 
 
-def mutant_lint(old, new, page):
+def mutant_lint(old, new, page, bug=BUG):
     """Its status for MUTANT with old replaced, and this docs/mutants.md."""
     with tempfile.TemporaryDirectory() as top:
         plant(top, FILE, GOOD)
         plant(top, "tests/mutants/cell.toml", MUTANT.replace(old, new, 1))
+        plant(top, "tests/kernel/bugs.toml", bug)
         if page is not None:
             plant(top, "docs/mutants.md", page)
         return lint("mutants", top)[0]
@@ -186,6 +197,8 @@ def check_mutant_lint(report):
         report("mutants", "reports a good list")
     if mutant_lint("", "", "# Another table\n") != 1:
         report("mutants", "misses a stale table")
+    if mutant_lint("", "", None, BUG.replace("value_of", "no_value_of")) != 1:
+        report("mutants", "misses a bug of a kernel that does not fit")
     for old, new in MUTANT_VIOLATIONS:
         if old not in MUTANT or mutant_lint(old, new, None) != 1:
             report("mutants", f"misses {old!r} -> {new!r}")
