@@ -130,7 +130,7 @@ copy_tree()
 {
 	rm -rf "$1"
 	mkdir -p "$1/build/kernels/bare"
-	cp -rp --parents libsync tests/kernel "$1" &&
+	cp -rp --parents libsync stack/route tests/kernel "$1" &&
 		cp -rp "${MACHINES[@]/#/$OUT/}" "$1/build/kernels/bare"
 }
 

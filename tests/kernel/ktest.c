@@ -16,9 +16,20 @@
 #define BUSY_LOOKS  16
 #define POISON      UINT64_C(0x6b6b6b6b6b6b6b6b)
 
-static const struct ktest_case *const lists[] = {ktest_pserialize, ktest_pslist,
-    ktest_psref, ktest_localcount, ktest_lfqueue, ktest_intrusive,
-    ktest_radix_lf, ktest_demux, ktest_percpu};
+static const struct ktest_case *const lists[] = {
+    ktest_pserialize,
+    ktest_pslist,
+    ktest_psref,
+    ktest_localcount,
+    ktest_lfqueue,
+    ktest_intrusive,
+    ktest_radix_lf,
+    ktest_demux,
+    ktest_percpu,
+#ifdef KTEST_ROUTE /* the host has stack/route/, too */
+    ktest_route,
+#endif
+};
 
 /* The test that runs.  [a] atomic  [f] written by the first failure */
 static struct {

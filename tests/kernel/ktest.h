@@ -20,7 +20,7 @@ struct ktest_case {
 /* One list per source. */
 extern const struct ktest_case ktest_pserialize[], ktest_pslist[],
     ktest_psref[], ktest_localcount[], ktest_lfqueue[], ktest_intrusive[],
-    ktest_radix_lf[], ktest_demux[], ktest_percpu[];
+    ktest_radix_lf[], ktest_demux[], ktest_percpu[], ktest_route[];
 
 #define KTEST_THREADS_MAX 16u
 #define KTEST_TIMER_US    200u

@@ -79,7 +79,7 @@ fib_no_memory()
 {
 	rmmod libsync_fib && insmod /modules/libsync-fib.ko memory=2 &&
 		echo "route add 198.51.100.0/24 via 5" >"$dev" || return
-	seq 0 65535 | awk '{ printf "route add 192.%d.%d.1/32 via %d\n",
+	seq 0 19999 | awk '{ printf "route add 192.%d.%d.1/32 via %d\n",
 		$1 / 256, $1 % 256, $1 % 200 + 1 } END { print "commit" }' \
 		>/tmp/large
 	cat /tmp/large >"$dev" && return 1
