@@ -11,8 +11,9 @@
 #include "tests/kernel/flow.h"
 
 #define ITEMS     11
-#define PATIENCE  100 /* idle turns until a thread looks what the others do */
-#define LOOKS     500 /* without any change, until it gives up */
+#define PATIENCE  100   /* idle turns until a thread looks what the others do */
+#define OVERTAKEN 20000 /* pushes and pops while one waits */
+#define LOOKS     500   /* without any change, until it gives up */
 #define PRODUCERS (2 * KTEST_THREADS_MAX)
 #define CONSUMERS (PRODUCERS + 1)
 
@@ -24,6 +25,8 @@ static struct {
 	uint64_t last[CONSUMERS][PRODUCERS];    /* [o] number + 1; 0: none */
 	uint64_t popped[CONSUMERS][PRODUCERS];  /* [o] */
 	SYNC_ATOMIC(uint64_t) moves[CONSUMERS]; /* [a][o] pushes and pops */
+	uint64_t made_then[KTEST_THREADS_MAX];  /* [o] at the time of since */
+	uint64_t since[KTEST_THREADS_MAX];      /* [o] moves then; 0: never */
 	SYNC_ATOMIC(uint32_t) idle[KTEST_THREADS_MAX]; /* [a][o] turns */
 	SYNC_ATOMIC(uint32_t) done;    /* [a] threads that have made all */
 	SYNC_ATOMIC(uint32_t) handled; /* [a] calls of handlers */
@@ -169,6 +172,26 @@ idle_turn(unsigned me)
 		ktest_check(turns < PATIENCE + LOOKS); /* items move */
 }
 
+/*
+ * Those that come later must not pass all items of a producer for ever.  One of
+ * these may be with a consumer who does not run, and the queue may be full.
+ */
+static void
+check_not_overtaken(unsigned me)
+{
+	const uint64_t now = moves() + 1;
+	bool all = true;
+
+	for (int i = 0; i < ITEMS; i++)
+		/* relaxed: a hint. */
+		all &= sync_load_relaxed(&run.items[me][i].queued) != 0;
+	if (!all || run.since[me] == 0 || run.made[me] != run.made_then[me]) {
+		run.since[me] = now;
+		run.made_then[me] = run.made[me];
+	}
+	ktest_check(!run.f->fifo || now - run.since[me] < OVERTAKEN);
+}
+
 static bool
 all_are_done(void)
 {
@@ -194,6 +217,8 @@ flow_thread(unsigned me, void *arg)
 		for (uint32_t n = ktest_rand(&rand) % 16; produces && n > 0;
 		     n--)
 			idle &= !produce(me);
+		if (produces && idle)
+			check_not_overtaken(me);
 		for (uint32_t n = ktest_rand(&rand) % 16; consumes && n > 0;
 		     n--)
 			idle &= !consume(me);
@@ -226,8 +251,10 @@ flow_begin(const struct flow *f)
 		for (unsigned c = 0; c < CONSUMERS; c++)
 			run.last[c][p] = run.popped[c][p] = 0;
 	}
-	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
+	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++) {
 		sync_init(&run.idle[i], 0);
+		run.since[i] = 0;
+	}
 	sync_init(&run.done, 0);
 	sync_init(&run.handled, 0);
 }

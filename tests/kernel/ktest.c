@@ -14,6 +14,7 @@
 #define GATHER      2000 /* turns that the writer waits for readers */
 #define GATHER_STEP 250  /* of these, until it sleeps */
 #define BUSY_LOOKS  16
+#define LINGER_BITS 18 /* of the longest moment */
 #define POISON      UINT64_C(0x6b6b6b6b6b6b6b6b)
 
 static const struct ktest_case *const lists[] = {
@@ -119,6 +120,16 @@ ktest_duel_over(const struct ktest_duel *d)
 	return sync_load_relaxed(&d->stop) != 0 || ktest_failed();
 }
 
+/*
+ * A moment of any order of magnitude: one that outlasts the other readers', and
+ * all that a grace period does besides, shows who was not waited for.
+ */
+static void
+linger(uint32_t r)
+{
+	ktest_spin((r >> 8) % (1u << r % LINGER_BITS));
+}
+
 bool
 ktest_duel_await(
     const struct ktest_duel *d, uint32_t seen, struct ktest_reader *self)
@@ -141,7 +152,7 @@ ktest_duel_await(
 		/* relaxed: as above. */
 		sync_store_relaxed(&self->inside, 0);
 	}
-	ktest_spin(ktest_rand(&self->rand) % 1024);
+	linger(ktest_rand(&self->rand));
 	return ktest_duel_version(d) != seen;
 }
 

@@ -13,7 +13,8 @@
 #include "tests/kernel/ktest.h"
 
 #define THINGS 16
-#define HELD   4  /* references of a reader at a time */
+#define HELD   4 /* references of a reader at a time */
+#define CHURN  32
 #define PARCEL 64 /* references on their way to another CPU */
 
 struct thing {
@@ -181,6 +182,24 @@ reader_hold(struct ktest_duel *d, struct ktest_reader *self)
 		psref_release(&ref[k], &t[k]->target, refs.cls);
 	}
 	return changed;
+}
+
+/* Choose slots again and again, for handlers to come in between. */
+static bool
+reader_churn(struct ktest_duel *d, struct ktest_reader *self)
+{
+	struct psref ref[HELD];
+	struct thing *t[HELD];
+
+	for (unsigned i = 0; i < CHURN; i++) {
+		const unsigned n = 1 + i % HELD;
+
+		for (unsigned k = 0; k < n; k++)
+			t[k] = hold(&ref[k]);
+		for (unsigned k = 0; k < n; k++)
+			psref_release(&ref[k], &t[k]->target, refs.cls);
+	}
+	return reader_hold(d, self);
 }
 
 /* One that was sent: make it one's own, or not, and let go of it. */
@@ -384,7 +403,7 @@ test_handlers(void)
 		return;
 	}
 	refs_run(&(struct ktest_duel){.update = update_destroy,
-	    .read = reader_hold,
+	    .read = reader_churn,
 	    .handler = handler_keep,
 	    .begin = begin_keep,
 	    .leave = leave_keep,
