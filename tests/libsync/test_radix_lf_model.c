@@ -569,14 +569,14 @@ run_width(unsigned width, unsigned spread, unsigned long steps)
 
 Test(radix_lf_model, keys_of_32_bits, .timeout = 60)
 {
-	run_width(32, 6, stress_n(2500));
-	run_width(32, 32, stress_n(1000));
+	run_width(32, 6, stress_alone_n(2500));
+	run_width(32, 32, stress_alone_n(1000));
 }
 
 Test(radix_lf_model, keys_of_128_bits, .timeout = 60)
 {
-	run_width(128, 7, stress_n(2500));
-	run_width(128, 40, stress_n(300));
+	run_width(128, 7, stress_alone_n(2500));
+	run_width(128, 40, stress_alone_n(300));
 }
 
 Test(radix_lf_model, keys_of_odd_lengths, .timeout = 60)
@@ -585,5 +585,5 @@ Test(radix_lf_model, keys_of_odd_lengths, .timeout = 60)
 	    65, 67, 96, 97, 100, 127, 129, 255, 256};
 
 	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++)
-		run_width(widths[i], 6, stress_n(300));
+		run_width(widths[i], 6, stress_alone_n(300));
 }

@@ -104,7 +104,7 @@ Test(fib4, every_length_is_found_and_removed)
 Test(fib4, random_changes_one_by_one)
 {
 	struct scene *s = scene_new();
-	const unsigned long rounds = stress_n(2500);
+	const unsigned long rounds = stress_alone_n(2500);
 
 	for (unsigned long i = 0; i < rounds; i++) {
 		change(s);
@@ -117,7 +117,7 @@ Test(fib4, random_changes_one_by_one)
 Test(fib4, random_changes_many_in_a_commit)
 {
 	struct scene *s = scene_new();
-	const unsigned long rounds = stress_n(120);
+	const unsigned long rounds = stress_alone_n(120);
 
 	s->r.seed = 7;
 	for (unsigned long i = 0; i < rounds; i++) {
@@ -135,12 +135,13 @@ Test(fib4, abort_leaves_the_table_as_it_was)
 {
 	struct scene *s = scene_new();
 	const struct fib_source source = routes4_source(&s->r);
+	const unsigned long rounds = stress_alone_n(80);
 	struct routes4 was = {0};
 
 	for (int i = 0; i < 300; i++)
 		change(s);
 	routes4_commit(&s->r, s->f);
-	for (int round = 0; round < 80; round++) {
+	for (unsigned long round = 0; round < rounds; round++) {
 		was = s->r;
 		was.route = malloc(s->r.room * sizeof(*was.route));
 		cr_assert_not_null(was.route);
@@ -258,10 +259,11 @@ Test(fib4, many_slots_with_longer_prefixes_widen_the_leaves)
 /* Longer prefixes that change use numbers; those are found again, too. */
 Test(fib4, numbers_of_longer_prefixes_are_found_again)
 {
+	const unsigned long n = stress_alone_n(50000);
 	struct scene *s = scene_new();
 	struct fib_stats st;
 
-	for (uint32_t i = 0; i < 50000; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		set(s, 0x0a000000 + (i % 64 << 8), 32, 1 + i / 64 % 2);
 		if (i % 8 == 7)
 			routes4_commit(&s->r, s->f);

@@ -143,7 +143,7 @@ Test(fib4_nomem, create_fails_clean)
 
 Test(fib4_nomem, refused_changes_leave_no_trace)
 {
-	const unsigned long rounds = stress_n(150);
+	const unsigned long rounds = stress_alone_n(150);
 	unsigned long most = 0;
 	struct scene s;
 

@@ -4,6 +4,7 @@
 
 #include "stack/nexthop/object.h"
 #include "tests/stack/grouptab.h"
+#include "tests/stress.h"
 
 #define ROUTES 64
 
@@ -342,11 +343,12 @@ model_change(unsigned int x, uint32_t *rnd)
 
 Test(group_via, any_change_leads_to_what_the_model_says)
 {
+	const unsigned long rounds = stress_alone_n(400);
 	uint32_t rnd = 31337;
 
 	for (unsigned int x = 1; x < ROUTES; x++)
 		model_change(x, &rnd);
-	for (unsigned int round = 0; round < 400; round++) {
+	for (unsigned long round = 0; round < rounds; round++) {
 		model_change(1 + random_next(&rnd) % (ROUTES - 1), &rnd);
 		for (unsigned int x = 1; x < ROUTES; x++)
 			model_compare(x);

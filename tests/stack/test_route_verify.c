@@ -185,7 +185,7 @@ a_right_table(size_t len)
 			  255, 255, 255, 255, 255, 255, 255};
 	struct route_verify_result r;
 
-	fill(t, len, 3000);
+	fill(t, len, (unsigned int)stress_alone_n(3000));
 	put(t, none, len, 8 * (unsigned int)len, 90);
 	put(t, all, len, 8 * (unsigned int)len, 91);
 	r = verify(&cfg);
