@@ -147,9 +147,13 @@ route_compile_prefetch(
 {
 	/* relaxed: only the writer stores it. */
 	const struct fib4 *fib4 = sync_load_relaxed(&t->fib4);
+	/* relaxed: as above. */
+	const struct fib6 *fib6 = sync_load_relaxed(&t->fib6);
 
 	if (fib4 != NULL)
 		fib4_prefetch(fib4, prefix, again);
+	else if (fib6 != NULL)
+		fib6_prefetch(fib6, prefix, again);
 }
 
 /* Make s the small form, or do without one (NULL). */

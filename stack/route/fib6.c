@@ -26,19 +26,20 @@
  * hold the values, which saves a line for each lookup.
  *
  * Invariants
- *   I1  What readers can find in a line never changes but for base, and the
- *       children of each base that a line ever has are divided by its keys.
+ *   I1  What readers can find in a line never changes but for base, and for the
+ *       value of a leaf; the children of each base, and the values, that a line
+ *       ever has are divided by its keys.
  *   I2  The words of the directory, of a stage, and the base of a line have
  *       the lines below to themselves; one that is replaced is never stored to
  *       again.
  *   I3  A local id and a stage's number mean one group and one prefix until no
  *       reader is left that may have found them.
- *   I4  No reader holds a line that was replaced when a word of the short
- *       prefixes is stored to: published is false then.
+ *   I4  No reader holds a line or value that was replaced when a word of the
+ *       short prefixes is stored to: published is false then.
  *   I5  A commit allocates nothing.
  *
  * By I1 and I2 a lookup answers with what one word led to.  If that was still
- * in place when the last line was read, it is the answer of then; if not, it was
+ * in place when the value was read, it is the answer of then; if not, it was
  * the answer just before it was replaced, which is after the lookup found it.
  * With a short prefix, the word of it is read later.  By I4 no commit that
  * stores to that falls between the replacement and the reading, so there was a
@@ -53,6 +54,8 @@
  *   BRIEF  commit stores the word of a short prefix (release) -> a lookup loads
  *         it (acquire): what its group means, to whoever gave the number, was
  *         made before the group can be found.
+ *   VALUE  commit stores a value of a leaf (release) -> a lookup loads it
+ *         (acquire): its id is bound before.
  *
  * Reclamation
  *   Lines go to the arena, which waits for readers.  Ids: fib6_ids.c.
@@ -325,6 +328,23 @@ fib6_stage(struct fib6 *f, const uint8_t *key, unsigned int plen)
 		h.hi += (uint64_t)1 << (64 - FIB6_DIR_BITS);
 	}
 	return 0;
+}
+
+void
+fib6_prefetch(const struct fib6 *f, const uint8_t *key, bool line)
+{
+	const struct fib6_word *word =
+	    &f->dir[route_bits_load64(key) >> (64 - FIB6_DIR_BITS)];
+	uint32_t w;
+
+	if (!line) {
+		__builtin_prefetch(word);
+		return;
+	}
+	/* relaxed: only the writer stores to it. */
+	w = sync_load_relaxed(&word->w);
+	if (FIB6_LEVELS(w) != 0)
+		__builtin_prefetch(fib6_line(f, FIB6_NUMBER(w)));
 }
 
 static int
@@ -603,9 +623,15 @@ fib6_commit(struct fib6 *f)
 	SYNC_REQUIRE(w->prepared);
 	w->commits++;
 	for (size_t i = 0; i < w->jobs.n; i++) {
-		/* LINE release: pairs with the acquire in fib6_lookup(). */
-		sync_store_release(&job[i].word->w, job[i].first);
-		note_page(f, job[i].word);
+		if (job[i].half != NULL) {
+			/* VALUE release: pairs with the acquire in lookups. */
+			sync_store_release(
+			    &job[i].half->v, (uint16_t)job[i].first);
+		} else {
+			/* LINE release: pairs with the acquire in lookups. */
+			sync_store_release(&job[i].word->w, job[i].first);
+			note_page(f, job[i].word);
+		}
 		w->published = true;
 	}
 	if (w->briefs.n != 0)

@@ -70,8 +70,10 @@ struct fib6_inner {
 } __attribute__((aligned(SYNC_CACHELINE)));
 
 struct fib6_leaf {
-	int32_t key[FIB6_LEAF_KEYS];        /* [c] */
-	uint16_t value[FIB6_LEAF_KEYS + 1]; /* [c] number in groups, or stage */
+	int32_t key[FIB6_LEAF_KEYS]; /* [c] */
+	struct fib6_half {
+		SYNC_ATOMIC(uint16_t) v; /* [a] number in groups, or stage */
+	} value[FIB6_LEAF_KEYS + 1];
 	uint16_t unused;
 } __attribute__((aligned(SYNC_CACHELINE)));
 
@@ -133,6 +135,13 @@ void fib6_destroy(struct fib6 *f);
  * Returns: 0; -ENOMEM, and nothing is remembered.
  */
 int fib6_stage(struct fib6 *f, const uint8_t *key, unsigned int plen);
+
+/*
+ * Have what a change of key will be made in come to the cache: the word first
+ * and, if it has come meanwhile, the line that it leads to.
+ * Context: writer (control mutex); never sleeps.
+ */
+void fib6_prefetch(const struct fib6 *f, const uint8_t *key, bool line);
 
 /*
  * Compile all that was staged, unseen by readers.  after has the routes as they
@@ -321,15 +330,17 @@ fib6_step(const struct fib6 *f, uint32_t word, uint64_t hi, int32_t k)
 	}
 
 	const struct fib6_leaf *n = (const void *)&f->lines[line];
+	const uint32_t i = fib6_rank_leaf(n, k);
 
-	v = n->value[fib6_rank_leaf(n, k)];
+	/* VALUE acquire: pairs with the release in fib6_commit(). */
+	v = sync_load_acquire(&n->value[i].v);
 	if ((v & FIB6_LEAF_STAGE) != 0)
 		return FIB6_WIDE_STAGE | (v & ~FIB6_LEAF_STAGE);
 	if (v == 0)
 		v = FIB6_LOCAL_MAX + (uint32_t)(hi >> (64 - FIB6_SHORT_BITS));
 	SYNC_POINT("fib6_value");
 	/* BRIEF acquire: pairs with the release in store_briefs; what is no
-	 * short prefix's was ordered by LINE. */
+	 * short prefix's was ordered by VALUE. */
 	return sync_load_acquire(&f->groups[v].w);
 }
 

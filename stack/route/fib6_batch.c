@@ -7,9 +7,9 @@
  * in a list, made without a branch, which a mixture of depths would mispredict.
  * The bodies differ in how they count the keys of a line.
  *
- * The vector bodies load whole lines.  Lane 0 of an inner line is its base,
- * which may be stored to meanwhile: the load is masked there, and base is
- * loaded on its own.
+ * The vector bodies load a line's keys at once.  The base of an inner line and
+ * the values of a leaf may be stored to meanwhile: the loads leave them out, and
+ * the one that is wanted is loaded on its own.
  */
 
 #include "stack/route/fib6_impl.h"
@@ -155,7 +155,9 @@ read_leaves(const struct fib6 *f, const uint64_t (*dst)[2],
 	for (unsigned int k = 0; k < p->trees; k++) {
 		const uint32_t i = p->tree[k];
 		const struct fib6_leaf *n = (const void *)p->line[i];
-		const uint32_t v = n->value[rank(n, p->key[i])];
+		const uint32_t r = rank(n, p->key[i]);
+		/* VALUE acquire: pairs with the release in fib6_commit(). */
+		const uint32_t v = sync_load_acquire(&n->value[r].v);
 		const uint32_t brief =
 		    FIB6_LOCAL_MAX +
 		    (uint32_t)(dst[i][0] >> (64 - FIB6_SHORT_BITS));
@@ -225,10 +227,10 @@ AVX2 static inline uint32_t
 avx2_leaf(const struct fib6_leaf *n, int32_t k)
 {
 	const __m256i a = _mm256_loadu_si256((const void *)&n->key[0]);
-	const __m256i b = _mm256_loadu_si256((const void *)&n->key[8]);
+	const __m256i b = _mm256_loadu_si256((const void *)&n->key[2]);
 
 	return (uint32_t)__builtin_popcount(
-	    avx2_less(a, k) | (avx2_less(b, k) & 3u) << 8);
+	    avx2_less(a, k) | (avx2_less(b, k) & 0xc0u) << 2);
 }
 
 AVX2 static void
@@ -250,10 +252,11 @@ avx512_inner(const struct fib6_inner *n, int32_t k)
 AVX512 static inline uint32_t
 avx512_leaf(const struct fib6_leaf *n, int32_t k)
 {
-	const __m512i line = _mm512_load_si512(n);
+	const __mmask16 keys = (1u << FIB6_LEAF_KEYS) - 1;
+	const __m512i line = _mm512_maskz_load_epi32(keys, n);
 
-	return (uint32_t)__builtin_popcount(_mm512_mask_cmplt_epi32_mask(
-	    (1u << FIB6_LEAF_KEYS) - 1, line, _mm512_set1_epi32(k)));
+	return (uint32_t)__builtin_popcount(
+	    _mm512_mask_cmplt_epi32_mask(keys, line, _mm512_set1_epi32(k)));
 }
 
 AVX512 static void

@@ -126,20 +126,23 @@ retire_lines(struct fib6 *f, uint32_t line, uint32_t count)
 	w->blocks--;
 }
 
+/* A value that was taken, as leaves have it. */
+static uint16_t
+half_of(const struct fib6 *f, uint32_t value)
+{
+	if ((value & FIB6_STAGE) != 0)
+		return (uint16_t)(FIB6_LEAF_STAGE | value);
+	return (uint16_t)(value != 0 ? fib6_ids_local(f, value) : 0);
+}
+
 static void
 fill_leaf(struct fib6 *f, uint32_t line, const struct fib6_range *r, size_t n)
 {
 	struct fib6_leaf *leaf = (void *)fib6_line(f, line);
 
 	*leaf = (struct fib6_leaf){0};
-	for (size_t i = 0; i < n; i++) {
-		const uint32_t v = r[i].value;
-
-		leaf->value[i] =
-		    (uint16_t)((v & FIB6_STAGE) != 0 ? FIB6_LEAF_STAGE | v
-			       : v != 0              ? fib6_ids_local(f, v)
-						     : 0);
-	}
+	for (size_t i = 0; i < n; i++)
+		sync_init(&leaf->value[i].v, half_of(f, r[i].value));
 	for (size_t i = 0; i < FIB6_LEAF_KEYS; i++)
 		leaf->key[i] =
 		    i + 1 < n ? key_before(r[i + 1].start) : INT32_MAX;
@@ -270,8 +273,11 @@ push(struct fib6_vec *v, uint32_t start, uint32_t value)
 }
 
 static uint32_t
-narrow_value(const struct fib6 *f, uint16_t v)
+narrow_value(const struct fib6 *f, const struct fib6_half *half)
 {
+	/* relaxed: only the writer stores to it. */
+	const uint16_t v = sync_load_relaxed(&half->v);
+
 	if ((v & FIB6_LEAF_STAGE) != 0)
 		return FIB6_STAGE | (v & ~FIB6_LEAF_STAGE);
 	return v != 0 ? f->writer->local.id[v].group : 0;
@@ -295,7 +301,7 @@ gather_leaf(struct fib6 *f, uint32_t line, bool wide, uint32_t start)
 	for (unsigned int i = 0; i < n; i++) {
 		r[i].start = i > 0 ? start_after(key[i - 1]) : start;
 		r[i].value =
-		    wide ? broad->value[i] : narrow_value(f, narrow->value[i]);
+		    wide ? broad->value[i] : narrow_value(f, &narrow->value[i]);
 	}
 	v->n += n;
 	return 0;
@@ -440,27 +446,100 @@ replace_root(struct fib6 *f, struct fib6_word *word, uint32_t root,
 	return 0;
 }
 
-/* Take the line apart and put the ranges in.  Returns: 0; -ENOMEM. */
+/* Take the line apart.  Returns: 0; -ENOMEM. */
 static int
-gather_and_mix(struct fib6 *f, uint32_t root, const struct place *p,
-    const uint32_t span[2])
+gather_place(struct fib6 *f, uint32_t root, const struct place *p)
 {
 	struct fib6_writer *w = f->writer;
 	int error;
 
 	w->old.n = 0;
-	if (p->levels == 0) {
-		error = fib6_vec_more(&w->old, 1, sizeof(struct fib6_range));
-		if (error != 0)
-			return error;
-		push(&w->old, 0, FIB6_NUMBER(root));
-	} else {
-		error = gather(
+	if (p->levels != 0)
+		return gather(
 		    f, p->line, (root & FIB6_WIDE) != 0, p->levels, p->first);
-		if (error != 0)
-			return error;
+	error = fib6_vec_more(&w->old, 1, sizeof(struct fib6_range));
+	if (error == 0)
+		push(&w->old, 0, FIB6_NUMBER(root));
+	return error;
+}
+
+/*
+ * The number of the range in w->old that gets another value, and the value, if
+ * w->ranges change just that one and divide none.
+ */
+static bool
+one_changes(const struct fib6_writer *w, const uint32_t span[2], uint32_t last,
+    struct fib6_range *out)
+{
+	const struct fib6_range *old = w->old.at, *new = w->ranges.at;
+	uint32_t end, k = 0, changes = 0;
+
+	for (uint32_t i = 0; i < w->old.n && old[i].start <= span[1]; i++) {
+		end = i + 1 < w->old.n ? old[i + 1].start - 1 : last;
+		if (end < span[0])
+			continue;
+		while (k + 1 < w->ranges.n && new[k + 1].start <= old[i].start)
+			k++;
+		if (k + 1 < w->ranges.n && new[k + 1].start <= end)
+			return false;
+		if (new[k].value == old[i].value)
+			continue;
+		if (old[i].start < span[0] || end > span[1] || ++changes > 1)
+			return false;
+		*out = (struct fib6_range){i, new[k].value};
 	}
-	return mix(f, span, p->last);
+	return changes == 1;
+}
+
+/*
+ * Are half of a leaf's ranges like the one before, once r is in?  Then it is
+ * time to build it anew, without them.
+ */
+static bool
+is_worn(const struct fib6_writer *w, const struct fib6_range *r)
+{
+	const struct fib6_range *old = w->old.at;
+	uint32_t value, before = 0;
+	size_t same = 0;
+
+	for (size_t i = 0; i < w->old.n; i++) {
+		value = i == r->start ? r->value : old[i].value;
+		same += i > 0 && value == before;
+		before = value;
+	}
+	return 2 * same >= w->old.n;
+}
+
+/*
+ * Change a value of a leaf where it is, if that is all there is to do: a prefix
+ * comes back, or gets another group.  The range of one that goes stays.
+ * Returns: 0; -ENOMEM; -ENOSPC: it is something else.
+ */
+static int
+change_value(struct fib6 *f, uint32_t root, const struct place *p,
+    const uint32_t span[2], struct fib6_job *out)
+{
+	struct fib6_writer *w = f->writer;
+	const struct fib6_range *old = w->old.at;
+	struct fib6_leaf *leaf;
+	struct fib6_range r;
+	int error;
+
+	if (p->levels != 1 || (root & FIB6_WIDE) != 0 ||
+	    !one_changes(w, span, p->last, &r) || is_worn(w, &r) ||
+	    ((r.value | old[r.start].value) & FIB6_STAGE) != 0)
+		return -ENOSPC;
+	error = take(f, false, &r, 1);
+	if (error != 0)
+		return error;
+	leaf = (void *)fib6_line(f, p->line);
+	*out = (struct fib6_job){
+	    .half = &leaf->value[r.start],
+	    .first = half_of(f, r.value),
+	    .later = half_of(f, r.value),
+	    .gone = old[r.start].value,
+	};
+	return 0;
 }
 
 int
@@ -480,7 +559,13 @@ fib6_build_edit(struct fib6 *f, struct fib6_word *word, const uint32_t span[2],
 	while (path[k].levels > 1 && step_down(f, &path[k], span, &path[k + 1]))
 		k++;
 	for (;; k--) {
-		error = gather_and_mix(f, root, &path[k], span);
+		error = gather_place(f, root, &path[k]);
+		if (error != 0)
+			return error;
+		error = change_value(f, root, &path[k], span, out);
+		if (error != -ENOSPC)
+			return error;
+		error = mix(f, span, path[k].last);
 		if (error != 0)
 			return error;
 		if (nothing_new(w))
@@ -519,7 +604,7 @@ fib6_build_value(const struct fib6 *f, uint32_t word, uint32_t number)
 
 	const struct fib6_leaf *n = (const void *)fib6_line(f, p.line);
 
-	return narrow_value(f, n->value[fib6_rank_leaf(n, k)]);
+	return narrow_value(f, &n->value[fib6_rank_leaf(n, k)]);
 }
 
 static void
@@ -552,7 +637,7 @@ drop_below(struct fib6 *f, uint32_t line, bool wide, unsigned int levels)
 	}
 	for (unsigned int i = 0; i < leaf_size(wide); i++) {
 		const uint32_t v =
-		    wide ? broad->value[i] : narrow_value(f, narrow->value[i]);
+		    wide ? broad->value[i] : narrow_value(f, &narrow->value[i]);
 
 		if (wide ? (v & FIB6_STAGE) != 0 : v != 0)
 			drop_value(f, v);
@@ -572,6 +657,11 @@ fib6_build_drop_root(struct fib6 *f, uint32_t root)
 void
 fib6_build_drop(struct fib6 *f, const struct fib6_job *job)
 {
+	if (job->half != NULL) {
+		if (job->gone != 0)
+			(void)fib6_ids_drop(f, job->gone);
+		return;
+	}
 	if (job->flat.count == 0) {
 		fib6_build_drop_root(f, job->gone);
 		return;

@@ -185,7 +185,7 @@ bind_local(struct fib6 *f, uint32_t group, uint32_t *out)
 	x->bound = true;
 	x->group = group;
 	w->group_local[place_of(group)] = (uint16_t)*out;
-	/* relaxed: LINE publishes the leaves that hold it. */
+	/* relaxed: LINE and VALUE publish what holds it. */
 	sync_store_relaxed(
 	    &f->groups[*out].w, group == FIB6_NOTHING ? FIB_NONE : group);
 	return 0;

@@ -81,10 +81,12 @@ struct fib6_brief {
 /*
  * A word to store; later, if it differs, after the short prefixes.  gone is
  * what the word led to, as of a root, if flat has no lines; else the child that
- * was replaced of those in flat.
+ * was replaced of those in flat.  Or, without a word, the value of a leaf: first
+ * as it is stored, gone as in a range.
  */
 struct fib6_job {
 	struct fib6_word *word;
+	struct fib6_half *half;
 	uint32_t first, later;
 	uint32_t gone;
 	struct fib6_block flat;

@@ -297,6 +297,46 @@ Test(fib6, many_prefixes_come_one_by_one_and_go)
 	scene_destroy(&s);
 }
 
+/* Routes that flap take no memory: the ranges of those that went are kept. */
+Test(fib6, groups_change_in_place_until_leaves_are_worn)
+{
+	struct scene s = scene_create(8);
+	const unsigned int n = 200;
+	const uint64_t first = UINT64_C(0x2001000000000000);
+	struct route_arena_stats st;
+	size_t used;
+
+	model_stage(&s.m, s.f, model_hi(first), 32, 999);
+	for (unsigned int i = 0; i < n; i++)
+		model_stage(&s.m, s.f, model_hi(first + ((uint64_t)i << 17)),
+		    48, 1 + i);
+	model_commit(&s.m, s.f);
+	route_arena_stats(s.arena, &st);
+	used = st.used;
+	for (unsigned int i = 0; i < 3 * n; i++) {
+		const uint32_t group = i % 3 == 1 ? FIB_NONE : 1000 + i % 3;
+
+		model_stage(&s.m, s.f,
+		    model_hi(first + ((uint64_t)(i / 3) << 17)), 48, group);
+		model_commit(&s.m, s.f);
+		check_some(&s, 16);
+		route_arena_stats(s.arena, &st);
+		cr_assert_eq(st.used, used);
+		cr_assert_eq(st.waiting, 0);
+	}
+	while (s.m.n > 0) {
+		const struct model_route r = s.m.r[model_rnd(&s.m) % s.m.n];
+
+		model_stage(&s.m, s.f, r.a, r.plen, FIB_NONE);
+		model_commit(&s.m, s.f);
+		check_some(&s, 16);
+	}
+	route_arena_settle(s.arena);
+	route_arena_stats(s.arena, &st);
+	cr_assert_eq(st.used, 0);
+	scene_destroy(&s);
+}
+
 Test(fib6, table_is_loaded_and_replaced_as_a_whole)
 {
 	struct scene s = scene_create(6);

@@ -228,7 +228,25 @@ WSIM_TEST(base_leads_to_whole_children)
 	fill(24);
 	set(0, 32, 1);
 	t = wsim_spawn(look, NULL);
-	set(0, 32, 2);
+	set(0, 40, 2);
+	found = join(t);
+	wsim_assert(found == 1 || found == 2);
+}
+
+/* A value of a leaf that stays. */
+WSIM_TEST(value_changes_in_place)
+{
+	uint32_t found, before;
+	int t;
+
+	start();
+	set(0, 24, 1);
+	/* relaxed: of the writer itself. */
+	before = sync_load_relaxed(&fib->dir[0].w);
+	t = wsim_spawn(look, NULL);
+	set(0, 24, 2);
+	/* relaxed: as above. */
+	wsim_assert(sync_load_relaxed(&fib->dir[0].w) == before);
 	found = join(t);
 	wsim_assert(found == 1 || found == 2);
 }
@@ -302,9 +320,20 @@ WSIM_TEST(short_group_of_a_batch_comes_after_its_meaning)
 	group_comes_after_its_meaning(0, true, true);
 }
 
-WSIM_TEST(group_of_a_line_comes_after_its_meaning)
+WSIM_TEST(group_of_a_value_comes_after_its_meaning)
 {
 	group_comes_after_its_meaning(24, false, false);
+}
+
+WSIM_TEST(group_of_a_value_of_a_batch_comes_after_its_meaning)
+{
+	group_comes_after_its_meaning(24, false, true);
+}
+
+/* The value is of a line that was not there. */
+WSIM_TEST(group_of_a_line_comes_after_its_meaning)
+{
+	group_comes_after_its_meaning(16, true, false);
 }
 
 /* The same in one commit, and the other way round. */
@@ -401,7 +430,7 @@ WSIM_MUST_FAIL(a_line_kept_beyond_the_section, WSIM_RACE)
 	set(0, 24, 1);
 	t = wsim_spawn(look_late, NULL);
 	for (uint32_t i = 2; i < 6; i++) {
-		set(0, 24, i);
+		set((uint64_t)i << 32, 32, i);
 		route_arena_settle(arena);
 	}
 	(void)wsim_join(t);
