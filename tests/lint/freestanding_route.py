@@ -47,7 +47,7 @@ def main():
             place = pathlib.Path(folder, str(n))
             place.mkdir()
             for source, said in zip(job.sources, pool.map(
-                    lambda s, j=job, p=place: j.compile(s, p), job.sources)):
+                    lambda s, j=job, p=place: j.compile([s], p), job.sources)):
                 count += 1
                 if said is not None:
                     report(source, f"{job.where}: {said}")
