@@ -3,7 +3,8 @@
 """Figures of libsync for kernels, as tables; scripts/kernel-figures runs it.
 
   instructions  of each operation, counted: in user space by valgrind, on bare
-                metal by qemu, whose machine has -icount a clock of instructions
+                metal and in Linux by qemu, whose machine has with -icount a
+                clock of instructions
   size          of the object code of each module, by gcc -Os
   stack         the function and the chain of calls of each module that take
                 most, by gcc -O2
@@ -13,6 +14,7 @@ import argparse
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,9 +40,19 @@ BARE = {
                             "-bios", "none"], 0),
 }
 # Each instruction takes a nanosecond, and nobody sleeps.
-QEMU = ["-icount", "shift=0,sleep=off", "-accel", "tcg", "-smp", "2", "-m",
-        "256", "-nodefaults", "-display", "none", "-serial", "stdio",
-        "-no-reboot"]
+QEMU = ["-icount", "shift=0,sleep=off", "-accel", "tcg", "-m", "256",
+        "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"]
+KERNELS = ROOT / "build/kernels/linux"
+LINUX_PARTS = ["port", "port/kernel", "port/linux", "pserialize", "pslist",
+               "psref", "localcount", "lfqueue", "percpu", "radix_lf", "demux"]
+LINUX_ARGUMENTS = ("console=ttyS0 quiet panic=-1 printk.time=0 lpj=4000000 "
+                   "tsc=reliable mitigations=off cryptomgr.notests "
+                   "preempt=voluntary")
+LINUX_INIT = """#!/busybox sh
+/busybox dmesg -n 8
+/busybox insmod /count.ko
+/busybox poweroff -f
+"""
 VARIANTS = {"XCALL": "", "FENCED": ", fenced"}
 
 # In the order of the table: what figures.c calls it, and the page.
@@ -126,8 +138,8 @@ def boot(bare, variant, folder, *arguments):
     run(["make", "-s", "-j", os.cpu_count(), "-f",
          "tests/kernel/bare/Makefile", f"MACHINE={machine}",
          f"VARIANT={variant}", f"OUT={folder}", *arguments])
-    return run([*qemu, *QEMU, "-kernel", f"{folder}/{machine}-{variant}.elf"],
-               good)
+    return run([*qemu, *QEMU, "-smp", "2", "-kernel",
+                f"{folder}/{machine}-{variant}.elf"], good)
 
 
 def bare_instructions(isa, variant):
@@ -135,8 +147,56 @@ def bare_instructions(isa, variant):
     with tempfile.TemporaryDirectory() as folder:
         said = boot(BARE[isa], variant, folder, "EXTRA=-USYNC_CHECKS",
                     f"PROGRAM={LOOPS} {FOLDER}/bare.c")
-    return {name: int(n) for name, n in
-            re.findall(r"^figure: (\w+) (\d+)\r?$", said, re.M)}
+    return parse(said)
+
+
+def parse(said):
+    """{operation: instructions} of what the loops printed."""
+    found = {name: int(n) for name, n in
+             re.findall(r"^figure: (\w+) (\d+)\r?$", said, re.M)}
+    if found.keys() != OPERATIONS.keys():
+        sys.exit(f"not all operations were counted: {said}")
+    return found
+
+
+def linux_module(folder, release):
+    """Build the module in a folder, and pack a root with it."""
+    for source in ("libsync", FOLDER):
+        shutil.copytree(source, folder / source)
+    objects = [p.relative_to(folder).with_suffix(".o").as_posix()
+               for part in LINUX_PARTS for p in
+               sorted(folder.glob(f"libsync/{part}/*.c"))]
+    objects += [f"{FOLDER}/figures.o", f"{FOLDER}/linux.o"]
+    (folder / "Kbuild").write_text(
+        "ccflags-y := -I$(src) -mcx16 -DLIBSYNC_VARIANT_XCALL\n"
+        f"obj-m := count.o\ncount-y := {' '.join(objects)}\n")
+    run(["make", "-s", "-C", f"/lib/modules/{release}/build", f"M={folder}",
+         "-j", os.cpu_count(), "modules"])
+    root = folder / "root"
+    root.mkdir()
+    shutil.copy("/bin/busybox", root / "busybox")
+    shutil.copy(folder / "count.ko", root)
+    (root / "init").write_text(LINUX_INIT)
+    (root / "init").chmod(0o755)
+    files = "busybox count.ko init".split()
+    with open(folder / "initrd", "wb") as initrd:
+        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], check=True,
+                       cwd=root, input="\n".join(files).encode(),
+                       stdout=initrd)
+
+
+def linux_instructions():
+    """{operation: instructions} in a module of the kernel that
+    scripts/test-kernels boots; empty if it is not here yet."""
+    kernel = next(iter(sorted(KERNELS.glob("vmlinux-*"))), None)
+    if kernel is None:
+        return {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        linux_module(folder, kernel.name.removeprefix("vmlinux-"))
+        return parse(run(["qemu-system-x86_64", "-cpu", "max", *QEMU,
+                          "-kernel", kernel, "-initrd", folder / "initrd",
+                          "-append", LINUX_ARGUMENTS]))
 
 
 def instructions(columns):
@@ -224,6 +284,7 @@ def main():
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     columns = {"user, x86-64": user_instructions()}
+    columns["Linux, x86-64"] = linux_instructions()
     for variant, title in VARIANTS.items():
         for isa in BARE:
             columns[isa + title] = bare_instructions(isa, variant)

@@ -10,6 +10,9 @@ PACKAGES=(
 	# compilers, build, checks
 	gcc g++ libc6-dev clang libclang-rt-dev llvm clang-format clang-tidy
 	meson ninja-build pkg-config python3 mandoc spin
+	# the same for the machines that libsync is compiled for in tests
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	# libraries: tests, programs
 	libcriterion-dev libjansson-dev
 	zlib1g-dev liblzma-dev libbz2-dev libzstd-dev

@@ -17,6 +17,7 @@ FLAGS = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE"]
 # Compiled where the kernel's own headers are: scripts/test-kernels.
 OF_KERNELS = ("apps/linux-fib/", "libsync/port/linux/", "tests/kernel/linux/")
 KPI = "tests/kernel/bsd/kpi/"
+BARE = ("libsync/port/bare/", "libsync/port/kernel/")
 BSD = {"netbsd": "-D__NetBSD__", "freebsd": "-D__FreeBSD__=14"}
 NOT_EMPTY = "extern int translation_unit;\n"
 
@@ -36,9 +37,12 @@ def compile_alone(top, rel, compiler):
     return f"{' '.join(compiler)}\n{run.stderr}" if run.returncode else None
 
 
-def bsd(rel):
-    """Of the kernel that a header is for: our own prototypes, and no C
-    library; or None."""
+def kernel(rel):
+    """Flags of the kernel that a header is for, if we have no headers of it:
+    our own prototypes, and no C library; or None."""
+    if rel.startswith(BARE):
+        return ["-ffreestanding", "-DLIBSYNC_PORT_BARE",
+                "-DLIBSYNC_VARIANT_XCALL"]
     for host, define in BSD.items():
         if rel.startswith((f"libsync/port/{host}/", f"{KPI}{host}/")):
             return ["-nostdinc", "-ffreestanding", "-fno-builtin", "-D_KERNEL",
@@ -48,8 +52,8 @@ def bsd(rel):
 
 
 def compilers(rel, public):
-    if bsd(rel):
-        return [[cc, "-x", "c", "-std=gnu11"] + bsd(rel)
+    if kernel(rel):
+        return [[cc, "-x", "c", "-std=gnu11"] + kernel(rel)
                 for cc in ("gcc", "clang")]
     if rel.startswith("tests/"):
         # Test headers may use what tests get: no pedantry about macros.

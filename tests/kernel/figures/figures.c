@@ -59,13 +59,13 @@ static struct figures {
 } f;
 
 /* A loop of n times op. */
-#define FIGURE(name, op)                                                \
-	static __attribute__((noinline)) void figure_##name(unsigned n) \
-	{                                                               \
-		for (unsigned i = 0; i < n; i++) {                      \
-			op;                                             \
-			sync_fence_compiler();                          \
-		}                                                       \
+#define FIGURE(name, op)                                                    \
+	static __attribute__((__noinline__)) void figure_##name(unsigned n) \
+	{                                                                   \
+		for (unsigned i = 0; i < n; i++) {                          \
+			op;                                                 \
+			sync_fence_compiler();                              \
+		}                                                           \
 	}
 
 static inline void
@@ -297,7 +297,7 @@ destroy(void)
 }
 
 /* The instructions of ROUNDS rounds.  valgrind knows it by its name. */
-static __attribute__((noinline)) uint64_t
+static __attribute__((__noinline__)) uint64_t
 figures_count(const struct figure *fig)
 {
 	const uint64_t before = ktest_instructions();

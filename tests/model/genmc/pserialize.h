@@ -132,7 +132,6 @@ model_heavy(void)
 #define PORT_BY_CPU            0
 #define port_local(name)       model_##name()
 #define port_local_of(name, i) ((void)(i), port_local(name))
-#define port_locals()          0u
 #define port_section_enter()   ((void)0)
 #define port_section_exit()    ((void)0)
 #define PORT_START(name)       static void name##_start(void)
@@ -140,6 +139,12 @@ model_heavy(void)
 	{                                 \
 		PTHREAD_MUTEX_INITIALIZER \
 	}
+
+static inline unsigned
+port_locals(void)
+{
+	return 0;
+}
 
 struct port_mutex {
 	pthread_mutex_t m;
