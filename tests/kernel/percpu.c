@@ -16,6 +16,7 @@
 #define MAGAZINE 8
 #define BATCH    12
 #define POST     64
+#define KEPT     3 /* objects of a CPU's handlers */
 
 enum {
 	PLAIN,  /* counted by threads only */
@@ -109,11 +110,17 @@ static struct {
 	struct ktest_duel duel;
 	struct percpu_pool *pool;
 	struct lfqueue_mpmc *sent;
-	SYNC_ATOMIC(struct object *) now;       /* [a] */
-	uint64_t value;                         /* [w] */
-	SYNC_ATOMIC(uint32_t) done;             /* [a] threads */
-	SYNC_ATOMIC(uint32_t) handled;          /* [a] calls of handlers */
-	struct object *kept[KTEST_THREADS_MAX]; /* [o] of the CPU's handlers */
+	SYNC_ATOMIC(struct object *) now; /* [a] */
+	uint64_t value;                   /* [w] */
+	SYNC_ATOMIC(uint32_t) done;       /* [a] threads */
+	SYNC_ATOMIC(uint32_t) handled;    /* [a] calls of handlers */
+
+	/* [o] of a CPU's handlers */
+	struct kept {
+		struct object *of[KEPT];
+		unsigned n;    /* of these in use */
+		unsigned turn; /* calls */
+	} kept[KTEST_THREADS_MAX];
 } pools;
 
 static void
@@ -190,19 +197,27 @@ pool_turn(uint64_t *rand)
 	return n;
 }
 
-/* Free what the last interrupt of this CPU took, and take another. */
+/*
+ * Take one in each of some interrupts of this CPU, then free one in each: a
+ * call that did both would get back what it gave.
+ */
 static void
 pool_handler(void *arg)
 {
 	const unsigned cpu = ktest_cpu();
-	struct object **kept = &pools.kept[cpu % KTEST_THREADS_MAX];
+	struct kept *k = &pools.kept[cpu % KTEST_THREADS_MAX];
+	const bool more = k->turn++ % (2 * KEPT) < KEPT;
 
 	(void)arg;
 	if (cpu >= KTEST_THREADS_MAX)
 		return;
-	if (*kept != NULL)
-		object_free(*kept);
-	*kept = object_fill(percpu_pool_tryalloc(pools.pool), cpu);
+	if (!more && k->n > 0) {
+		object_free(k->of[--k->n]);
+	} else if (more && k->n < KEPT) {
+		k->of[k->n] =
+		    object_fill(percpu_pool_tryalloc(pools.pool), cpu);
+		k->n += k->of[k->n] != NULL;
+	}
 	/* relaxed: a count orders nothing. */
 	sync_fetch_add_relaxed(&pools.handled, 1);
 }
@@ -271,8 +286,8 @@ pool_drain(void)
 	for (int i = 0; i < POST / BATCH + 1; i++)
 		pool_receive();
 	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
-		if (pools.kept[i] != NULL)
-			object_free(pools.kept[i]);
+		while (pools.kept[i].n > 0)
+			object_free(pools.kept[i].of[--pools.kept[i].n]);
 }
 
 static void
@@ -283,7 +298,7 @@ pool_run(bool handlers)
 	sync_init(&pools.done, 0);
 	sync_init(&pools.handled, 0);
 	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
-		pools.kept[i] = NULL;
+		pools.kept[i] = (struct kept){.n = 0};
 	if (handlers && !ktest_timer(KTEST_TIMER_US, pool_handler, NULL)) {
 		ktest_skip("no timer");
 		handlers = false;

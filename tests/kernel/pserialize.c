@@ -298,6 +298,8 @@ struct caller {
 static struct {
 	struct caller threads[KTEST_THREADS_MAX];
 	struct caller handlers[KTEST_THREADS_MAX];
+	bool from_handlers;
+	SYNC_ATOMIC(uint32_t) handled; /* [a] calls that they made */
 } calls;
 
 static void
@@ -340,10 +342,30 @@ static void
 calls_handler(void *arg)
 {
 	const unsigned cpu = ktest_cpu();
+	uint64_t made;
 
 	(void)arg;
-	if (cpu < KTEST_THREADS_MAX)
-		make_calls(&calls.handlers[cpu], 2);
+	if (cpu >= KTEST_THREADS_MAX)
+		return;
+	made = calls.handlers[cpu].made;
+	make_calls(&calls.handlers[cpu], 2);
+	made = calls.handlers[cpu].made - made;
+	/* relaxed: a count orders nothing. */
+	sync_fetch_add_relaxed(&calls.handled, (uint32_t)made);
+}
+
+static bool
+called_enough(const struct caller *from)
+{
+	const unsigned rounds = ktest_rounds();
+
+	if (ktest_failed())
+		return true;
+	if (from->made < 60 * rounds)
+		return false;
+	/* relaxed: a count orders nothing. */
+	return !calls.from_handlers ||
+	       sync_load_relaxed(&calls.handled) >= 60 * rounds;
 }
 
 static void
@@ -353,7 +375,7 @@ calls_thread(unsigned me, void *arg)
 	uint64_t rand = me + 1;
 
 	(void)arg;
-	while (from->made < 60 * ktest_rounds() && !ktest_failed()) {
+	while (!called_enough(from)) {
 		make_calls(from, 1 + ktest_rand(&rand) % CALLS);
 		if (ktest_rand(&rand) % 16 != 0) {
 			ktest_relax();
@@ -384,6 +406,8 @@ calls_run(bool from_handlers)
 		calls.handlers[i].made = calls.handlers[i].expected = 0;
 		sync_init(&calls.handlers[i].ran, 0);
 	}
+	calls.from_handlers = from_handlers;
+	sync_init(&calls.handled, 0);
 	pserialize_barrier(); /* the first of all calls is not a handler's */
 	if (from_handlers &&
 	    !ktest_timer(KTEST_TIMER_US, calls_handler, NULL)) {

@@ -14,7 +14,8 @@
 
 #define THINGS 16
 #define HELD   4 /* references of a reader at a time */
-#define CHURN  32
+#define CHURN  64
+#define KEPT   3  /* references of a CPU's handlers */
 #define PARCEL 64 /* references on their way to another CPU */
 
 struct thing {
@@ -44,9 +45,9 @@ static struct {
 	struct lfqueue_mpmc *empty, *sent; /* parcels */
 
 	struct kept {
-		struct psref ref;
-		struct thing *thing; /* NULL: none */
-		uint64_t value;
+		struct parcel of[KEPT];
+		unsigned n;                    /* of these in use */
+		unsigned turn;                 /* calls of the handler */
 		SYNC_ATOMIC(uint32_t) leaving; /* [a] no more */
 		SYNC_ATOMIC(uint32_t) left;    /* [a] done */
 	} kept[KTEST_THREADS_MAX];             /* [o] */
@@ -256,26 +257,41 @@ leave_send(struct ktest_duel *d, unsigned me)
 		receive(p, false);
 }
 
-/* Let go of what the last interrupt of this CPU kept, and keep another. */
+/* Let go of the last one kept. */
+static void
+kept_release(struct kept *k)
+{
+	struct parcel *p = &k->of[--k->n];
+
+	ktest_check(alive(p->thing, p->value));
+	psref_release(&p->ref, &p->thing->target, refs.cls);
+}
+
+/*
+ * Keep one in each of some interrupts of this CPU, then let go of one in each:
+ * a call that did both would leave the slots as they were.
+ */
 static bool
 handler_keep(struct ktest_duel *d, unsigned cpu)
 {
 	struct kept *k = &refs.kept[cpu];
+	const bool more = k->turn++ % (2 * KEPT) < KEPT;
+	struct parcel *p = &k->of[k->n];
 
 	(void)d;
-	if (k->thing != NULL) {
-		ktest_check(alive(k->thing, k->value));
-		psref_release(&k->ref, &k->thing->target, refs.cls);
-		k->thing = NULL;
-	}
 	/* relaxed: the same CPU. */
 	if (sync_load_relaxed(&k->leaving) != 0) {
+		while (k->n > 0)
+			kept_release(k);
 		/* relaxed: the same CPU. */
 		sync_store_relaxed(&k->left, 1);
-		return true;
+	} else if (more && k->n < KEPT) {
+		p->thing = hold(&p->ref);
+		p->value = p->thing->value;
+		k->n++;
+	} else if (!more && k->n > 0) {
+		kept_release(k);
 	}
-	k->thing = hold(&k->ref);
-	k->value = k->thing->value;
 	return true;
 }
 
@@ -284,7 +300,7 @@ begin_keep(struct ktest_duel *d)
 {
 	(void)d;
 	for (unsigned i = 0; i < KTEST_THREADS_MAX; i++)
-		refs.kept[i] = (struct kept){.thing = NULL};
+		refs.kept[i] = (struct kept){.n = 0};
 }
 
 static void
