@@ -192,18 +192,24 @@ fib_small_retire(struct fib_small *s)
 		pserialize_call_sized(&s->retire, retired, fib_small_bytes(s));
 }
 
+/* Which half it is in cannot be foreseen, so there is no branch on that. */
 uint32_t
 fib_small_lookup(const struct fib_small *s, uint64_t hi, uint64_t lo)
 {
-	uint32_t at = 0, n = s->n, mid;
-	bool above;
+	uint32_t at = 0, n = s->n, mid, behind;
 
 	SYNC_ASSERT(pserialize_in_read_section());
+	if (s->lo == NULL) {
+		for (; n > 1; n -= n / 2)
+			at += n / 2 & -(uint32_t)(s->hi[at + n / 2] <= hi);
+		return s->group[at];
+	}
 	for (; n > 1; n -= n / 2) {
 		mid = at + n / 2;
-		above = s->hi[mid] > hi ||
-			(s->lo != NULL && s->hi[mid] == hi && s->lo[mid] > lo);
-		at = above ? at : mid;
+		behind = (uint32_t)(s->hi[mid] < hi) |
+			 ((uint32_t)(s->hi[mid] == hi) &
+			     (uint32_t)(s->lo[mid] <= lo));
+		at += n / 2 & -behind;
 	}
 	return s->group[at];
 }
