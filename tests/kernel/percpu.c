@@ -368,8 +368,8 @@ test_pool_grace(void)
 {
 	struct ktest_duel duel = {.update = grace_update,
 	    .read = grace_read,
-	    .updates = 200,
-	    .overlaps = 8};
+	    .updates = 100,
+	    .overlaps = 5};
 	struct object *last;
 
 	ktest_need(pool_create(true));

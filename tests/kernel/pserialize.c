@@ -198,36 +198,36 @@ line_run(unsigned domain, void (*update)(struct ktest_duel *),
 static void
 test_perform(void)
 {
-	line_run(0, update_perform, NULL, 16);
+	line_run(0, update_perform, NULL, 10);
 }
 
 static void
 test_poll(void)
 {
-	line_run(0, update_poll, NULL, 16);
+	line_run(0, update_poll, NULL, 10);
 }
 
 static void
 test_call(void)
 {
-	line_run(0, update_call, NULL, 32);
+	line_run(0, update_call, NULL, 20);
 }
 
 static void
 test_handlers(void)
 {
-	line_run(0, update_perform, handler, 8);
+	line_run(0, update_perform, handler, 6);
 	if (!ktest_failed())
-		line_run(0, update_call, handler, 8);
+		line_run(0, update_call, handler, 6);
 }
 
 static void
 test_domain(void)
 {
 	ktest_need(pserialize_domain_claim(DOMAIN, "ktest") == 0);
-	line_run(DOMAIN, update_perform, NULL, 8);
+	line_run(DOMAIN, update_perform, NULL, 6);
 	if (!ktest_failed())
-		line_run(DOMAIN, update_call, NULL, 8);
+		line_run(DOMAIN, update_call, NULL, 6);
 	pserialize_domain_destroy(DOMAIN);
 }
 

@@ -129,7 +129,7 @@ list_run(bool handlers)
 	struct ktest_duel duel = {.update = list_update,
 	    .read = list_reader,
 	    .handler = handlers ? list_handler : NULL,
-	    .updates = 32,
+	    .updates = 20,
 	    .overlaps = 5,
 	    .handled = 20};
 

@@ -271,7 +271,7 @@ tree_run(bool handlers)
 	struct ktest_duel duel = {.update = tree_update,
 	    .read = tree_reader,
 	    .handler = handlers ? tree_handler : NULL,
-	    .updates = 32,
+	    .updates = 20,
 	    .overlaps = 5,
 	    .handled = 20};
 
