@@ -9,7 +9,8 @@
  *
  *   port_event_wake   up to IPL_SCHED
  *   port_alloc_now    nothing in sections, pins and handlers: kmem(9) takes
- *                     locks of IPL_VM, and flushes other processors' tables
+ *                     locks of IPL_VM, and flushes other processors' tables;
+ *                     nothing at all on machines that preempt no kernel
  *   port_sleep, port_event_wait  for a tick (hz(9)) at least
  */
 

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "libsync/base/atomic.h"
@@ -36,6 +37,10 @@
 #define TIMERS  64
 #define TICK_NS 100000 /* of the clock */
 #define SLICE   8      /* ticks until a thread is preempted, at most */
+#define STEPS   96     /* until the next interrupt of a burst, at most */
+#define BURST   2      /* interrupts, about */
+#define SELDOM  512    /* calls of the kernel until it begins one, about */
+#define TRAP    0x100u /* of the flags: stop after each instruction */
 #define LINE    512
 #define PANIC   70 /* status of the program */
 
@@ -60,6 +65,8 @@ struct thread {
 	struct vcpu_thread pub;     /* first */
 	int busy;                   /* [o] here: leave it alone */
 	bool running;               /* [o] holds its processor */
+	int steps;                  /* [o] instructions to the next interrupt */
+	bool trapped;               /* [o] in it: no other burst begins */
 	unsigned cpu;               /* [o] */
 	int only;                   /* [o] processor it may run on; -1: any */
 	uint64_t rand;              /* [o] */
@@ -291,15 +298,10 @@ switch_away(struct thread *t)
 	leave(t);
 }
 
+/* Of a thread that runs, after an instruction of the kernel. */
 static void
-interrupt(int sig)
+interrupted(struct thread *t)
 {
-	struct thread *t = self;
-	int saved = errno;
-
-	(void)sig;
-	if (t == NULL || !t->running || t->busy != 0)
-		return;
 	serve(t);
 	/* relaxed: a hint. */
 	if (sync_load_relaxed(&m.cpu[t->cpu].slice_over) &&
@@ -308,7 +310,90 @@ interrupt(int sig)
 		switch_away(t);
 	else
 		(void)sched_yield(); /* others wait for a real processor */
+}
+
+/* Stop what was interrupted again after a few instructions. */
+static void
+step_on(struct thread *t, ucontext_t *at)
+{
+	if (t->steps == 0 && !t->trapped && draw(t) % BURST != 0)
+		t->steps = 1 + (int)(draw(t) % STEPS);
+	if (t->steps > 0)
+		at->uc_mcontext.gregs[REG_EFL] |= TRAP;
+}
+
+static void
+interrupt(int sig, siginfo_t *info, void *at)
+{
+	struct thread *t = self;
+	int saved = errno;
+
+	(void)sig;
+	(void)info;
+	if (t == NULL || !t->running || t->busy != 0)
+		return;
+	interrupted(t);
+	step_on(t, at);
 	errno = saved;
+}
+
+/* All timers of the processor are due. */
+static void
+timers_now(const struct thread *t)
+{
+	for (unsigned i = 0; i < TIMERS; i++) {
+		struct vcpu_timer *timer = &m.timer[i];
+		uint32_t seen = ARMED;
+
+		/* acquire: when and where was written before. */
+		if (sync_load_acquire(&timer->state) != ARMED ||
+		    timer->cpu != t->cpu)
+			continue;
+		/* acq_rel: it may have been stopped. */
+		if (sync_cas_acq_rel(&timer->state, &seen, DUE))
+			/* relaxed: we look at it ourselves. */
+			sync_store_relaxed(&m.cpu[t->cpu].due, true);
+	}
+}
+
+/* An instruction is over.  In here nothing is interrupted. */
+static void
+trap(int sig, siginfo_t *info, void *at)
+{
+	struct thread *t = self;
+	ucontext_t *u = at;
+	int saved = errno;
+
+	(void)sig;
+	(void)info;
+	if (t != NULL && t->busy == 0 && --t->steps > 0)
+		return;
+	u->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP;
+	if (t == NULL)
+		return; /* it leaves */
+	t->steps = 0;
+	if (t->busy != 0)
+		return;
+	t->trapped = true;
+	timers_now(t);
+	interrupted(t);
+	t->trapped = false;
+	step_on(t, u);
+	errno = saved;
+}
+
+/* Now and then, begin a burst of interrupts in what the kernel does next. */
+static void
+maybe_step(struct thread *t)
+{
+	if (t->trapped || t->steps > 0 || t->busy != 0 || !t->running ||
+	    draw(t) % SELDOM != 0)
+		return;
+	t->steps = 1 + (int)(draw(t) % STEPS);
+	__asm__("pushfq; orq %0, (%%rsp); popfq"
+		:
+		: "i"(TRAP)
+		: "memory", "cc");
 }
 
 /* Have the processor look at its notes. */
@@ -447,12 +532,15 @@ struct vcpu_thread *
 vcpu_start(unsigned cpus)
 {
 	struct sigaction action = {
-	    .sa_handler = interrupt, .sa_flags = SA_RESTART};
+	    .sa_sigaction = interrupt, .sa_flags = SA_RESTART | SA_SIGINFO};
 	struct thread *clock;
 	sigset_t set;
 
 	m.cpus = cpus;
 	(void)sigaction(SIGNAL, &action, NULL);
+	action.sa_sigaction = trap;
+	(void)sigaddset(&action.sa_mask, SIGNAL);
+	(void)sigaction(SIGTRAP, &action, NULL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGNAL);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -574,6 +662,7 @@ vcpu_preempt_disable(void)
 {
 	self->pub.preempt_off++;
 	sync_fence_compiler();
+	maybe_step(self);
 }
 
 void
@@ -608,6 +697,7 @@ vcpu_lower(int level)
 	sync_fence_compiler();
 	if (t->busy == 0 && wanted(t))
 		serve(t);
+	maybe_step(t);
 }
 
 void

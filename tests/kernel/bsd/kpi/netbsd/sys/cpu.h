@@ -9,8 +9,6 @@
 
 struct cpu_info;
 
-extern int ncpu;
-
 /* There inline, and of the machine. */
 struct cpu_info *kpi_curcpu(void);
 #define curcpu() kpi_curcpu()

@@ -8,6 +8,8 @@
 #include <sys/stdarg.h>
 #include <sys/types.h>
 
+extern int ncpu; /* number of CPUs configured; cpu(9) */
+
 void panic(const char *fmt, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 void vprintf(const char *fmt, va_list ap);
