@@ -21,7 +21,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +40,6 @@
 #define BURST   2      /* interrupts, about */
 #define SELDOM  512    /* calls of the kernel until it begins one, about */
 #define TRAP    0x100u /* of the flags: stop after each instruction */
-#define LINE    512
-#define PANIC   70 /* status of the program */
 
 enum {
 	FREE,
@@ -117,12 +114,6 @@ futex_wait(const void *word, uint32_t seen, uint64_t ns)
 	    NULL, 0);
 }
 
-static void
-futex_wake(const void *word)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-}
-
 static int
 system_id(void)
 {
@@ -166,7 +157,7 @@ cpu_unlock(struct cpu *c)
 {
 	/* release: for the next owner. */
 	(void)sync_fetch_add_release(&c->serving, 1);
-	futex_wake(&c->serving);
+	vcpu_wake(&c->serving.v);
 }
 
 /* Is anything noted for this level? */
@@ -628,7 +619,7 @@ vcpu_exit(void)
 	self = NULL;
 	/* release: it has left the kernel. */
 	sync_store_release(&t->gone, 1);
-	futex_wake(&t->gone);
+	vcpu_wake(&t->gone.v);
 	pthread_exit(NULL);
 }
 
@@ -725,22 +716,10 @@ vcpu_sleep(const uint32_t *word, uint32_t seen, uint64_t ns)
 }
 
 void
-vcpu_wake(const uint32_t *word)
-{
-	futex_wake(word);
-}
-
-void
 vcpu_yield(void)
 {
 	vcpu_sleepable("yield");
 	switch_away(self);
-}
-
-void
-vcpu_pause(void)
-{
-	(void)sched_yield();
 }
 
 struct vcpu_timer *
@@ -813,56 +792,4 @@ vcpu_free(void *p)
 	enter(self);
 	free(p);
 	leave(self);
-}
-
-uint64_t
-vcpu_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-void
-vcpu_print(const char *fmt, va_list ap)
-{
-	char line[LINE];
-	int len = vsnprintf(line, sizeof(line), fmt, ap);
-
-	if (len >= (int)sizeof(line))
-		len = sizeof(line) - 1;
-	if (len > 0)
-		(void)!write(STDOUT_FILENO, line, (size_t)len);
-}
-
-void
-vcpu_panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("panic: ", stdout);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	fputs("\n", stdout);
-	fflush(stdout);
-	_exit(PANIC);
-}
-
-int
-main(int argc, char **argv)
-{
-	const unsigned long cpus = argc > 1 ? strtoul(argv[1], NULL, 0) : 4;
-	const unsigned long rounds = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
-	int status;
-
-	if (cpus == 0 || cpus > VCPU_MAX) {
-		fprintf(stderr, "usage: %s CPUS ROUNDS [TEST]\n", argv[0]);
-		return 2;
-	}
-	(void)vcpu_start((unsigned)cpus);
-	status = kernel_main((unsigned)rounds, argc > 3 ? argv[3] : NULL);
-	vcpu_stop();
-	return status;
 }
