@@ -26,6 +26,8 @@ const struct route_kind *const route_kinds[] = {
     &route_ours6_portable,
     &route_stack4,
     &route_stack6,
+    &route_small4,
+    &route_small6,
     &route_trie4,
     &route_trie6,
 #ifdef BENCH_DPDK

@@ -89,6 +89,7 @@ extern const struct route_kind route_trie4, route_trie6;
 extern const struct route_kind route_ours4_best, route_ours4_portable;
 extern const struct route_kind route_ours6_best, route_ours6_portable;
 extern const struct route_kind route_stack4, route_stack6;
+extern const struct route_kind route_small4, route_small6; /* if asked for */
 
 /* route_set.c: exit with a message if they cannot. */
 void route_set_load(struct route_set *s, unsigned int family, const char *path);

@@ -18,7 +18,8 @@ route_lanes_wanted(const struct route_job *job, const char *kind)
 	const char *at = job->kinds;
 
 	if (at == NULL)
-		return strcmp(kind, "rte_lpm_rules") != 0;
+		return strcmp(kind, "rte_lpm_rules") != 0 &&
+		       strstr(kind, " small") == NULL;
 	for (; (at = strstr(at, kind)) != NULL; at++)
 		if ((at == job->kinds || at[-1] == ',') &&
 		    (at[n] == ',' || at[n] == '\0'))

@@ -123,7 +123,8 @@ def tables_that_fit(family):
 
 def plan(have, trace):
     """What is to run."""
-    ours = {f: ",".join(k for k, own in have[f] if own) for f in have}
+    ours = {f: ",".join(k for k, own in have[f]
+                        if own and not k.endswith(" small")) for f in have}
     yield Run("IPv4 lookups", "lookup", 4, "-c", "alone")
     yield Run("IPv6 lookups", "lookup", 6, "-c", "alone")
     for f in have:
@@ -157,6 +158,9 @@ def plan(have, trace):
         yield Run(f"IPv{f} by tables of 100 routes", "tables", f, "-m", "100",
                   "-n", str(tables_that_fit(f)), "-k",
                   f"psnet{'6' * (f == 6)} best,binary trie", full=True)
+        yield Run(f"IPv{f} by small tables of 100 routes", "tables", f, "-m",
+                  "100", "-n", "4096", "-k",
+                  f"psnet{'6' * (f == 6)} small,binary trie", full=True)
     if dpdk:
         yield Run("IPv4 by tables of 100 routes, DPDK", "tables", 4, "-m",
                   "100", "-n", "16", "-k", "rte_fib_2,rte_lpm", full=True)
