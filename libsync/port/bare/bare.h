@@ -56,11 +56,13 @@ void bare_tick_stop(void);
  */
 void bare_alarm(uint64_t at);
 
-/* This CPU holds grace periods up no more, where that is up to it. */
-void bare_quiescent(void);
-
-/* Have a CPU that waits be quiescent once more.  Context: any. */
-void bare_kick(unsigned cpu);
+/*
+ * In the variant context-switch: this CPU reads without fences from now on, and
+ * calls pserialize_quiescent() again and again, or waits; or no more.  A CPU
+ * without work should not be.  In other variants nothing.
+ * Context: outside a section, interrupts on.
+ */
+void bare_online(bool on);
 
 /* port_log() for those who have the arguments already. */
 void bare_vlog(const char *fmt, va_list *ap);

@@ -7,28 +7,31 @@
  * so one sees the other; the message of one who comes in between ends the stop,
  * as interrupts are off from the look to the stop.
  *
- * To wait is what a switch to another thread is in a larger kernel, so here the
- * CPU tells that it is quiescent, if that is how grace periods end.
+ * In the variant context-switch, to wait is what an idle loop is in a larger
+ * kernel: a CPU that is online is not meanwhile, so grace periods need nothing
+ * of it, and nobody has to wake it for them.
  */
 
 #include "libsync/base/assert.h"
 #include "libsync/base/fence.h"
 #include "libsync/port/bare/bare.h"
 #include "libsync/port/port.h"
-#ifdef LIBSYNC_VARIANT_SWITCH
 #include "libsync/pserialize/pserialize.h"
-#endif
 
+/* [a] atomic  [o] this CPU only */
 static struct {
-	SYNC_ATOMIC(bool) waits; /* written by this CPU only */
+	SYNC_ATOMIC(bool) waits; /* [a] written by this CPU only */
+	bool online;             /* [o] as long as it does not wait */
 } __attribute__((aligned(SYNC_CACHELINE))) cpus[MACHINE_CPUS];
 
 void
-bare_quiescent(void)
+bare_online(bool on)
 {
-#ifdef LIBSYNC_VARIANT_SWITCH
-	pserialize_quiescent();
-#endif
+	cpus[machine_cpu()].online = on;
+	if (on)
+		pserialize_online();
+	else
+		pserialize_offline();
 }
 
 void
@@ -42,14 +45,16 @@ port_event_wait(struct port_event *ev, uint32_t seen, uint32_t ns)
 	/* relaxed: the fence orders it before the look at the word. */
 	sync_store_relaxed(&cpus[me].waits, true);
 	sync_fence_full();
+	if (cpus[me].online)
+		pserialize_offline();
 	bare_alarm(until);
 	/* relaxed: the caller looks again. */
 	while (sync_load_relaxed(&ev->word) == seen &&
-	       (ns == 0 || port_clock_ns() < until)) {
-		bare_quiescent();
+	       (ns == 0 || port_clock_ns() < until))
 		machine_wait();
-	}
 	bare_alarm(UINT64_MAX);
+	if (cpus[me].online)
+		pserialize_online();
 	/* relaxed: a message too many does no harm. */
 	sync_store_relaxed(&cpus[me].waits, false);
 	machine_irq_restore(was);
@@ -70,14 +75,6 @@ void
 port_event_wake_one(struct port_event *ev)
 {
 	port_event_wake(ev);
-}
-
-void
-bare_kick(unsigned cpu)
-{
-	/* It either runs, and is quiescent by itself, or stops in the loop
-	 * above, which goes around. */
-	machine_message(cpu);
 }
 
 uint64_t

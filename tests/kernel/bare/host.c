@@ -52,12 +52,12 @@ work(void *unused)
 	const unsigned me = port_cpu();
 
 	(void)unused;
-	pserialize_online();
+	bare_online(true);
 	host.works[me] = true;
 	for (unsigned i = me; i < host.n; i += ktest_cpus())
 		host.fn(i, host.arg);
 	host.works[me] = false;
-	pserialize_offline();
+	bare_online(false);
 }
 
 int
@@ -93,7 +93,7 @@ ktest_relax(void)
 	port_sleep(1000);
 #else
 	/* No pause, for which QEMU takes a lock that all CPUs share. */
-	bare_quiescent();
+	pserialize_quiescent();
 	sync_fence_compiler();
 #endif
 }
