@@ -234,7 +234,7 @@ def bare_builds(isa):
 def main():
     top, report = tree.root(), tree.Report()
     os.chdir(top)
-    if sys.argv[2] == "linux":
+    if sys.argv[2:3] == ["linux"]:
         report.end(check_linux(pathlib.Path(sys.argv[3]).read_text(), report),
                    "functions")
     builds = [b for isa in targets.TRIPLES for b in
