@@ -10,10 +10,12 @@ set -u
 
 # shellcheck source=scripts/kernels/lib.sh
 . "$(dirname "$0")/lib.sh" linux
+# shellcheck source=scripts/kernels/linux-kcsan.sh
+. "$(dirname "$0")/linux-kcsan.sh"
 
 APPLETS=(sh mount cat cut grep dmesg nproc insmod rmmod poweroff sleep tr wc
 	kill echo ls cp head tail awk sed mkdir dd taskset seq test true false cmp)
-GUEST_SECONDS=150 # until a guest that does not end is stopped
+GUEST_SECONDS=${GUEST_SECONDS:-150} # until a guest that does not end is stopped
 MEMORY=512
 
 # The release that the headers are of, such as 6.1.0-50-amd64.
@@ -168,47 +170,120 @@ make_initrd()
 	rm -rf "$root"
 }
 
-# What makes a boot short: no calibration and no checks that say nothing here.
-QUICK='lpj=4000000 tsc=reliable mitigations=off cryptomgr.notests'
+# Bugs of the four kinds that matter most; at night all of them.
+BUGS=(period-waits-for-nobody period-forgets-one callback-one-period-early
+	psref-unpinned sent-not-handed-off moved-not-handed-off)
 
-# boot KERNEL INITRD CPUS ARGUMENT...: run a guest to its end.
+# What makes a boot short: no calibration, which a busy machine spoils, too, and
+# no checks that say nothing here.  The guest counts the ticks of this processor.
+KHZ=$(awk -F ': *' '/^cpu MHz/ { printf "%d", $2 * 1000; exit }' /proc/cpuinfo)
+QUICK="no_timer_check lpj=4000000 tsc=reliable ${KHZ:+tsc_early_khz=$KHZ} \
+	mitigations=off cryptomgr.notests"
+
+# boot HOW KERNEL INITRD CPUS ARGUMENT...: run a guest to its end, with its CPUs
+# in turn (single), each for a short time, or at the same time (multi).  In turn
+# is much faster where there are fewer CPUs than in the guest: who spins gives
+# its turn away.
 boot()
 {
-	local kernel=$1 initrd=$2 cpus=$3
+	local how=$1 kernel=$2 initrd=$3 cpus=$4
 
-	shift 3
-	timeout "$GUEST_SECONDS" qemu-system-x86_64 -accel tcg,thread=multi \
-		-cpu max -smp "$cpus" -m "$MEMORY" -display none -monitor none \
-		-no-reboot -kernel "$kernel" -initrd "$initrd" -serial stdio \
-		-append "console=ttyS0 quiet panic=-1 oops=panic printk.time=0 \
-			$QUICK $*"
+	shift 4
+	timeout "$GUEST_SECONDS" qemu-system-x86_64 -cpu max -smp "$cpus" \
+		-accel "tcg,thread=$how" -m "$MEMORY" -display none \
+		-monitor none -no-reboot -kernel "$kernel" -initrd "$initrd" \
+		-serial stdio -append "console=ttyS0 quiet panic=-1 oops=panic \
+			printk.time=0 PATIENCE=$((GUEST_SECONDS - 20)) $QUICK $*"
 }
 
-# guest NAME INITRD CPUS ARGUMENT...: boot it and report its verdicts.
+# run_guest TITLE LOG HOW KERNEL INITRD CPUS ARGUMENT...
+run_guest()
+{
+	local title=$1 log=$2 status
+
+	shift 2
+	step "linux: $title" "$log.raw" boot "$@"
+	status=$?
+	tr -d '\r' <"$log.raw" >"$log"
+	return "$status"
+}
+
+# guest NAME HOW KERNEL INITRD CPUS ARGUMENT...: boot it and report its verdicts.
 guest()
 {
 	local name=$1 log=$OUT/$1.log status verdict what detail started=$SECONDS
 
 	shift
-	step "linux: boot $name" "$log" boot "$OUT/vmlinux-$RELEASE" "$@"
+	run_guest "boot $name" "$log" "$@"
 	status=$?
-	tr -d '\r' <"$log" >"$log.txt"
 	while read -r _ what verdict detail; do
-		result "$verdict" "$what ($name)" "$detail"
-	done < <(grep -aE '^guest: [^ ]+ (ok|FAIL)' "$log.txt")
-	if ! grep -aq '^guest: done' "$log.txt"; then
-		failed "$name" "the guest did not end, status $status" "$log.txt"
-	elif grep -aE "$COMPLAINTS" "$log.txt"; then
-		failed "$name" "the kernel complains" "$log.txt"
-	elif grep -aqE '^guest: [^ ]+ FAIL' "$log.txt"; then
-		show_log "$log.txt"
+		result "$verdict" "$name: $what" "$detail"
+	done < <(grep -aE '^guest: [^ ]+ (ok|FAIL)' "$log")
+	if ! grep -aq '^guest: done' "$log"; then
+		failed "$name" "the guest did not end, status $status" "$log"
+	elif grep -aE "$COMPLAINTS" "$log"; then
+		failed "$name" "the kernel complains" "$log"
+	elif grep -aqE '^guest: [^ ]+ FAIL' "$log"; then
+		show_log "$log"
 	fi
 	say "linux: $name took $((SECONDS - started)) s"
 }
 
-COMPLAINTS='BUG:|WARNING:|Oops|KCSAN:|rcu:.*stall|lockup|requirement failed'
+# seeded_bugs: each has to be found, by the test that is named or by a check that
+# ends the guest; then the next guest goes on with those that are left.
+seeded_bugs()
+{
+	local log=$OUT/bugs.log left=() id only tried how=single
 
-need gcc make linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod xz-utils
+	[ -z "$KERNELS_NIGHTLY" ] || how=multi
+
+	while read -r id only; do
+		if [ -n "$KERNELS_NIGHTLY" ] ||
+			[[ " ${BUGS[*]} " == *" $id "* ]]; then
+			left+=("$id:$only")
+		fi
+	done < <(python3 tests/kernel/seed.py list linux)
+	while [ ${#left[@]} -gt 0 ]; do
+		run_guest "${#left[@]} seeded bugs" "$log" \
+			"$how" \
+			"$OUT/vmlinux-$RELEASE" "$OUT/bugs.gz" 4 \
+			preempt=full STEPS=bugs ROUNDS=400 \
+			"BUGS=$(IFS=, && echo "${left[*]}")"
+		tried=0
+		while read -r _ _ id; do
+			judge_bug "$id" "$log"
+			tried=$((tried + 1))
+		done < <(grep -aE '^guest: try ' "$log")
+		if [ "$tried" -eq 0 ]; then
+			failed bugs "the guest tries none" "$log"
+			return
+		fi
+		left=("${left[@]:tried}")
+	done
+}
+
+# judge_bug ID LOG: what the part of the log says that is about this bug.
+judge_bug()
+{
+	local id=$1 part=$OUT/bug-$1.log
+
+	awk -v line="guest: try $id" '/^guest: try / { on = $0 == line } on' \
+		"$2" >"$part"
+	if grep -aqE "^guest: bug-$id ok" "$part"; then
+		result ok "bug $id" "$(sed -n 's/^ktest: \(.* FAIL .*\)/\1/p' \
+			"$part" | head -n 1)"
+	elif grep -aqE 'requirement failed|Oops|BUG:' "$part"; then
+		result ok "bug $id" "$(grep -am 1 -oE \
+			'requirement failed.*|Oops.*|BUG:.*' "$part")"
+	else
+		failed "bug $id" "not found" "$part"
+	fi
+}
+
+COMPLAINTS='BUG:|kernel BUG|WARNING:|Oops|KCSAN:|rcu:.*stall|lockup'
+
+need gcc make linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod \
+	xz-utils
 find_release || die "linux: no headers of a release"
 [ -f "$OUT/vmlinux-$RELEASE" ] ||
 	step "linux: download linux-image-$RELEASE" "$OUT/download.log" \
@@ -216,15 +291,25 @@ find_release || die "linux: no headers of a release"
 	result skip kernel "no linux-image-$RELEASE, see $OUT/download.log"
 	end_host
 }
+
 SRC=$OUT/modules
-step "linux: build" "$OUT/build.log" eval 'copy_sources "$SRC" &&
-	build_modules "$SRC" "/lib/modules/$RELEASE/build"' || {
+prepare()
+{
+	copy_sources "$SRC" && seed_bugs "$SRC" &&
+		build_modules "$SRC" "/lib/modules/$RELEASE/build"
+}
+
+prepare_fib()
+{
+	build_fib "$OUT/fib" "/lib/modules/$RELEASE/build" &&
+		make_tables "$OUT/data"
+}
+
+step "linux: build" "$OUT/build.log" prepare || {
 	failed build "the modules do not compile" "$OUT/build.log"
 	end_host
 }
-step "linux: build the routing table" "$OUT/fib.log" \
-	eval 'build_fib "$OUT/fib" "/lib/modules/$RELEASE/build" &&
-		make_tables "$OUT/data"' || {
+step "linux: build the routing table" "$OUT/fib.log" prepare_fib || {
 	failed build-fib "the routing table does not compile" "$OUT/fib.log"
 	end_host
 }
@@ -233,7 +318,22 @@ if step "linux: read the code" "$OUT/code.log" read_code; then
 else
 	failed code "see tests/lint/codegen.py and undefined.py" "$OUT/code.log"
 fi
-make_initrd "$OUT/initrd.gz" "$SRC"/*.ko "$OUT"/fib/*.ko
-guest "4 CPUs" "$OUT/initrd.gz" 4 preempt=voluntary STEPS=selftest,hotplug,fib
-guest "8 CPUs, preemptible" "$OUT/initrd.gz" 8 preempt=full STEPS=selftest
+make_initrd "$OUT/initrd.gz" "$SRC/ktest.ko" "$OUT"/fib/*.ko
+guest "4 CPUs" single "$OUT/vmlinux-$RELEASE" "$OUT/initrd.gz" 4 \
+	preempt=voluntary STEPS=selftest,hotplug,fib ROUNDS=3
+guest "8 CPUs, preemptible" single "$OUT/vmlinux-$RELEASE" "$OUT/initrd.gz" 8 \
+	preempt=full STEPS=selftest,hotplug ROUNDS=3
+guest "2 CPUs at once" multi "$OUT/vmlinux-$RELEASE" "$OUT/initrd.gz" 2 \
+	preempt=full STEPS=selftest
+if [ -n "$KERNELS_NIGHTLY" ]; then
+	guest "4 CPUs at once" multi "$OUT/vmlinux-$RELEASE" \
+		"$OUT/initrd.gz" 4 preempt=full STEPS=selftest ROUNDS=5
+	guest "8 CPUs at once" multi "$OUT/vmlinux-$RELEASE" \
+		"$OUT/initrd.gz" 8 preempt=voluntary STEPS=selftest
+	test_kcsan
+fi
+if [ -n "$KERNELS_BUGS" ]; then
+	make_initrd "$OUT/bugs.gz" "$SRC"/bug-*.ko
+	seeded_bugs
+fi
 end_host

@@ -214,8 +214,9 @@ flow_thread(unsigned me, void *arg)
 		sync_fetch_add_relaxed(&run.done, 1);
 	while ((produces || consumes) && !all_are_done()) {
 		idle = true;
-		for (uint32_t n = ktest_rand(&rand) % 16; produces && n > 0;
-		     n--)
+		/* Whoever has made all lets the others have room. */
+		for (uint32_t n = ktest_rand(&rand) % 16;
+		     produces && !done && n > 0; n--)
 			idle &= !produce(me);
 		if (produces && idle)
 			check_not_overtaken(me);

@@ -171,7 +171,9 @@ ktest_timer(unsigned us, void (*fn)(void *arg), void *arg)
 {
 	ticks.fn = fn;
 	ticks.arg = arg;
-	ticks.period = ns_to_ktime((uint64_t)us * NSEC_PER_USEC);
+	/* The host of the guest may have one processor for all of them. */
+	ticks.period =
+	    ns_to_ktime((uint64_t)us * NSEC_PER_USEC * (cpus / 5 + 1));
 	for (unsigned i = 0; i < cpus; i++) {
 		hrtimer_init(&ticks.of[i], CLOCK_MONOTONIC,
 		    HRTIMER_MODE_REL_PINNED_HARD);

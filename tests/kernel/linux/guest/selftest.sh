@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # The self-test on all CPUs, then the module leaves.
-insmod /modules/ktest.ko "rounds=${ROUNDS:-1}"
+insmod /modules/ktest.ko "rounds=${ROUNDS:-1}" "only=${ONLY:-}"
 verdict selftest $?
 rmmod ktest
 verdict unload $?
