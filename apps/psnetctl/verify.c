@@ -66,6 +66,8 @@ print_text(const json_t *r)
 		print_answer(o, "rib");
 		print_answer(o, "fib");
 		print_answer(o, "batch");
+		if (json_object_get(o, "hops") != NULL)
+			puts("    hops:\tnot those of the route");
 	}
 	printf(
 	    "verified %lld prefixes of %lld tables with %lld addresses (%lld "
@@ -75,11 +77,12 @@ print_text(const json_t *r)
 	    (long long)psnetctl_number(r, "addresses"),
 	    (long long)psnetctl_number(r, "compiled"),
 	    (double)psnetctl_number(r, "ms") / 1000);
-	printf("%lld differences (rib %lld fib %lld batch %lld)\n",
+	printf("%lld differences (rib %lld fib %lld batch %lld hops %lld)\n",
 	    (long long)psnetctl_number(r, "differences"),
 	    (long long)psnetctl_number(r, "rib"),
 	    (long long)psnetctl_number(r, "fib"),
-	    (long long)psnetctl_number(r, "batch"));
+	    (long long)psnetctl_number(r, "batch"),
+	    (long long)psnetctl_number(r, "hops"));
 }
 
 static int

@@ -54,6 +54,7 @@ add(struct route_verify_result *sum, const struct route_verify_result *r)
 	sum->rib += r->rib;
 	sum->fib += r->fib;
 	sum->batch += r->batch;
+	sum->hops += r->hops;
 }
 
 /* Answer the client, if it still is there. */
@@ -73,15 +74,16 @@ finish(struct psnetd_verify *v, int rc)
 		else
 			psnetd_client_reply(c, c->long_id,
 			    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-				      "s:I, s:I, s:O}",
+				      "s:I, s:I, s:I, s:O}",
 				"tables", (json_int_t)v->n, "prefixes",
 				(json_int_t)r->prefixes, "addresses",
 				(json_int_t)r->addresses, "compiled",
 				(json_int_t)r->compiled, "differences",
 				(json_int_t)r->differences, "rib",
 				(json_int_t)r->rib, "fib", (json_int_t)r->fib,
-				"batch", (json_int_t)r->batch, "ms",
-				(json_int_t)ms, "first", v->told));
+				"batch", (json_int_t)r->batch, "hops",
+				(json_int_t)r->hops, "ms", (json_int_t)ms,
+				"first", v->told));
 	}
 	destroy(v);
 	if (c != NULL)
@@ -134,6 +136,8 @@ tell(void *arg, const struct route_verify_diff *d)
 		json_object_set_new(
 		    o, "batch", show_answer(st, d, d->batch, 32));
 	}
+	if (!d->hops)
+		json_object_set_new(o, "hops", json_false());
 	json_array_append_new(v->told, o);
 }
 

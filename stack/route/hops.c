@@ -53,14 +53,26 @@ hop_fill(const struct route_store *s, const struct route *r,
 	memcpy(hop->gateway, nh->gateway, s->bits / 8);
 }
 
+/* The next hops that r itself has.  Returns: their number, one at least. */
+static unsigned int
+hops_of(const struct route_store *s, const struct route *r,
+    struct nexthop_hop hop[ROUTE_NEXTHOPS_MAX])
+{
+	static const struct route_nexthop nowhere = {.weight = 1};
+	unsigned int i;
+
+	if (r->nnexthops == 0)
+		hop_fill(s, r, &nowhere, &hop[0]);
+	for (i = 0; i < r->nnexthops; i++)
+		hop_fill(s, r, &r->nexthops[i], &hop[i]);
+	return r->nnexthops > 0 ? r->nnexthops : 1;
+}
+
 int
 route_hops_acquire(const struct route_store *s, struct route *r)
 {
-	static const struct route_nexthop nowhere = {.weight = 1};
 	struct nexthop_hop hop[ROUTE_NEXTHOPS_MAX];
-	const struct nexthop_group_config cfg = {
-	    .hops = hop, .nhops = r->nnexthops > 0 ? r->nnexthops : 1};
-	unsigned int i;
+	struct nexthop_group_config cfg = {.hops = hop};
 
 	if (r->nhid != 0) {
 		if (s->objects == NULL ||
@@ -68,10 +80,7 @@ route_hops_acquire(const struct route_store *s, struct route *r)
 			return -ENXIO;
 		return 0;
 	}
-	if (r->nnexthops == 0)
-		hop_fill(s, r, &nowhere, &hop[0]);
-	for (i = 0; i < r->nnexthops; i++)
-		hop_fill(s, r, &r->nexthops[i], &hop[i]);
+	cfg.nhops = hops_of(s, r, hop);
 	return nexthop_group_acquire(s->groups, &cfg, &r->hops);
 }
 
@@ -79,6 +88,79 @@ void
 route_hops_release(const struct route_store *s, const struct route *r)
 {
 	nexthop_group_release(s->groups, r->hops);
+}
+
+/*
+ * The next hops that r has now, an object's too.
+ * Returns: their number; 0: r has too many, or the object is gone.
+ */
+static unsigned int
+hops_now(const struct route_store *s, const struct route *r,
+    struct nexthop_hop hop[ROUTE_NEXTHOPS_MAX])
+{
+	struct nexthop_object_config group, one;
+	unsigned int i;
+
+	if (r->nhid == 0)
+		return hops_of(s, r, hop);
+	if (nexthop_object_get(s->objects, r->nhid, &group) != 0 ||
+	    group.nmembers > ROUTE_NEXTHOPS_MAX)
+		return 0;
+	hop[0] = group.hop;
+	for (i = 0; i < group.nmembers; i++) {
+		if (nexthop_object_get(s->objects, group.member[i].id, &one) !=
+		    0)
+			return 0;
+		hop[i] = one.hop;
+	}
+	return i > 0 ? i : 1;
+}
+
+static bool
+leads_by(const struct nexthop_slot *slot, const struct nexthop_hop *hop)
+{
+	return slot->kind == hop->kind && slot->af == hop->af &&
+	       slot->netif == hop->netif &&
+	       memcmp(slot->gateway, hop->gateway, sizeof(hop->gateway)) == 0;
+}
+
+static bool
+any_down(const struct nexthop_groups *g, const struct nexthop_hop *hop,
+    unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (nexthop_slot_down(
+			g, &(struct nexthop_slot){.netif = hop[i].netif}))
+			return true;
+	return false;
+}
+
+bool
+route_hops_right(
+    const struct route_store *s, const struct route *r, uint32_t hash)
+{
+	struct nexthop_hop hop[ROUTE_NEXTHOPS_MAX];
+	const unsigned int n = hops_now(s, r, hop);
+	const struct nexthop_slot *slot;
+	unsigned int i;
+	bool down;
+
+	if (n == 0)
+		return true;
+	down = any_down(s->groups, hop, n);
+	for (i = 0; i < n; i++)
+		if (hop[i].kind == NEXTHOP_VIA && hop[i].netif == 0)
+			return true;
+	slot = nexthop_resolve(s->groups, NULL, r->hops, hash);
+	/* Ports come and go meanwhile. */
+	if (slot == NULL)
+		return down || any_down(s->groups, hop, n);
+	for (i = 0; i < n; i++)
+		if (leads_by(slot, &hop[i]))
+			return true;
+	return false;
 }
 
 const struct route *

@@ -264,6 +264,13 @@ void route_compile_lookup_tables(const struct route_table *const *t,
 int route_hops_acquire(const struct route_store *s, struct route *r);
 void route_hops_release(const struct route_store *s, const struct route *r);
 /*
+ * Do packets of r with this hash go by one of its next hops; or nowhere, while
+ * a port is down?  What is recursive is taken as right.
+ * Context: control mutex, in a read section.
+ */
+bool route_hops_right(
+    const struct route_store *s, const struct route *r, uint32_t hash);
+/*
  * Resolve anew, unseen, what goes by the prefixes that x changes.
  * Returns: 0, -ENOMEM, -ENOSPC or -E2BIG with nothing prepared for whatever
  *          transaction.

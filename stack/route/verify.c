@@ -132,7 +132,8 @@ judge(struct route_verify *v, const struct question *q,
 	v->result.rib += !rib;
 	v->result.fib += !fib;
 	v->result.batch += !batch;
-	return rib && fib && batch;
+	v->result.hops += !d->hops;
+	return rib && fib && batch && d->hops;
 }
 
 static void
@@ -145,6 +146,14 @@ report(struct route_verify *v, const struct question *q,
 	d->plen = q->want != NULL ? q->want->plen : 0;
 	if (v->cfg.differs != NULL)
 		v->cfg.differs(v->cfg.arg, d);
+}
+
+/* Does the route lead where it says?  Each time another flow is asked for. */
+static bool
+leads(const struct route_verify *v, const struct prefix *p)
+{
+	return p == NULL || route_hops_right(v->cfg.table->store, p->route,
+				(uint32_t)v->result.addresses);
 }
 
 /* Look up what was asked for. */
@@ -164,7 +173,8 @@ answer(struct route_verify *v)
 	s = pserialize_read_enter();
 	compiled = route_compile_lookup_batch(t, addr, batch, v->nasked);
 	for (i = 0; i < v->nasked; i++) {
-		d = (struct route_verify_diff){.compiled = compiled};
+		d = (struct route_verify_diff){
+		    .compiled = compiled, .hops = leads(v, v->asked[i].want)};
 		d.rib = route_table_match(t, addr[i], &d.rib_plen);
 		if (compiled) {
 			(void)route_compile_lookup(t, addr[i], &d.fib);

@@ -8,7 +8,8 @@
  * compared with a fourth that shares nothing with them but the list of
  * prefixes: the tree (RIB), the compiled form (FIB), and the FIB a batch at
  * once; against a sweep over the sorted prefixes that knows, for each address,
- * which of them are open.
+ * which of them are open.  And its route must lead, through the next-hop group,
+ * to one of the next hops that it has, if none of them is recursive.
  *
  * Asked for are the addresses at which the answer may change: the first and the
  * last one of each prefix and those before and behind it, one at random between
@@ -36,6 +37,7 @@ struct route_verify_diff {
 	const struct route *sweep, *rib;
 	const struct route *fib, *batch; /* compiled tables only */
 	bool compiled;
+	bool hops; /* of the sweep's route: they are right */
 };
 
 /* Called for each difference, with the control mutex held, in a section. */
@@ -60,6 +62,7 @@ struct route_verify_result {
 	uint64_t compiled;        /* of these, while there was a FIB */
 	uint64_t differences;     /* addresses with any wrong answer */
 	uint64_t rib, fib, batch; /* wrong answers of each */
+	uint64_t hops;            /* routes that led elsewhere */
 };
 
 /*

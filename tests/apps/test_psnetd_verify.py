@@ -25,6 +25,28 @@ def a_right_table_is_told_so(d):
     assert "neither table" in d.ctl("route", "verify", "tables", "99", status=1)
 
 
+def next_hops_by_number_are_followed(d):
+    d.ctl("nexthop", "add", "id", "1", "via", "10.9.0.7", "dev", "lo0")
+    d.ctl("nexthop", "add", "id", "2", "via", "10.8.0.7", "dev", "east")
+    d.ctl("nexthop", "add", "id", "3", "blackhole")
+    d.ctl("nexthop", "add", "id", "4", "group", "1/2")
+    d.ctl("nexthop", "add", "id", "5", "via", "10.2.0.9")
+    for n in range(1, 6):
+        d.ctl("route", "add", "10.5.%d.0/24" % n, "nhid", str(n))
+    d.ctl("route", "add", "10.6.0.0/16", "nexthop", "via", "10.9.0.7",
+          "nexthop", "via", "10.8.0.7", "weight", "3")
+    for _ in range(2):
+        r = d.ctl_json("route", "verify", "count", "1000")
+        assert r["differences"] == r["hops"] == 0, r
+        d.ctl("nexthop", "replace", "id", "1", "via", "10.8.0.6", "dev", "east")
+        d.ctl("link", "set", "east", "down")
+    assert d.ctl_json("route", "verify")["differences"] == 0
+    d.ctl("link", "set", "east", "up")
+    for n in (4, 5, 3, 2, 1):
+        d.ctl("nexthop", "delete", "id", str(n))
+    d.ctl("route", "flush", "proto", "boot")
+
+
 def routes_change_meanwhile(d):
     """Two clients: one verifies, the other edits what is being verified."""
     assert load(d, make_list(d, 60000))[-1]["ok"]
@@ -67,7 +89,7 @@ def two_tables_are_compared(d):
     assert r.returncode == 3, r
     assert ("10.4.1.255 table 100:\n    sweep:\t10.4.1.0/24 via 10.9.0.4 dev "
             "lo0\n    rib:\t10.4.0.0/16 via 10.9.0.3 dev lo0\n" in r.stdout), r
-    assert "3 differences (rib 3 fib 0 batch 0)\n" in r.stdout, r.stdout
+    assert "3 differences (rib 3 fib 0 batch 0 hops 0)\n" in r.stdout, r.stdout
     d.ctl("route", "flush", "table", "all", "proto", "boot")
 
 
@@ -91,6 +113,6 @@ def who_leaves_is_forgotten(d):
 
 if __name__ == "__main__":
     sys.exit(daemon.run([
-        a_right_table_is_told_so, routes_change_meanwhile,
-        two_tables_are_compared, who_leaves_is_forgotten,
+        a_right_table_is_told_so, next_hops_by_number_are_followed,
+        routes_change_meanwhile, two_tables_are_compared, who_leaves_is_forgotten,
     ]))

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "stack/core/stack.h"
+#include "stack/nexthop/group.h"
 #include "stack/nexthop/nexthop.h"
 #include "stack/route/fib4.h"
 #include "stack/route/tables.h"
@@ -278,6 +279,96 @@ Test(route_verify, a_batch_that_errs_is_found)
 	cr_assert_eq(r.rib, 0);
 	cr_assert_eq(r.fib, 0);
 	cr_assert_eq(r.batch, 1);
+}
+
+static void
+put_type(struct route_table *t, uint8_t a, enum route_type type,
+    const struct route_nexthop *nh, unsigned int n)
+{
+	const uint8_t net[4] = {a};
+	struct route_config cfg = route_to(net, sizeof(net), 8, 0);
+
+	cfg.type = (uint8_t)type;
+	cfg.nexthops = nh;
+	cfg.nnexthops = n;
+	stack_control_enter(st);
+	cr_assert_eq(route_table_add(t, &cfg, ROUTE_ADD), 0);
+	stack_control_exit(st);
+}
+
+/* The word of the group of the route to a.0.0.0/8, which becomes another. */
+static uint64_t
+word_swap(const struct route_table *t, uint8_t a, const uint64_t *fresh)
+{
+	const struct nexthop_groups *g = route_table_groups(t);
+	const uint8_t net[4] = {a};
+	const uint64_t s = pserialize_read_enter();
+	const uint32_t id = route_table_exact(t, net, 8)->hops;
+	/* relaxed: nobody else is there. */
+	const uint64_t was = sync_load_relaxed(&g->word[id]);
+
+	if (fresh != NULL)
+		/* relaxed: as above. */
+		sync_store_relaxed(&g->word[id], *fresh);
+	pserialize_read_exit(s);
+	return was;
+}
+
+/* Three addresses of a.0.0.0/8 and one on each side are asked for. */
+static void
+found_if_it_is(
+    const struct route_table *t, uint8_t a, uint64_t word, uint64_t wrong)
+{
+	struct seen seen = {.n = 0};
+	const struct route_verify_config cfg = {
+	    .table = table(ROUTE_TABLES_MAIN),
+	    .differs = remember,
+	    .arg = &seen};
+	struct route_verify_result r;
+	const uint64_t was = word_swap(t, a, &word);
+
+	r = verify(&cfg);
+	cr_assert_eq(r.hops, wrong);
+	cr_assert_eq(r.differences, wrong);
+	cr_assert_eq(r.rib + r.fib + r.batch, 0);
+	cr_assert(wrong == 0 || !seen.last.hops);
+	(void)word_swap(t, a, &was);
+}
+
+Test(route_verify, a_group_that_leads_elsewhere_is_found)
+{
+	const struct route_nexthop nh[] = {{.netif = 3,
+					       .gateway = {10, 0, 0, 1},
+					       .has_gateway = true,
+					       .weight = 1},
+	    {.netif = 4,
+		.gateway = {10, 0, 0, 2},
+		.has_gateway = true,
+		.weight = 1},
+	    {.netif = 4,
+		.gateway = {10, 0, 0, 3},
+		.has_gateway = true,
+		.weight = 1}};
+	struct route_table *t = table(ROUTE_TABLES_MAIN);
+	uint64_t word[4];
+
+	put_type(t, 50, ROUTE_BLACKHOLE, NULL, 0);
+	put_type(t, 51, ROUTE_PROHIBIT, NULL, 0);
+	put_type(t, 52, ROUTE_UNICAST, nh, 2);
+	put_type(t, 53, ROUTE_UNICAST, nh + 2, 1);
+	for (uint8_t i = 0; i < 4; i++)
+		word[i] = word_swap(t, 50 + i, NULL);
+	found_if_it_is(t, 50, word[0], 0);
+	found_if_it_is(t, 50, word[1], 3);
+	found_if_it_is(t, 51, word[3], 3);
+	found_if_it_is(t, 52, word[3], 3);
+	found_if_it_is(t, 53, word[1], 3);
+	/* Nothing is usable, and no port is down. */
+	found_if_it_is(t, 53, 0, 3);
+	nexthop_group_port(route_table_groups(t), 4, false);
+	found_if_it_is(t, 52, word[2], 0);
+	found_if_it_is(t, 53, word[3], 0);
+	nexthop_group_port(route_table_groups(t), 4, true);
 }
 
 Test(route_verify, a_table_that_shall_be_like_another_is_compared)
