@@ -130,7 +130,7 @@ bug()
 		return
 	fi
 	begun=$SECONDS
-	timeout "$BUG_LIMIT" "$OUT/bug/ktest" "$CPUS" "$BUG_ROUNDS" "$3" \
+	VCPU_BURST=20 timeout "$BUG_LIMIT" "$OUT/bug/ktest" "$CPUS" "$BUG_ROUNDS" "$3" \
 		>"$log" 2>&1
 	status=$?
 	if [ "$status" -eq 0 ] || [ "$status" -eq 124 ]; then

@@ -37,7 +37,7 @@
 #define TICK_NS 100000 /* of the clock */
 #define SLICE   8      /* ticks until a thread is preempted, at most */
 #define STEPS   96     /* until the next interrupt of a burst, at most */
-#define BURST   2      /* interrupts, about */
+#define BURST   2      /* interrupts, about; or VCPU_BURST */
 #define SELDOM  512    /* calls of the kernel until it begins one, about */
 #define TRAP    0x100u /* of the flags: stop after each instruction */
 
@@ -85,7 +85,8 @@ struct vcpu_timer {
 
 static struct {
 	struct cpu cpu[VCPU_MAX];
-	unsigned cpus; /* [c] */
+	unsigned cpus;  /* [c] */
+	unsigned burst; /* [c] */
 
 	struct {
 		SYNC_ATOMIC(uint32_t) busy; /* [a] one at a time */
@@ -307,7 +308,7 @@ interrupted(struct thread *t)
 static void
 step_on(struct thread *t, ucontext_t *at)
 {
-	if (t->steps == 0 && !t->trapped && draw(t) % BURST != 0)
+	if (t->steps == 0 && !t->trapped && draw(t) % m.burst != 0)
 		t->steps = 1 + (int)(draw(t) % STEPS);
 	if (t->steps > 0)
 		at->uc_mcontext.gregs[REG_EFL] |= TRAP;
@@ -522,12 +523,16 @@ thread_new(int cpu, void *kernel, const char *name)
 struct vcpu_thread *
 vcpu_start(unsigned cpus)
 {
+	const char *burst = getenv("VCPU_BURST");
 	struct sigaction action = {
 	    .sa_sigaction = interrupt, .sa_flags = SA_RESTART | SA_SIGINFO};
 	struct thread *clock;
 	sigset_t set;
 
 	m.cpus = cpus;
+	m.burst = burst != NULL ? (unsigned)strtoul(burst, NULL, 0) : BURST;
+	if (m.burst == 0)
+		vcpu_panic("VCPU_BURST: a number above 0");
 	(void)sigaction(SIGNAL, &action, NULL);
 	action.sa_sigaction = trap;
 	(void)sigaddset(&action.sa_mask, SIGNAL);
