@@ -92,8 +92,9 @@ def main():
             count += len(part)
             if said is not None:
                 report(part[0], f"{job.where}: {said}")
+        compiled = report.count == 0
         for n, job in enumerate(work):
-            if "-c" in job.flags and not report.count:
+            if "-c" in job.flags and compiled:
                 objects = sorted(pathlib.Path(folder, str(n)).glob("*.o"))
                 undefined.check(top, "bare", undefined.needs(objects), report)
     report.end(count, "files, each time,")
