@@ -13,6 +13,7 @@
 #include "tests/kernel/ktest.h"
 
 #define OBJECTS  256 /* that a pool may make */
+#define YOUNG    48  /* the same with grace: freed ones are wanted soon */
 #define MAGAZINE 8
 #define BATCH    12
 #define POST     64
@@ -273,7 +274,7 @@ pool_create(bool grace)
 {
 	const struct percpu_pool_config cfg = {.size = sizeof(struct object),
 	    .magazine = MAGAZINE,
-	    .max = OBJECTS,
+	    .max = grace ? YOUNG : OBJECTS,
 	    .grace = grace,
 	    .init = object_init};
 
