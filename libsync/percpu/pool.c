@@ -213,8 +213,10 @@ alloc_slow(struct percpu_pool *p, bool may_grow)
 	struct port_pin pin;
 	void *object;
 
-	if (percpu_pool_cache(p) == NULL &&
-	    (!may_grow || percpu_pool_join(p) == NULL))
+	port_pin(&pin);
+	c = percpu_pool_cache(p);
+	port_unpin(&pin);
+	if (c == NULL && (!may_grow || percpu_pool_join(p) == NULL))
 		return alloc_uncached(p, may_grow);
 	port_pin(&pin);
 	object = pop_cached(p, percpu_pool_cache(p));

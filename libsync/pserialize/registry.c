@@ -183,7 +183,8 @@ void
 pserialize_registry_each(
     void (*fn)(struct pserialize_thread *, void *), void *arg)
 {
-	if (!port_local(pserialize_self)->registered)
+	/* Processors are all registered, and this one may change. */
+	if (!PORT_BY_CPU && !port_local(pserialize_self)->registered)
 		pserialize_registry_join();
 	port_mutex_lock(&reg.mutex);
 	for (struct pserialize_thread *t = reg.first; t != NULL; t = t->next)
