@@ -335,6 +335,8 @@ def main():
                     subprocess.SubprocessError) as e:
                 traceback.print_exc()
                 print("# " + str(e).replace("\n", "\n# "))
+                print("# drops: " + lab.ctl("drops", check=False).stdout
+                      .replace("\n", "\n# "))
                 verdict = "not ok"
                 bad += 1
             print("%s %d - %s" % (verdict, n, test.__name__), flush=True)
