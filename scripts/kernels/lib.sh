@@ -40,6 +40,30 @@ failed()
 	show_log "$3"
 }
 
+BUG_LIMIT=60 # seconds of short runs until one has found a bug,
+BUG_RUN=10   # and of one of them: a bug may end in waiting for ever, too
+
+# find_bug NAME TEST LOG COMMAND...: it has to fail, and not by taking too long.
+# Some tests look at the end only; so short runs again and again.
+find_bug()
+{
+	local name=$1 test=$2 log=$3 begun=$SECONDS status=0
+
+	shift 3
+	while [ "$status" -eq 0 ] || [ "$status" -eq 124 ]; do
+		if [ $((SECONDS - begun)) -ge "$BUG_LIMIT" ]; then
+			failed "$name" "$test does not find it in $BUG_LIMIT s" \
+				"$log"
+			return
+		fi
+		{
+			timeout "$BUG_RUN" "$@" "$test"
+			status=$?
+		} >"$log" 2>&1
+	done
+	result ok "$name" "found by $test, $((SECONDS - begun)) s"
+}
+
 end_host()
 {
 	exit $((FAILED > 0))

@@ -329,16 +329,17 @@ test_pool_handlers(void)
 		ktest_skip("a pool of a thread is not for its handlers");
 }
 
-/* Free the object that readers look at, which stays what it is for them. */
-static void
-grace_update(struct ktest_duel *d)
+/*
+ * Free the object that readers look at, which stays what it is for them.
+ * Returns: false if all other objects are too young.
+ */
+static bool
+grace_replace(struct ktest_duel *d)
 {
 	struct object *o = object_take(pools.value), *old;
 
-	if (o == NULL) {
-		ktest_relax();
-		return;
-	}
+	if (o == NULL)
+		return false;
 	pools.value++;
 	/* NOW acq_rel: pairs with the acquire in grace_read. */
 	old = sync_xchg_acq_rel(&pools.now, o);
@@ -346,6 +347,17 @@ grace_update(struct ktest_duel *d)
 	ktest_check(sync_xchg_relaxed(&old->used, 0) == 1);
 	percpu_pool_free(pools.pool, old);
 	ktest_duel_changed(d);
+	return true;
+}
+
+/* So many at a time that the first is wanted again while readers look at it. */
+static void
+grace_update(struct ktest_duel *d)
+{
+	for (unsigned i = 0; i < 2 * YOUNG; i++)
+		if (!grace_replace(d))
+			break;
+	ktest_relax();
 }
 
 static bool
