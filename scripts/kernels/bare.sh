@@ -14,10 +14,6 @@ VARIANTS=(XCALL SWITCH FENCED)
 LIMIT=120    # seconds until a run is given up
 BUG_LIMIT=20 # the same with a bug, which may hang
 
-# Bugs of the kinds that matter most; at night all of them.
-BUGS=(period-waits-for-nobody period-forgets-one psref-unpinned
-	pool-unpinned sent-not-handed-off)
-
 # CPUs take turns, and nobody sleeps.  An instruction takes two nanoseconds; or
 # 64, so that few of them are between two interrupts.
 REPLAY=(-icount 'shift=1,sleep=off')
@@ -231,11 +227,8 @@ for m in "${MACHINES[@]}"; do
 done
 if [ -n "$KERNELS_BUGS" ]; then
 	while read -r id test; do
-		if [ -n "${KERNELS_NIGHTLY:-}" ] ||
-			[[ " ${BUGS[*]} " == *" $id "* ]]; then
-			bug "$id" "$test"
-		fi
-	done < <(python3 tests/kernel/seed.py list bare)
+		bug "$id" "$test"
+	done < <(often_bugs bare)
 fi
 [ -z "${KERNELS_NIGHTLY:-}" ] || night
 end_host

@@ -132,7 +132,13 @@ bug()
 		"$OUT/bug/ktest" "$CPUS" "$BUG_ROUNDS"
 }
 
-# host HOST FOLDER
+# The core is the same, so that one of them tries all bugs, the other the few.
+all_bugs()
+{
+	python3 tests/kernel/seed.py list "$1"
+}
+
+# host HOST FOLDER WHICH_BUGS
 host()
 {
 	if [[ $PARTS == *compile* ]]; then
@@ -147,8 +153,7 @@ host()
 		build "$1" "$OUT/$1-XCALL" >/dev/null 2>&1
 		while read -r id test; do
 			bug "$1" "$id" "$test"
-		done < <(tests/kernel/seed.py list bsd |
-			grep -E "${BSD_BUGS:-.}")
+		done < <("$3" bsd | grep -E "${BSD_BUGS:-.}")
 	fi
 }
 
@@ -157,6 +162,6 @@ case $ONLY in
 *) die "bsd: unknown argument '$ONLY': netbsd or freebsd" ;;
 esac
 need gcc make clang lld python3
-[ "$ONLY" = freebsd ] || host netbsd "${NETBSD_SRC:-}"
-[ "$ONLY" = netbsd ] || host freebsd "${FREEBSD_SRC:-}"
+[ "$ONLY" = freebsd ] || host netbsd "${NETBSD_SRC:-}" all_bugs
+[ "$ONLY" = netbsd ] || host freebsd "${FREEBSD_SRC:-}" often_bugs
 end_host

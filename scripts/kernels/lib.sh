@@ -40,6 +40,16 @@ failed()
 	show_log "$3"
 }
 
+# often_bugs HOST: a line "ID TEST" for each of those that matter most; at night
+# of all.
+often_bugs()
+{
+	local often=often
+
+	[ -z "${KERNELS_NIGHTLY:-}" ] || often=
+	python3 tests/kernel/seed.py list "$1" $often
+}
+
 BUG_LIMIT=60 # seconds of short runs until one has found a bug,
 BUG_RUN=10   # and of one of them: a bug may end in waiting for ever, too
 

@@ -77,12 +77,12 @@ copy_sources()
 		cp -pu "$ROOT/tests/kernel/linux/Kbuild" "$to/Kbuild"
 }
 
-# seed_bugs FOLDER: below bugs/ the files that each bug changes, and bugs.mk,
+# seed_bugs FOLDER HOST: below bugs/ the files that each bug changes, and bugs.mk,
 # which makes a module of each with all the other objects as they are.  A bug in
 # a header is compiled into the tests that look for it.
 seed_bugs()
 {
-	local to=$1 id only f files
+	local to=$1 host=$2 id only f files
 
 	rm -rf "$to/bugs.new"
 	while read -r id only; do
@@ -96,7 +96,8 @@ seed_bugs()
 			(cp --parents "${files[@]}" "$to/bugs.new/$id")
 		fi
 		echo "\$(eval \$(call bug,$id,${files[*]%.c}))"
-	done < <(python3 tests/kernel/seed.py list linux) >"$to/bugs.mk.new" || return 1
+	done < <(python3 tests/kernel/seed.py list "$host") >"$to/bugs.mk.new" ||
+		return 1
 	keep_same "$to/bugs.new" "$to/bugs"
 	cmp -s "$to/bugs.mk.new" "$to/bugs.mk" ||
 		cp "$to/bugs.mk.new" "$to/bugs.mk"
@@ -170,10 +171,6 @@ make_initrd()
 	rm -rf "$root"
 }
 
-# Bugs of the four kinds that matter most; at night all of them.
-BUGS=(period-waits-for-nobody period-forgets-one callback-one-period-early
-	psref-unpinned sent-not-handed-off moved-not-handed-off)
-
 # What makes a boot short: no calibration, which a busy machine spoils, too, and
 # no checks that say nothing here.  The guest counts the ticks of this processor.
 KHZ=$(awk -F ': *' '/^cpu MHz/ { printf "%d", $2 * 1000; exit }' /proc/cpuinfo)
@@ -238,11 +235,8 @@ seeded_bugs()
 	[ -z "$KERNELS_NIGHTLY" ] || how=multi
 
 	while read -r id only; do
-		if [ -n "$KERNELS_NIGHTLY" ] ||
-			[[ " ${BUGS[*]} " == *" $id "* ]]; then
-			left+=("$id:$only")
-		fi
-	done < <(python3 tests/kernel/seed.py list linux)
+		left+=("$id:$only")
+	done < <(often_bugs linux)
 	while [ ${#left[@]} -gt 0 ]; do
 		run_guest "${#left[@]} seeded bugs" "$log" \
 			"$how" \
@@ -295,7 +289,7 @@ find_release || die "linux: no headers of a release"
 SRC=$OUT/modules
 prepare()
 {
-	copy_sources "$SRC" && seed_bugs "$SRC" &&
+	copy_sources "$SRC" && seed_bugs "$SRC" linux &&
 		build_modules "$SRC" "/lib/modules/$RELEASE/build"
 }
 

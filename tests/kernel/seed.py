@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The seeded bugs of bugs.toml, for the hosts that have to find them.
 
-  seed.py list HOST         a line "ID TEST" for each bug that HOST can have
+  seed.py list HOST [often] a line "ID TEST" for each bug that HOST can have,
+                            or of these the ones that are tried often
   seed.py apply ID FOLDER   write the files that the bug changes under FOLDER,
                             by their paths from the root, and print these
 """
@@ -16,8 +17,9 @@ sys.path.insert(0, str(ROOT / "tests/mutants"))
 import mutantlist  # noqa: E402
 
 HOSTS = ["user", "linux", "bare", "bsd"]
+SPECIAL = ["kcsan"]  # has only the bugs that name it
 NEEDED = {"id", "test", "why"}
-KEYS = NEEDED | {"file", "old", "new", "edits", "hosts"}
+KEYS = NEEDED | {"file", "old", "new", "edits", "hosts", "often"}
 
 
 def check(b, where):
@@ -29,7 +31,7 @@ def check(b, where):
         raise mutantlist.Wrong(f"{where}: either file, old and new, or edits")
     if not re.fullmatch(r"[a-z0-9-]+", b["id"]):
         raise mutantlist.Wrong(f"{where}: an id of other letters")
-    if set(b.get("hosts", [])) - set(HOSTS):
+    if set(b.get("hosts", [])) - set(HOSTS + SPECIAL):
         raise mutantlist.Wrong(f"{where}: unknown hosts")
 
 
@@ -65,9 +67,12 @@ def apply(name, folder):
 
 
 def main(args):
-    if len(args) == 2 and args[0] == "list" and args[1] in HOSTS:
+    often = args[2:] == ["often"]
+    if args[:1] == ["list"] and (len(args) == 2 or often) and \
+            args[1] in HOSTS + SPECIAL:
         for b in load():
-            if args[1] in b.get("hosts", HOSTS):
+            if args[1] in b.get("hosts", HOSTS) and \
+                    (b.get("often") or not often):
                 print(b["id"], b["test"])
     elif len(args) == 3 and args[0] == "apply":
         apply(args[1], args[2])
