@@ -2,7 +2,8 @@
 
 /*
  * Neighbours when memory runs out: an entry that cannot get its adjacency stays
- * as it was, and what comes next makes up for it.
+ * as it was, and what comes next makes up for it.  An address that cannot be
+ * claimed is refused.
  */
 
 #include <errno.h>
@@ -101,5 +102,70 @@ Test(arp_nomem, configuration_without_memory_says_so_and_changes_nothing)
 	cr_assert_eq(rig_search(&r, "10.0.0.2").total, 1);
 	cr_assert_not(rig_known(&r, "10.0.0.2"));
 	cr_assert_eq(arp_claim(r.st, r.nif, addr), ARP_CLAIM_NONE);
+	rig_destroy(&r);
+}
+
+/* --- An address that comes without memory --------------------------------- */
+
+#define NEW "10.0.0.9"
+
+static const struct net_match new_announced = {
+    .ethertype = ETHER_TYPE_ARP, .arp_op = 1, .arp_spa = NEW, .arp_tpa = NEW};
+
+static int
+add_new(void *arg)
+{
+	const struct rig *r = arg;
+
+	return net_addr_add(r->n, r->node, "eth0", NEW "/24");
+}
+
+static void
+del_new(void *arg)
+{
+	const struct rig *r = arg;
+
+	cr_assert_eq(net_addr_del(r->n, r->node, "eth0", NEW "/24"), 0);
+}
+
+/* It is not ours: not listed, without a route, nor was it ever announced. */
+static void
+nothing_new(void *arg)
+{
+	const struct rig *r = arg;
+	const uint32_t addr = net_ip(NEW);
+	const struct netif_addr *a;
+	uint64_t s;
+
+	cr_assert_eq(arp_claim(r->st, r->nif, addr), ARP_CLAIM_NONE);
+	cr_assert_eq(
+	    net_probe_count(r->n, r->probe, &new_announced, MS(10)), 0);
+	s = pserialize_read_enter();
+	for (a = netif_addr_first(netif_lookup(r->st, r->nif), NETIF_AF_INET);
+	     a != NULL; a = netif_addr_next(a))
+		cr_assert_neq(memcmp(a->addr, &addr, sizeof(addr)), 0);
+	cr_assert_null((void *)(uintptr_t)route_table_exact(
+	    ipv4_routes(r->st), (const uint8_t *)&addr, 32));
+	pserialize_read_exit(s);
+}
+
+/* Refused whenever an allocation fails, and announced when none does. */
+Test(arp_nomem, address_comes_with_its_claim_or_not_at_all)
+{
+	static const enum nomem_how hows[] = {NOMEM_ONE, NOMEM_REST};
+	struct rig r = rig_create(NULL);
+	const struct nomem_try t = {
+	    .op = add_new, .same = nothing_new, .arg = &r};
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_gt(nomem_each(&t, hows[i], NULL), 2);
+		cr_assert(net_probe_expect(
+		    r.n, r.probe, &new_announced, MS(100), NULL));
+		cr_assert_eq(
+		    arp_claim(r.st, r.nif, net_ip(NEW)), ARP_CLAIM_ANNOUNCED);
+		del_new(&r);
+		net_run(r.n, SEC(5));
+		net_probe_clear(r.n, r.probe);
+	}
 	rig_destroy(&r);
 }

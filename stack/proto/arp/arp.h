@@ -39,6 +39,29 @@ enum arp_claim_state {
  */
 int arp_claim_add(struct stack *st, netif_id id, uint32_t addr, bool probe);
 
+/* A claim that is ready to begin. */
+struct arp_claim_entry;
+
+/*
+ * The same in two steps, for who must know that there is memory before it
+ * gives the interface the address.
+ * Context: control thread; may sleep (allocates).
+ * Owner:   the caller, until arp_claim_begin() or arp_claim_destroy().
+ * Returns: NULL without memory.
+ */
+struct arp_claim_entry *arp_claim_create(uint32_t addr, bool probe);
+
+/* Free what did not begin; NULL is nothing.  Context: control thread. */
+void arp_claim_destroy(struct arp_claim_entry *c);
+
+/*
+ * Announce and defend the address of c on an interface.
+ * Context: as arp_claim_add(); allocates nothing.
+ * Owner:   takes c, whatever it returns.
+ * Returns: as arp_claim_add(), but never -ENOMEM.
+ */
+int arp_claim_begin(struct stack *st, netif_id id, struct arp_claim_entry *c);
+
 /* Stop defending addr.  Context and returns: as arp_claim_add(), -ENOENT. */
 int arp_claim_remove(struct stack *st, netif_id id, uint32_t addr);
 

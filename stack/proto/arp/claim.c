@@ -261,21 +261,41 @@ add(struct request *r, struct worker *w, struct arp_netif *an)
 	return 0;
 }
 
-int
-arp_claim_add(struct stack *st, netif_id id, uint32_t addr, bool probe_first)
+struct arp_claim_entry *
+arp_claim_create(uint32_t addr, bool probe_first)
 {
 	struct arp_claim_entry *c = calloc(1, sizeof(*c));
-	struct request r = {.fn = add, .id = id, .addr = addr, .entry = c};
-	int error;
 
 	if (c == NULL)
-		return -ENOMEM;
+		return NULL;
 	c->addr = addr;
 	c->probe = probe_first;
 	timer_init(&c->timer, timer_due);
-	error = ask_owner(st, &r);
-	free(r.entry);
+	return c;
+}
+
+void
+arp_claim_destroy(struct arp_claim_entry *c)
+{
+	free(c);
+}
+
+int
+arp_claim_begin(struct stack *st, netif_id id, struct arp_claim_entry *c)
+{
+	struct request r = {.fn = add, .id = id, .addr = c->addr, .entry = c};
+	const int error = ask_owner(st, &r);
+
+	arp_claim_destroy(r.entry);
 	return error;
+}
+
+int
+arp_claim_add(struct stack *st, netif_id id, uint32_t addr, bool probe_first)
+{
+	struct arp_claim_entry *c = arp_claim_create(addr, probe_first);
+
+	return c == NULL ? -ENOMEM : arp_claim_begin(st, id, c);
 }
 
 static int

@@ -17,6 +17,8 @@
  *       address asks for it.
  *   I3  An address is listed only while its local route is there: added to the
  *       list after the commit, taken off it after the one that removes.
+ *   I4  An address that was added is claimed where there is ARP: nothing that
+ *       comes after its commit can fail for want of memory.
  */
 
 #include <errno.h>
@@ -454,20 +456,27 @@ publish_event(const struct item *i, enum event_action action)
 	event_publish(i->nif->stack, &ev);
 }
 
+/* What may fail comes before the commit, which is the last that does. */
 static int
 add(struct ipv4 *ip, const struct item *i)
 {
+	const uint32_t addr = htonl(i->addr);
+	struct arp_claim_entry *claim = NULL;
 	struct netif_addr *a;
 	int error;
 
 	error = check_new(ip, i);
 	if (error != 0)
 		return error;
+	error = -ENOMEM;
 	a = make_addr(i);
-	if (a == NULL)
-		return -ENOMEM;
-	error = commit_addition(ip, i);
+	if (a != NULL)
+		claim = arp_claim_create(
+		    addr, ipv4_option(ip, IPV4_OPT_ADDRESS_PROBE) != 0);
+	if (claim != NULL)
+		error = commit_addition(ip, i);
 	if (error != 0) {
+		arp_claim_destroy(claim);
 		free(a);
 		return error;
 	}
@@ -477,8 +486,7 @@ add(struct ipv4 *ip, const struct item *i)
 	(void)nexthop_flush(
 	    ip->stack, i->nif->id, NETIF_AF_INET, a->addr, 32, false);
 	/* An interface without ARP says so, and needs none. */
-	(void)arp_claim_add(ip->stack, i->nif->id, htonl(i->addr),
-	    ipv4_option(ip, IPV4_OPT_ADDRESS_PROBE) != 0);
+	(void)arp_claim_begin(ip->stack, i->nif->id, claim);
 	return 0;
 }
 

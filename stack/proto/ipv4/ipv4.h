@@ -115,7 +115,8 @@ int ipv4_rule_remove_exact(struct stack *st, const struct route_rule *rule);
  * addr in network order; plen 0..32.
  * Context: control thread without the control mutex; may sleep.
  * Returns: 0, -ENODEV, -EEXIST (this interface has it), -EADDRINUSE (another
- *          has), -EADDRNOTAVAIL (not a unicast address), -EINVAL, -ENOMEM.
+ *          has), -EADDRNOTAVAIL (not a unicast address), -EINVAL, -ENOMEM;
+ *          nothing changed then.
  */
 int ipv4_addr_add(
     struct stack *st, netif_id id, uint32_t addr, unsigned int plen);
