@@ -615,41 +615,22 @@ nexthop_object_remove_all(
 	return error != 0 ? error : removed;
 }
 
-struct nexthop_object *
-nexthop_object_next(
-    const struct nexthop_objects *t, size_t *chain, struct nexthop_object *o)
-{
-	struct nexthop_group_link *l = o == NULL ? NULL : o->by_id.next;
-
-	while (l == NULL && *chain <= t->by_id.mask)
-		l = t->by_id.head[(*chain)++];
-	return l == NULL ? NULL
-			 : NEXTHOP_CONTAINER(l, struct nexthop_object, by_id);
-}
-
-/* A single object on this interface, or NULL. */
-static struct nexthop_object *
-first_on(const struct nexthop_objects *t, netif_id netif)
-{
-	struct nexthop_object *o = NULL;
-	size_t chain = 0;
-
-	while ((o = nexthop_object_next(t, &chain, o)) != NULL)
-		if (o->cfg.nmembers == 0 && o->cfg.hop.netif == netif)
-			break;
-	return o;
-}
-
 int
 nexthop_object_purge_netif(struct nexthop_objects *t, netif_id netif)
 {
-	const struct nexthop_object *o;
+	struct nexthop_object *o = NULL;
+	size_t chain = 0;
 	const char *why;
 	int error = 0, n = 0;
 
-	while (error == 0 && (o = first_on(t, netif)) != NULL) {
+	while (error == 0 && (o = nexthop_object_next(t, &chain, o)) != NULL) {
+		if (o->cfg.nmembers != 0 || o->cfg.hop.netif != netif)
+			continue;
 		error = remove_one(t, o->cfg.id, &why);
 		n += error == 0;
+		/* What follows in its chain may have gone with it. */
+		o = NULL;
+		chain--;
 	}
 	emptied_tell(t);
 	return error != 0 ? error : n;

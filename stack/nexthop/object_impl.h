@@ -29,7 +29,10 @@ struct nexthop_objects {
 struct nexthop_object *nexthop_object_find(
     const struct nexthop_objects *t, uint32_t id);
 
-/* Another object of the table than those passed before; NULL at the end. */
+/*
+ * Another object of the table than those passed before; NULL at the end.  With
+ * o NULL the first from *chain on, which then is past that object's chain.
+ */
 struct nexthop_object *nexthop_object_next(
     const struct nexthop_objects *t, size_t *chain, struct nexthop_object *o);
 

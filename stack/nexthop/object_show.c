@@ -7,6 +7,18 @@
 
 #include "stack/nexthop/object_impl.h"
 
+struct nexthop_object *
+nexthop_object_next(
+    const struct nexthop_objects *t, size_t *chain, struct nexthop_object *o)
+{
+	struct nexthop_group_link *l = o == NULL ? NULL : o->by_id.next;
+
+	while (l == NULL && *chain <= t->by_id.mask)
+		l = t->by_id.head[(*chain)++];
+	return l == NULL ? NULL
+			 : NEXTHOP_CONTAINER(l, struct nexthop_object, by_id);
+}
+
 int
 nexthop_object_get(
     struct nexthop_objects *t, uint32_t id, struct nexthop_object_config *out)
