@@ -312,35 +312,53 @@ route_compile_lookup_batch(const struct route_table *t,
 	return true;
 }
 
-/* Up to BATCH of them that have a compiled form. */
-struct compiled4 {
-	const struct fib4 *fib[BATCH];
-	uint32_t group[BATCH]; /* first the addresses */
-	unsigned int at[BATCH];
-	unsigned int n;
-};
-
+/* Up to BATCH of them, each in its table; those without a compiled form alone. */
 static void
 lookup_tables4(const struct route_table *const *t, const uint8_t *const *addr,
     const struct route **out, unsigned int n)
 {
-	struct compiled4 c;
-	unsigned int i;
+	const struct fib4 *fib[BATCH];
+	uint32_t group[BATCH]; /* first the addresses */
+	unsigned int at[BATCH], i, some = 0;
 
-	c.n = 0;
 	for (i = 0; i < n; i++) {
 		/* FIB acquire: pairs with the release in commit. */
-		c.fib[c.n] = sync_load_acquire(&t[i]->fib4);
-		c.group[c.n] = route_bits_load32(addr[i]);
-		c.at[c.n] = i;
-		if (c.fib[c.n] != NULL)
-			c.n++;
+		fib[some] = sync_load_acquire(&t[i]->fib4);
+		group[some] = route_bits_load32(addr[i]);
+		at[some] = i;
+		if (fib[some] != NULL)
+			some++;
 		else
 			out[i] = route_table_lookup(t[i], addr[i]);
 	}
-	fib4_lookup_tables(c.fib, c.group, c.group, c.n);
-	for (i = 0; i < c.n; i++)
-		out[c.at[i]] = t[c.at[i]]->store->way[c.group[i]];
+	fib4_lookup_tables(fib, group, group, some);
+	for (i = 0; i < some; i++)
+		out[at[i]] = t[at[i]]->store->way[group[i]];
+}
+
+static void
+lookup_tables6(const struct route_table *const *t, const uint8_t *const *addr,
+    const struct route **out, unsigned int n)
+{
+	const struct fib6 *fib[BATCH];
+	uint64_t key[BATCH][2];
+	uint32_t group[BATCH];
+	unsigned int at[BATCH], i, some = 0;
+
+	for (i = 0; i < n; i++) {
+		/* FIB acquire: pairs with the release in commit. */
+		fib[some] = sync_load_acquire(&t[i]->fib6);
+		key[some][0] = route_bits_load64(addr[i]);
+		key[some][1] = route_bits_load64(addr[i] + 8);
+		at[some] = i;
+		if (fib[some] != NULL)
+			some++;
+		else
+			out[i] = route_table_lookup(t[i], addr[i]);
+	}
+	fib6_lookup_tables(fib, (const uint64_t(*)[2])key, group, some);
+	for (i = 0; i < some; i++)
+		out[at[i]] = t[at[i]]->store->way[group[i]];
 }
 
 void
@@ -349,10 +367,11 @@ route_compile_lookup_tables(const struct route_table *const *t,
 {
 	unsigned int i, some;
 
-	for (i = 0; i < n && t[0]->store->af != NETIF_AF_INET; i++)
-		out[i] = route_table_lookup(t[i], addr[i]);
-	for (; i < n; i += some) {
+	for (i = 0; i < n; i += some) {
 		some = n - i < BATCH ? n - i : BATCH;
-		lookup_tables4(t + i, addr + i, out + i, some);
+		if (t[0]->store->af == NETIF_AF_INET)
+			lookup_tables4(t + i, addr + i, out + i, some);
+		else
+			lookup_tables6(t + i, addr + i, out + i, some);
 	}
 }

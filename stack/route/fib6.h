@@ -187,6 +187,10 @@ fib6_lookup_batch(const struct fib6 *f, const uint64_t (*dst)[2],
 	f->batch(f, dst, group, n);
 }
 
+/* fib6_lookup_batch() with a table for each address. */
+void fib6_lookup_tables(const struct fib6 *const *f, const uint64_t (*dst)[2],
+    uint32_t *group, unsigned int n);
+
 #ifndef FIB6_VECTORS
 
 /* Private to fib6: how many keys are less than k: the child or value of k. */
@@ -344,6 +348,24 @@ fib6_step(const struct fib6 *f, uint32_t word, uint64_t hi, int32_t k)
 	return sync_load_acquire(&f->groups[v].w);
 }
 
+/* Private to fib6: go on from a value of the first stage to the group. */
+static inline uint32_t
+fib6_finish(const struct fib6 *f, uint64_t hi, uint64_t lo, uint32_t v)
+{
+	unsigned int at = FIB6_DIR_BITS;
+
+	while (__builtin_expect((v & FIB6_WIDE_STAGE) != 0, 0)) {
+		uint32_t w;
+
+		at += FIB6_STAGE_BITS;
+		SYNC_POINT("fib6_stage");
+		/* LINE acquire: pairs with the release in fib6_commit(). */
+		w = sync_load_acquire(&f->stages[v & ~FIB6_WIDE_STAGE].w);
+		v = fib6_step(f, w, hi, fib6_key(hi, lo, at));
+	}
+	return v;
+}
+
 /*
  * The group of the longest prefix that covers an address, its halves in host
  * order.
@@ -355,17 +377,9 @@ fib6_lookup(const struct fib6 *f, uint64_t hi, uint64_t lo)
 {
 	/* LINE acquire: pairs with the release in fib6_commit(). */
 	uint32_t w = sync_load_acquire(&f->dir[hi >> (64 - FIB6_DIR_BITS)].w);
-	uint32_t v = fib6_step(f, w, hi, fib6_key(hi, lo, FIB6_DIR_BITS));
-	unsigned int at = FIB6_DIR_BITS;
 
-	while (__builtin_expect((v & FIB6_WIDE_STAGE) != 0, 0)) {
-		at += FIB6_STAGE_BITS;
-		SYNC_POINT("fib6_stage");
-		/* LINE acquire: pairs with the release in fib6_commit(). */
-		w = sync_load_acquire(&f->stages[v & ~FIB6_WIDE_STAGE].w);
-		v = fib6_step(f, w, hi, fib6_key(hi, lo, at));
-	}
-	return v;
+	return fib6_finish(
+	    f, hi, lo, fib6_step(f, w, hi, fib6_key(hi, lo, FIB6_DIR_BITS)));
 }
 
 #endif /* STACK_ROUTE_FIB6_H */

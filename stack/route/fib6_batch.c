@@ -100,23 +100,6 @@ descend(const struct fib6 *f, struct pass *p, rank_inner_fn *rank)
 	p->highs = highs;
 }
 
-/* The rest of a lookup that is not of the usual kind. */
-static uint32_t
-finish(const struct fib6 *f, const uint64_t dst[2], uint32_t v)
-{
-	unsigned int at = FIB6_DIR_BITS;
-
-	while ((v & FIB6_WIDE_STAGE) != 0) {
-		uint32_t w;
-
-		at += FIB6_STAGE_BITS;
-		/* LINE acquire: pairs with the release in fib6_commit(). */
-		w = sync_load_acquire(&f->stages[v & ~FIB6_WIDE_STAGE].w);
-		v = fib6_step(f, w, dst[0], fib6_key(dst[0], dst[1], at));
-	}
-	return v;
-}
-
 /* An address that is at a wide leaf, or one that leads to a stage. */
 static uint32_t
 unusual(const struct fib6 *f, const struct pass *p, unsigned int i,
@@ -125,12 +108,12 @@ unusual(const struct fib6 *f, const struct pass *p, unsigned int i,
 	const struct fib6_wide *n = (const void *)p->line[i];
 
 	if ((p->word[i] & FIB6_WIDE) == 0)
-		return finish(
-		    f, dst, FIB6_WIDE_STAGE | (value & ~FIB6_LEAF_STAGE));
+		return fib6_finish(f, dst[0], dst[1],
+		    FIB6_WIDE_STAGE | (value & ~FIB6_LEAF_STAGE));
 	value = n->value[fib6_rank_wide(n, p->key[i])];
 	if (value == 0)
 		return fib6_short(f, dst[0]);
-	return finish(f, dst, value & ~FIB6_NOTHING);
+	return fib6_finish(f, dst[0], dst[1], value & ~FIB6_NOTHING);
 }
 
 BODY void

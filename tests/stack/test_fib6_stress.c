@@ -72,22 +72,26 @@ look(struct reader *me)
 {
 	struct race *r = me->race;
 	const unsigned int first = (unsigned int)(model_rnd(&me->m) % PLACES);
-	const unsigned int n = model_rnd(&me->m) % 2 == 0 ? 1 : 20;
+	const unsigned int how = model_rnd(&me->m) % 3, n = how == 0 ? 1 : 20;
 	/* acquire: done's state is there. */
 	const unsigned long from = sync_load_acquire(&r->done);
+	const struct fib6 *f[20];
 	uint64_t dst[20][2], c;
 	uint32_t got[20];
 	unsigned long to;
 
 	for (unsigned int i = 0; i < n; i++) {
+		f[i] = r->f;
 		dst[i][0] = r->place[(first + i) % PLACES].hi;
 		dst[i][1] = r->place[(first + i) % PLACES].lo;
 	}
 	c = pserialize_read_enter();
-	if (n == 1)
+	if (how == 0)
 		got[0] = fib6_lookup(r->f, dst[0][0], dst[0][1]);
-	else
+	else if (how == 1)
 		fib6_lookup_batch(r->f, (const uint64_t(*)[2])dst, got, n);
+	else
+		fib6_lookup_tables(f, (const uint64_t(*)[2])dst, got, n);
 	pserialize_read_exit(c);
 	/* acquire: the answers of that state. */
 	to = sync_load_acquire(&r->begun);
