@@ -66,12 +66,14 @@ adopt(struct pserialize_inbox *in, struct pserialize_lane *lane)
 	/* relaxed: as above. */
 	sync_fetch_add_relaxed(&in->gone_bytes, bytes);
 	/* relaxed: as above. */
-	sync_fetch_add_relaxed(&in->told, bytes - lane->told);
+	sync_fetch_add_relaxed(
+	    &in->told, bytes - sync_load_relaxed(&lane->told));
 	/* relaxed: as above. */
 	sync_store_relaxed(&lane->made, 0);
 	/* relaxed: as above. */
 	sync_store_relaxed(&lane->bytes, 0);
-	lane->told = 0;
+	/* relaxed: as above. */
+	sync_store_relaxed(&lane->told, 0);
 	if (first == NULL)
 		return;
 	while (last->next != NULL)
@@ -127,7 +129,9 @@ limit(unsigned d, struct pserialize_inbox *in, uint64_t bytes)
 }
 
 /*
- * Count a call.
+ * Count a call.  A handler that interrupts it may be left out, but what is told
+ * stays the sum of what the lanes have told: one exchange says what to add, and
+ * that is negative where a handler told more than is counted now.
  * Returns: the bytes of all threads if it is time to look at them, else 0.
  */
 static uint64_t
@@ -137,7 +141,8 @@ count(struct pserialize_inbox *in, struct pserialize_lane *lane, size_t bytes)
 	const uint64_t all = sync_load_relaxed(&lane->bytes) + bytes;
 	/* relaxed: as above. */
 	const uint64_t made = sync_load_relaxed(&lane->made) + 1;
-	const uint64_t more = all - lane->told;
+	/* relaxed: as above. */
+	uint64_t more = all - sync_load_relaxed(&lane->told);
 	/* relaxed: a number that the host set some time ago. */
 	uint64_t chunk = sync_load_relaxed(&in->chunk);
 
@@ -147,8 +152,9 @@ count(struct pserialize_inbox *in, struct pserialize_lane *lane, size_t bytes)
 	sync_store_relaxed(&lane->made, made);
 	if (more < (chunk != 0 ? chunk : CHUNK_MAX))
 		return 0;
-	lane->told = all;
-	/* relaxed: a number. */
+	/* relaxed: numbers; here and below. */
+	more = all - sync_xchg_relaxed(&lane->told, all);
+	/* relaxed: as above. */
 	return waiting(in, sync_fetch_add_relaxed(&in->told, more) + more);
 }
 

@@ -31,8 +31,11 @@
  * writer waits for is the one after the running one at worst.
  *
  * Signal handlers: one that runs sections between load and store of an
- * interrupted entry leaves a word that is put back to a value which it had
- * itself published as active.  A step can then wait longer, never shorter.
+ * interrupted entry leaves a word that is put back to what it had been before.
+ * A scan may have noted one of the handler's sections, and the count of that
+ * comes again: a step then waits for a section that is open now, which is
+ * longer, never shorter.  A word that is even, of a thread that is not online,
+ * holds nothing up, whatever its count: that thread may never enter again.
  *
  * Without membarrier an entry fences itself, and until it has its word says
  * slow: a handler that comes in between fences too.  The slow bit is no part of
@@ -202,11 +205,14 @@ static void
 step_one(struct pserialize_thread *t, void *arg)
 {
 	const unsigned d = (unsigned)((struct period *)arg - periods);
+	uint64_t v;
 
 	if (t->snap[d] == 0)
 		return;
 	/* SECTION acquire: pairs with the releases of enter and exit. */
-	if (PSERIALIZE_KEY(sync_load_acquire(&t->words[d]) ^ t->snap[d]) == 0)
+	v = sync_load_acquire(&t->words[d]);
+	if ((v & (PSERIALIZE_IN | PSERIALIZE_ONLINE)) != 0 &&
+	    PSERIALIZE_KEY(v ^ t->snap[d]) == 0)
 		periods[d].held = true;
 	else
 		t->snap[d] = 0;

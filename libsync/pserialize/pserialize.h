@@ -75,7 +75,7 @@ struct pserialize_lane {
 	struct pserialize_list calls; /* [a] */
 	SYNC_ATOMIC(uint64_t) made;   /* [a] written by this thread only */
 	SYNC_ATOMIC(uint64_t) bytes;  /* [a] as above */
-	uint64_t told;                /* [o] bytes added to those of all */
+	SYNC_ATOMIC(uint64_t) told;   /* [a] as above: added to those of all */
 };
 
 /*

@@ -147,6 +147,53 @@ WSIM_TEST(handler_reads_at_any_point)
 	wsim_join_all();
 }
 
+static void
+handler_twice(void *arg)
+{
+	handler(arg);
+	handler(arg);
+}
+
+static SYNC_ATOMIC(int) out; /* of its last section */
+
+static void *
+read_interrupted_last(void *arg)
+{
+	(void)arg;
+	wsim_interrupt(wsim_self(), handler_twice, NULL);
+	read_once();
+	wsim_mask();
+	/* release: pairs with the acquire in the writer. */
+	sync_store_release(&out, 1);
+	while (sync_load_acquire(&out) != 2)
+		wsim_yield();
+	return NULL;
+}
+
+/*
+ * A scan may find a handler inside its second section, and the entry below it
+ * put the word back; then it must not look as if the handler were still there.
+ */
+WSIM_TEST(nobody_inside_holds_nothing_up)
+{
+	uint64_t gp;
+
+	sync_init(&shared.now, make(1));
+	sync_init(&out, 0);
+	(void)wsim_spawn(read_interrupted_last, NULL);
+	gp = pserialize_poll_start();
+	(void)pserialize_poll_advance();
+	/* acquire: pairs with the release of the reader. */
+	while (sync_load_acquire(&out) != 1)
+		wsim_yield();
+	for (int i = 0; i < 4 && !pserialize_poll(gp); i++)
+		(void)pserialize_poll_advance();
+	wsim_assert(pserialize_poll(gp));
+	/* release: as above. */
+	sync_store_release(&out, 2);
+	wsim_join_all();
+}
+
 static void *
 write_other(void *arg)
 {

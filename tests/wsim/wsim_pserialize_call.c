@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "libsync/pserialize/domain.h"
+#include "libsync/pserialize/host.h"
 #include "libsync/pserialize/pserialize.h"
 #include "tests/wsim/wsim.h"
 
@@ -144,4 +146,41 @@ WSIM_TEST(no_call_is_slept_through)
 	/* relaxed: as above. */
 	while (sync_load_relaxed(&called) == 0)
 		wsim_yield();
+}
+
+static uint64_t told;
+
+static void
+note_bytes(unsigned domain, uint64_t bytes)
+{
+	(void)domain;
+	told = bytes;
+}
+
+static void
+handler_calls(void *arg)
+{
+	static struct pserialize_head head;
+
+	(void)arg;
+	pserialize_domain_call(0, &head, answer, 100);
+}
+
+/* When nothing waits but the last call, its bytes are all. */
+WSIM_TEST(call_interrupted_by_a_call_is_counted_once)
+{
+	const struct pserialize_limit limit = {
+	    .hard = 1, .policy = PSERIALIZE_NOTIFY, .fn = note_bytes};
+	static struct pserialize_head heads[2];
+
+	pserialize_set_limit(0, &limit);
+	pserialize_read_exit(pserialize_read_enter());
+	wsim_interrupt(wsim_self(), handler_calls, NULL);
+	pserialize_domain_call(0, &heads[0], answer, 100);
+	wsim_mask();
+	pserialize_barrier();
+	pserialize_domain_call(0, &heads[1], answer, 100);
+	wsim_assert(told == 100);
+	pserialize_barrier();
+	wsim_unmask();
 }

@@ -213,7 +213,8 @@ port_clock_ns(void)
 uint32_t
 port_thread_id(void)
 {
-	return (uint32_t)curlwp->l_lid;
+	/* That of lwp0, which boots, is 0; no other is negative. */
+	return curlwp->l_lid != 0 ? (uint32_t)curlwp->l_lid : UINT32_MAX;
 }
 
 void

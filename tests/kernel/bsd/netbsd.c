@@ -94,7 +94,7 @@ kpi_curlwp(void)
 	struct vcpu_thread *t = vcpu_self();
 	struct kernel_lwp *l = t->kernel;
 
-	l->lwp.l_lid = t->id;
+	l->lwp.l_lid = l == &nb.lwp0 ? 0 : t->id;
 	return &l->lwp;
 }
 
