@@ -152,6 +152,22 @@ print_group(const json_t *g)
 	}
 }
 
+/* Which tables were asked for the gateways that are on no link. */
+static void
+print_gateways(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+		const json_t *tables = json_object_get(o, "tables");
+
+		printf("    gateway %s:", psnetctl_text(o, "gateway", "?"));
+		for (size_t k = 0; k < json_array_size(tables); k++)
+			printf("%s table %s", k > 0 ? "," : "",
+			    json_string_value(json_array_get(tables, k)));
+		printf(": %s\n", psnetctl_text(o, "result", "?"));
+	}
+}
+
 static void
 print_neighbour(const json_t *why)
 {
@@ -178,6 +194,7 @@ print_why(const json_t *why)
 	print_rules(json_object_get(why, "rules"));
 	print_candidates(json_object_get(why, "candidates"));
 	print_group(g);
+	print_gateways(json_object_get(g, "gateways"));
 	printf("    hash 0x%08llx", (long long)psnetctl_number(why, "hash"));
 	if (json_object_get(g, "bucket") != NULL)
 		printf(

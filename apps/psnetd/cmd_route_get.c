@@ -11,6 +11,7 @@
 #include "apps/psnetd/daemon.h"
 #include "apps/psnetd/ops.h"
 #include "apps/psnetd/show.h"
+#include "apps/spec.h"
 #include "libsync/pserialize/pserialize.h"
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
@@ -274,6 +275,33 @@ show_choice(json_t *o, const struct answer *a, uint32_t adjacency)
 		    json_string("another: the port of its choice is down"));
 }
 
+/* The gateways of the group that are on no link, and where they were found. */
+static json_t *
+show_gateways(const struct answer *a)
+{
+	struct nexthop_resolve_info info[NEXTHOP_HOPS_MAX];
+	const unsigned int n = nexthop_resolve_via_show(
+	    nexthop_groups_of(a->st), a->route->hops, info, NEXTHOP_HOPS_MAX);
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < n && i < NEXTHOP_HOPS_MAX; i++) {
+		char text[WORDS_TEXT_MAX];
+		json_t *tables = json_array();
+		uint32_t via;
+
+		memcpy(&via, info[i].hop.gateway, sizeof(via));
+		for (unsigned int k = 0; k < info[i].ntables; k++)
+			json_array_append_new(tables,
+			    json_string(
+				spec_table_name(info[i].table[k], text)));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:o, s:s}", "gateway",
+			      words_show_ipv4(via, text), "tables", tables,
+			      "result", nexthop_resolve_via_name(info[i].end)));
+	}
+	return list;
+}
+
 /* Under the control mutex. */
 static json_t *
 show_group(const struct answer *a)
@@ -295,10 +323,11 @@ show_group(const struct answer *a)
 		    list, show_member(a->st, &m[i],
 			      nexthop_word_kind(w) != NEXTHOP_WORD_EMPTY &&
 				  m[i].adjacency == adj));
-	o = json_pack("{s:I, s:I, s:b, s:I, s:I, s:o}", "id",
+	o = json_pack("{s:I, s:I, s:b, s:I, s:I, s:o, s:o}", "id",
 	    (json_int_t)a->route->hops, "refs", (json_int_t)info.refs,
 	    "resilient", info.resilient, "buckets", (json_int_t)info.buckets,
-	    "backup", (json_int_t)info.backup, "members", list);
+	    "backup", (json_int_t)info.backup, "members", list, "gateways",
+	    show_gateways(a));
 	show_choice(o, a, adj);
 	return o;
 }

@@ -101,7 +101,7 @@ table_free(struct nexthop_groups *g)
 	nexthop_group_hash_fini(&c->groups_by_desc);
 	nexthop_group_hash_fini(&c->adjs_by_hop);
 	nexthop_group_run_fini(c);
-	free(c->track);
+	free(c->watch);
 	sparse_free(g->word, l->groups, sizeof(*g->word));
 	sparse_free(g->bucket, l->buckets, sizeof(*g->bucket));
 	sparse_free(g->slot, l->adjacencies, sizeof(*g->slot));
@@ -214,8 +214,7 @@ nexthop_group_destroy(struct nexthop_groups *g)
 		free(c->adj[id]->header);
 		free(c->adj[id]);
 	}
-	for (size_t i = 0; i < c->ntracks; i++)
-		free(c->track[i]);
+	nexthop_resolve_path_free(c);
 	table_free(g);
 }
 

@@ -15,7 +15,7 @@
  *
  * Groups are shared: equal sets of next hops have one id, with a reference
  * count.  A next hop without an interface is recursive: its gateway is looked
- * up in the routing table (nexthop_group_set_lookup()) and what is found there
+ * up in the routing tables (nexthop_resolve_via_set()) and what is found there
  * takes its place, so that packets never follow more than one level.
  *
  * What may run together ("-" yes, "X" the caller must prevent it; the control

@@ -97,16 +97,30 @@ struct nexthop_group_part {
 };
 LIST_HEAD(nexthop_group_parts, nexthop_group_part);
 
+/* The tables that were asked for a gateway, in order, and what came of it. */
+struct nexthop_resolve_path {
+	uint32_t table[NEXTHOP_RESOLVE_TABLES];
+	uint8_t n;
+	uint8_t end; /* enum nexthop_resolve_end */
+};
+
 /* A gateway without an interface, as one table sees it.  [w] */
 struct nexthop_resolve_track {
 	struct nexthop_hop key; /* table, af, gateway; the rest zero */
 	struct nexthop_group_parts users;
 	struct nexthop_group *answer, *before; /* references */
+	struct nexthop_resolve_path path, path_before;
 	bool due, staged;
 	LIST_ENTRY(nexthop_resolve_track) of_answer, on_due, on_staged;
 };
 
 LIST_HEAD(nexthop_resolve_tracks, nexthop_resolve_track);
+
+/* A change of this table may be one for t's gateway.  [w] */
+struct nexthop_resolve_watch {
+	struct nexthop_resolve_track *t;
+	uint32_t table;
+};
 
 /* When a bucket of a resilient group got its member.  [w] */
 struct nexthop_group_resilient {
@@ -169,11 +183,11 @@ struct nexthop_group_control {
 	TAILQ_HEAD(, nexthop_group) staged;
 	struct nexthop_group_list resilient, looped;
 
-	/* resolve_via.c: sorted by key */
+	/* resolve_via.c, resolve_path.c: sorted */
 	nexthop_resolve_via_fn lookup;
 	void *lookup_arg;
-	struct nexthop_resolve_track **track;
-	size_t ntracks, tracks_cap;
+	struct nexthop_resolve_watch *watch;
+	size_t nwatches, watches_cap;
 	struct nexthop_resolve_tracks tracks_due, tracks_staged;
 	uint64_t visit; /* of the search for loops */
 
@@ -293,6 +307,31 @@ nexthop_group_staged(const struct nexthop_group *grp)
 {
 	return grp->staged ? grp->next : grp->now;
 }
+
+/* resolve_path.c */
+/*
+ * Look key's gateway up in its table, and in those that it leads to.
+ * Returns: the group that carries packets there, or NULL; *out says why.
+ */
+struct nexthop_group *nexthop_resolve_path_walk(struct nexthop_groups *g,
+    const struct nexthop_hop *key, struct nexthop_resolve_path *out);
+bool nexthop_resolve_path_same(
+    const struct nexthop_resolve_path *a, const struct nexthop_resolve_path *b);
+/* The first watch not before that of a gateway, in table; key as a track's. */
+size_t nexthop_resolve_path_find(const struct nexthop_group_control *c,
+    uint32_t table, const struct nexthop_hop *key);
+/* Room to watch all tables of p, also next to others.  0 or -ENOMEM. */
+int nexthop_resolve_path_reserve(
+    struct nexthop_group_control *c, const struct nexthop_resolve_path *p);
+/* Watch them for t, those that are not yet; there is room. */
+void nexthop_resolve_path_watch(struct nexthop_group_control *c,
+    struct nexthop_resolve_track *t, const struct nexthop_resolve_path *p);
+/* No longer those of p that neither a nor b has; these may be NULL. */
+void nexthop_resolve_path_unwatch(struct nexthop_group_control *c,
+    struct nexthop_resolve_track *t, const struct nexthop_resolve_path *p,
+    const struct nexthop_resolve_path *a, const struct nexthop_resolve_path *b);
+/* Free all that watches, at the end. */
+void nexthop_resolve_path_free(struct nexthop_group_control *c);
 
 /* resolve_via.c */
 /* Have a recursive part follow its gateway.  0 or -ENOMEM. */

@@ -17,7 +17,6 @@
 #include "stack/core/stack.h"
 #include "stack/core/timer.h"
 #include "stack/nexthop/neigh_impl.h"
-#include "stack/nexthop/resolve.h"
 
 _Static_assert(EVENT_HOPS_MAX == NEXTHOP_HOPS_MAX, "all members fit");
 
@@ -50,14 +49,16 @@ gone(void *arg, const uint32_t *groups, size_t n)
 			nh->family[af].ops->gone(nh->family[af].arg, groups, n);
 }
 
-static uint32_t
-lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+static void
+lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr,
+    struct nexthop_resolve_found *out)
 {
 	const struct nexthop *nh = arg;
 
-	if (nh->family[af].ops == NULL)
-		return NEXTHOP_GROUP_NONE;
-	return nh->family[af].ops->lookup(nh->family[af].arg, table, addr);
+	*out = (struct nexthop_resolve_found){.group = NEXTHOP_GROUP_NONE};
+	if (nh->family[af].ops != NULL)
+		*out =
+		    nh->family[af].ops->lookup(nh->family[af].arg, table, addr);
 }
 
 static void

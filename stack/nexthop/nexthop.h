@@ -12,6 +12,7 @@
 #include "stack/core/proto.h"
 #include "stack/nexthop/group.h"
 #include "stack/nexthop/object.h"
+#include "stack/nexthop/resolve.h"
 
 struct stack;
 
@@ -29,7 +30,8 @@ struct nexthop_objects *nexthop_objects_of(struct stack *st);
 /* What the table asks of a family's routes.  Context: writer. */
 struct nexthop_family {
 	/* As nexthop_resolve_via_fn. */
-	uint32_t (*lookup)(void *arg, uint32_t table, const uint8_t *addr);
+	struct nexthop_resolve_found (*lookup)(
+	    void *arg, uint32_t table, const uint8_t *addr);
 
 	/* As nexthop_object_gone_fn. */
 	void (*gone)(void *arg, const uint32_t *groups, size_t n);

@@ -178,21 +178,32 @@ void nexthop_resolve_batch(const struct nexthop_groups *g,
  * The routing table for recursive next hops.
  */
 
+/* So many may be asked for one gateway, each leading to the next. */
+#define NEXTHOP_RESOLVE_TABLES 9u
+
+/* What a table has for an address. */
+struct nexthop_resolve_found {
+	uint32_t group; /* of the route; NEXTHOP_GROUP_NONE if there is none */
+	bool leads_on;  /* instead of a group: look it up in another table, */
+	uint32_t table; /* of this number */
+};
+
 /*
- * The group of the longest prefix of table that matches addr, as it will be
- * after the change under way; NEXTHOP_GROUP_NONE if there is none.
+ * What the longest prefix of table that matches addr says, as it will be after
+ * the change under way.
  * Context: writer; must not change groups.
  */
-typedef uint32_t (*nexthop_resolve_via_fn)(
-    void *arg, uint32_t table, enum netif_af af, const uint8_t *addr);
+typedef void (*nexthop_resolve_via_fn)(void *arg, uint32_t table,
+    enum netif_af af, const uint8_t *addr, struct nexthop_resolve_found *out);
 
 /* Set it, before the first recursive next hop.  Context: writer. */
 void nexthop_resolve_via_set(
     struct nexthop_groups *g, nexthop_resolve_via_fn fn, void *arg);
 
 /*
- * The route of this prefix was added, removed or got another group: remember
- * the gateways that it covers.  To be told of every change, the last one too:
+ * The route of this prefix was added, removed, got another group or leads to
+ * another table: remember the gateways that it covers and that were looked up
+ * in this table, too, whichever table they began in.  To be told of every change, the last one too:
  * a gateway keeps a reference to the group that it goes by.
  * Context: writer; never sleeps.
  * Returns: how many groups wait for such a gateway.
@@ -211,5 +222,34 @@ size_t nexthop_resolve_via_stage(struct nexthop_groups *g, uint32_t table,
 int nexthop_resolve_via_prepare(struct nexthop_groups *g);
 void nexthop_resolve_via_commit(struct nexthop_groups *g);
 void nexthop_resolve_via_abort(struct nexthop_groups *g);
+
+/* What came of looking a gateway up. */
+enum nexthop_resolve_end {
+	NEXTHOP_RESOLVE_FOUND,
+	NEXTHOP_RESOLVE_NO_ROUTE, /* the last table has none */
+	NEXTHOP_RESOLVE_LOOP,     /* it leads to a table that was asked */
+	NEXTHOP_RESOLVE_DEEP,     /* to one table too many */
+	NEXTHOP_RESOLVE_ITSELF,   /* the route goes by the same gateway */
+	NEXTHOP_RESOLVE_NOWHERE,  /* the route sends nothing on */
+};
+
+/* A recursive next hop of a group, for show. */
+struct nexthop_resolve_info {
+	struct nexthop_hop hop;
+	enum nexthop_resolve_end end;
+	unsigned int ntables; /* that were asked, in order */
+	uint32_t table[NEXTHOP_RESOLVE_TABLES];
+};
+
+/*
+ * The recursive next hops of group id, or of the objects in it: the first n.
+ * Context: writer, between changes.
+ * Returns: how many there are.
+ */
+unsigned int nexthop_resolve_via_show(struct nexthop_groups *g, uint32_t id,
+    struct nexthop_resolve_info *out, unsigned int n);
+
+/* In words.  Context: any thread. */
+const char *nexthop_resolve_via_name(enum nexthop_resolve_end end);
 
 #endif /* STACK_NEXTHOP_RESOLVE_H */

@@ -3,9 +3,10 @@
 /*
  * Recursive next hops.  Each gateway that is on no link is tracked once per
  * table: which group carries packets to it now, and which groups go by it.  A
- * route that changes leads to the gateways inside its prefix, these to the
- * groups that use them, and these, if their members change, to the groups and
- * gateways that go by them in turn.
+ * route that changes leads to the gateways inside its prefix that were looked
+ * up in its table, these to the groups that use them, and these, if their
+ * members change, to the groups and gateways that go by them in turn.  Which
+ * tables a gateway was looked up in: resolve_path.c.
  *
  * Everything is computed aside first: a group has its next content, a gateway
  * remembers its former answer, until all of it is published or forgotten.
@@ -14,9 +15,10 @@
  * loop is gone (RFC 4271 section 9.1.2.1 calls such routes unresolvable).
  *
  * Invariants
- *   I1  track[] is sorted by key, without equals, and holds those with users.
- *   I2  A group is on the staged list exactly while staged; a gateway, while
- *       its answer is not the one of the last commit.
+ *   I1  A gateway that is tracked has users, and watches the tables of its path;
+ *       while it is staged, those of its former path, too.
+ *   I2  A group is on the staged list exactly while staged; a gateway, from
+ *       when its answer or path is another than after the last commit.
  */
 
 #include <errno.h>
@@ -44,38 +46,6 @@ key_make(uint32_t table, uint8_t af, const uint8_t *gateway)
 	return key;
 }
 
-/* The index of the first gateway not before key. */
-static size_t
-lower_bound(
-    const struct nexthop_group_control *c, const struct nexthop_hop *key)
-{
-	size_t from = 0, to = c->ntracks;
-
-	while (from < to) {
-		const size_t mid = (from + to) / 2;
-
-		if (memcmp(&c->track[mid]->key, key, sizeof(*key)) < 0)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-/* The group that carries packets to t's gateway, as the table says. */
-static struct nexthop_group *
-look_up(struct nexthop_groups *g, const struct nexthop_resolve_track *t)
-{
-	struct nexthop_group_control *c = g->control;
-	uint32_t id;
-
-	if (c->lookup == NULL)
-		return NULL;
-	id = c->lookup(c->lookup_arg, t->key.table, (enum netif_af)t->key.af,
-	    t->key.gateway);
-	return nexthop_group_find(g, id);
-}
-
 static void
 answer_set(struct nexthop_resolve_track *t, struct nexthop_group *answer)
 {
@@ -93,34 +63,40 @@ release(struct nexthop_groups *g, struct nexthop_group *grp)
 		nexthop_group_release(g, grp->id);
 }
 
-static int
-track_make(struct nexthop_groups *g, const struct nexthop_hop *key, size_t at)
+/* The gateway of this key, or NULL. */
+static struct nexthop_resolve_track *
+track_find(const struct nexthop_group_control *c, const struct nexthop_hop *key)
 {
-	struct nexthop_group_control *c = g->control;
-	struct nexthop_resolve_track *t, **grown;
+	const size_t at = nexthop_resolve_path_find(c, key->table, key);
+
+	if (at == c->nwatches || c->watch[at].table != key->table ||
+	    memcmp(&c->watch[at].t->key, key, sizeof(*key)) != 0)
+		return NULL;
+	return c->watch[at].t;
+}
+
+static int
+track_make(struct nexthop_groups *g, const struct nexthop_hop *key,
+    struct nexthop_resolve_track **out)
+{
+	struct nexthop_resolve_track *t = calloc(1, sizeof(*t));
 	struct nexthop_group *answer;
+	int error;
 
-	if (c->ntracks == c->tracks_cap) {
-		const size_t cap = c->tracks_cap == 0 ? 64 : 2 * c->tracks_cap;
-
-		grown = realloc(c->track, cap * sizeof(*grown));
-		if (grown == NULL)
-			return -ENOMEM;
-		c->track = grown;
-		c->tracks_cap = cap;
-	}
-	t = calloc(1, sizeof(*t));
 	if (t == NULL)
 		return -ENOMEM;
 	t->key = *key;
-	answer = look_up(g, t);
+	answer = nexthop_resolve_path_walk(g, key, &t->path);
+	error = nexthop_resolve_path_reserve(g->control, &t->path);
+	if (error != 0) {
+		free(t);
+		return error;
+	}
 	if (answer != NULL)
 		answer->refs++;
 	answer_set(t, answer);
-	memmove(
-	    &c->track[at + 1], &c->track[at], (c->ntracks - at) * sizeof(t));
-	c->track[at] = t;
-	c->ntracks++;
+	nexthop_resolve_path_watch(g->control, t, &t->path);
+	*out = t;
 	return 0;
 }
 
@@ -130,18 +106,16 @@ nexthop_resolve_via_attach(
 {
 	const struct nexthop_hop key =
 	    key_make(part->hop.table, part->hop.af, part->hop.gateway);
-	struct nexthop_group_control *c = g->control;
-	const size_t at = lower_bound(c, &key);
+	struct nexthop_resolve_track *t = track_find(g->control, &key);
 	int error;
 
-	if (at == c->ntracks ||
-	    memcmp(&c->track[at]->key, &key, sizeof(key)) != 0) {
-		error = track_make(g, &key, at);
+	if (t == NULL) {
+		error = track_make(g, &key, &t);
 		if (error != 0)
 			return error;
 	}
-	part->track = c->track[at];
-	LIST_INSERT_HEAD(&part->track->users, part, user);
+	part->track = t;
+	LIST_INSERT_HEAD(&t->users, part, user);
 	return 0;
 }
 
@@ -152,20 +126,18 @@ nexthop_resolve_via_detach(
 	struct nexthop_group_control *c = g->control;
 	struct nexthop_resolve_track *t = part->track;
 	struct nexthop_group *answer = t->answer, *before = t->before;
-	size_t at;
 
 	part->track = NULL;
 	LIST_REMOVE(part, user);
 	if (!LIST_EMPTY(&t->users))
 		return;
-	at = lower_bound(c, &t->key);
-	c->ntracks--;
-	memmove(
-	    &c->track[at], &c->track[at + 1], (c->ntracks - at) * sizeof(t));
+	nexthop_resolve_path_unwatch(c, t, &t->path, NULL, NULL);
 	if (t->due)
 		LIST_REMOVE(t, on_due);
-	if (t->staged)
+	if (t->staged) {
 		LIST_REMOVE(t, on_staged);
+		nexthop_resolve_path_unwatch(c, t, &t->path_before, NULL, NULL);
+	}
 	answer_set(t, NULL);
 	free(t);
 	release(g, answer);
@@ -262,15 +234,16 @@ size_t
 nexthop_resolve_via_stage(struct nexthop_groups *g, uint32_t table,
     enum netif_af af, const uint8_t *prefix, unsigned int plen)
 {
-	const struct nexthop_hop key = key_make(table, (uint8_t)af, prefix);
+	const struct nexthop_hop key = key_make(0, (uint8_t)af, prefix);
 	struct nexthop_group_control *c = g->control;
 	size_t count = 0;
 
-	for (size_t i = lower_bound(c, &key); i < c->ntracks; i++) {
-		struct nexthop_resolve_track *t = c->track[i];
+	for (size_t i = nexthop_resolve_path_find(c, table, &key);
+	     i < c->nwatches; i++) {
+		struct nexthop_resolve_track *t = c->watch[i].t;
 		const struct nexthop_group_part *p;
 
-		if (t->key.af != key.af || t->key.table != table ||
+		if (t->key.af != key.af || c->watch[i].table != table ||
 		    !inside(t->key.gateway, prefix, plen))
 			break;
 		LIST_FOREACH(p, &t->users, user)
@@ -286,21 +259,35 @@ nexthop_resolve_via_stage(struct nexthop_groups *g, uint32_t table,
 static int
 renew(struct nexthop_groups *g, struct nexthop_resolve_track *t)
 {
-	struct nexthop_group *answer = look_up(g, t);
+	struct nexthop_group_control *c = g->control;
+	struct nexthop_group *const old = t->answer;
+	struct nexthop_resolve_path path;
+	struct nexthop_group *answer =
+	    nexthop_resolve_path_walk(g, &t->key, &path);
+	int error;
 
-	if (answer == t->answer)
+	if (answer == old && nexthop_resolve_path_same(&path, &t->path))
 		return 0;
+	error = nexthop_resolve_path_reserve(c, &path);
+	if (error != 0)
+		return error;
+	nexthop_resolve_path_watch(c, t, &path);
 	if (answer != NULL)
 		answer->refs++;
-	if (t->staged) {
-		release(g, t->answer);
-	} else {
-		t->before = t->answer;
-		t->staged = true;
-		LIST_INSERT_HEAD(&g->control->tracks_staged, t, on_staged);
-	}
 	answer_set(t, answer);
-	return restage_users(g, &t->users);
+	if (t->staged) {
+		nexthop_resolve_path_unwatch(
+		    c, t, &t->path, &path, &t->path_before);
+		t->path = path;
+		release(g, old);
+	} else {
+		t->before = old;
+		t->path_before = t->path;
+		t->path = path;
+		t->staged = true;
+		LIST_INSERT_HEAD(&c->tracks_staged, t, on_staged);
+	}
+	return answer == old ? 0 : restage_users(g, &t->users);
 }
 
 /* A changed answer may have ended loops that it is not part of. */
@@ -369,6 +356,8 @@ nexthop_resolve_via_commit(struct nexthop_groups *g)
 		t->staged = false;
 		before = t->before;
 		t->before = NULL;
+		nexthop_resolve_path_unwatch(
+		    c, t, &t->path_before, &t->path, NULL);
 		release(g, before);
 	}
 }
@@ -396,10 +385,88 @@ nexthop_resolve_via_abort(struct nexthop_groups *g)
 		answer = t->answer;
 		answer_set(t, t->before);
 		t->before = NULL;
+		nexthop_resolve_path_unwatch(
+		    c, t, &t->path, &t->path_before, NULL);
+		t->path = t->path_before;
 		release(g, answer);
 	}
 	while ((t = LIST_FIRST(&c->tracks_due)) != NULL) {
 		LIST_REMOVE(t, on_due);
 		t->due = false;
 	}
+}
+
+/* Does grp send packets on, if only to be dropped? */
+static bool
+sends(const struct nexthop_group *grp)
+{
+	for (unsigned int i = 0; grp->now != NULL && i < grp->now->n; i++) {
+		const uint8_t kind = grp->now->member[i].adj->hop.kind;
+
+		if (kind != NEXTHOP_LOCAL && kind != NEXTHOP_BROADCAST &&
+		    kind != NEXTHOP_THROW)
+			return true;
+	}
+	return false;
+}
+
+static void
+show_track(struct nexthop_groups *g, const struct nexthop_group_part *part,
+    struct nexthop_resolve_info *out)
+{
+	const struct nexthop_resolve_track *t = part->track;
+
+	*out = (struct nexthop_resolve_info){.hop = part->hop,
+	    .end = (enum nexthop_resolve_end)t->path.end,
+	    .ntables = t->path.n};
+	memcpy(out->table, t->path.table, sizeof(out->table));
+	if (t->answer == NULL)
+		return;
+	if (nexthop_resolve_via_loops(g, part->group, t->answer))
+		out->end = NEXTHOP_RESOLVE_ITSELF;
+	else if (!sends(t->answer))
+		out->end = NEXTHOP_RESOLVE_NOWHERE;
+}
+
+/* From number at on, as far as there is room.  Returns: the next number. */
+static unsigned int
+show_group(struct nexthop_groups *g, const struct nexthop_group *grp,
+    struct nexthop_resolve_info *out, unsigned int n, unsigned int at)
+{
+	for (unsigned int i = 0; i < grp->nparts; i++) {
+		const struct nexthop_group_part *part = &grp->part[i];
+
+		if (part->of != NULL)
+			at = show_group(g, part->of, out, n, at);
+		if (part->track == NULL)
+			continue;
+		if (at < n)
+			show_track(g, part, &out[at]);
+		at++;
+	}
+	return at;
+}
+
+unsigned int
+nexthop_resolve_via_show(struct nexthop_groups *g, uint32_t id,
+    struct nexthop_resolve_info *out, unsigned int n)
+{
+	const struct nexthop_group *grp = nexthop_group_find(g, id);
+
+	return grp != NULL ? show_group(g, grp, out, n, 0) : 0;
+}
+
+const char *
+nexthop_resolve_via_name(enum nexthop_resolve_end end)
+{
+	static const char *const names[] = {
+	    [NEXTHOP_RESOLVE_FOUND] = "found",
+	    [NEXTHOP_RESOLVE_NO_ROUTE] = "no route",
+	    [NEXTHOP_RESOLVE_LOOP] = "tables lead in a circle",
+	    [NEXTHOP_RESOLVE_DEEP] = "too many tables",
+	    [NEXTHOP_RESOLVE_ITSELF] = "goes by itself",
+	    [NEXTHOP_RESOLVE_NOWHERE] = "leads nowhere",
+	};
+
+	return names[end];
 }

@@ -6,8 +6,9 @@
  * that is on no link is looked up here, as the table will be after the change
  * under way, and again whenever a prefix around it changes.
  *
- * Recursion does not leave its table: a gateway whose route says "look in
- * another table", or "throw", is not reachable.
+ * A gateway whose route says "look in another table" is looked up there, as
+ * packets are; one whose route says "throw" is not reachable, as the rules are
+ * for packets only.
  */
 
 #include <errno.h>
@@ -163,9 +164,10 @@ route_hops_right(
 	return false;
 }
 
-const struct route *
+struct nexthop_resolve_found
 route_hops_find(const struct route_table *t, const uint8_t *addr)
 {
+	const struct route *r;
 	const struct route_item *i;
 	uint64_t section;
 
@@ -176,7 +178,15 @@ route_hops_find(const struct route_table *t, const uint8_t *addr)
 		i = radix_lf_lookup(t->tree, addr, t->store->bits);
 		pserialize_read_exit(section);
 	}
-	return i != NULL ? route_item_set(t->store, i)->route[0] : NULL;
+	if (i == NULL)
+		return (struct nexthop_resolve_found){
+		    .group = NEXTHOP_GROUP_NONE};
+	r = route_item_set(t->store, i)->route[0];
+	return (struct nexthop_resolve_found){
+	    .group = r->hops,
+	    .leads_on = r->type == ROUTE_LOOKUP,
+	    .table = r->table,
+	};
 }
 
 /* An object's gateway is in table 0, which stands for the main one. */

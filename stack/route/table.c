@@ -61,16 +61,15 @@ route_table_make(
 }
 
 /* What next hops look up in a table by itself, arg. */
-static uint32_t
-lookup_alone(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+static void
+lookup_alone(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr,
+    struct nexthop_resolve_found *out)
 {
 	const struct route_table *t = arg;
-	const struct route *r;
 
-	if (table != 0 || af != t->store->af)
-		return NEXTHOP_GROUP_NONE;
-	r = route_hops_find(t, addr);
-	return r != NULL ? r->hops : NEXTHOP_GROUP_NONE;
+	*out = (struct nexthop_resolve_found){.group = NEXTHOP_GROUP_NONE};
+	if (table == 0 && af == t->store->af)
+		*out = route_hops_find(t, addr);
 }
 
 int

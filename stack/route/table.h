@@ -184,7 +184,9 @@ struct route_key route_config_key(const struct route_config *cfg);
 bool route_key_equal(struct route_key a, struct route_key b);
 
 /*
- * Edits that become visible together.  Begin, edit, then commit or abort.
+ * Edits that become visible together.  Begin, edit, then commit or abort.  Of
+ * tables that share next-hop groups those that are open at once all commit or
+ * all abort: a recursive gateway may be looked up in several of them.
  * An edit that would change nothing is none.
  * route_txn_remove() takes away the candidate with this key; NULL: all.
  * Context: control thread holding the control mutex; may sleep (allocates).

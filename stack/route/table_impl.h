@@ -10,6 +10,7 @@
 #include "libsync/lfqueue/mpsc.h"
 #include "libsync/radix_lf/radix_lf.h"
 #include "stack/nexthop/object.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/route/arena.h"
 #include "stack/route/change.h"
 #include "stack/route/fib4.h"
@@ -211,6 +212,7 @@ void route_store_item_free(struct route_store *s, struct route_item *i);
 
 /*
  * retire.c: take back what left the store's tables and no reader can have.
+ * Returns: was there anything?
  */
 void route_store_collect(struct route_store *s);
 /* Room for n items more.  Returns: 0 or -ENOMEM. */
@@ -277,10 +279,10 @@ bool route_hops_right(
  */
 int route_hops_prepare(struct route_txn *x);
 /*
- * The route of addr in t as it will be after the change under way; NULL: none.
+ * Where the route of addr in t leads, as it will be after the change under way.
  * Context: control mutex.
  */
-const struct route *route_hops_find(
+struct nexthop_resolve_found route_hops_find(
     const struct route_table *t, const uint8_t *addr);
 
 /* event.c: tell what an edit did to a prefix; either may be NULL. */

@@ -31,6 +31,9 @@
 #include "stack/nexthop/nexthop.h"
 #include "stack/route/tables_impl.h"
 
+_Static_assert(NEXTHOP_RESOLVE_TABLES == ROUTE_RULE_DEPTH + 1,
+    "a gateway is looked up in as many tables as a packet");
+
 struct route_policy *
 route_tables_policy(const struct route_policy *old)
 {
@@ -257,14 +260,16 @@ route_tables_get(
 	return 0;
 }
 
-uint32_t
+struct nexthop_resolve_found
 route_tables_hops(
     const struct route_tables *ts, uint32_t number, const uint8_t *addr)
 {
 	const struct route_table *t = route_tables_find(ts, number);
-	const struct route *r = t != NULL ? route_hops_find(t, addr) : NULL;
 
-	return r != NULL ? r->hops : NEXTHOP_GROUP_NONE;
+	if (t == NULL)
+		return (struct nexthop_resolve_found){
+		    .group = NEXTHOP_GROUP_NONE};
+	return route_hops_find(t, addr);
 }
 
 int

@@ -14,6 +14,7 @@
  */
 
 #include "stack/core/netif.h"
+#include "stack/nexthop/resolve.h"
 #include "stack/route/change.h"
 #include "stack/route/table.h"
 
@@ -68,12 +69,13 @@ int route_tables_walk(struct route_tables *ts,
     int (*fn)(void *arg, struct route_table *t), void *arg);
 
 /*
- * The next-hop group of the route that addr has in table number alone, as it
- * will be after the change under way: what recursive next hops ask.
+ * The next-hop group of the route that addr has in table number alone, or the
+ * table that the route leads to, as it will be after the change under way: what
+ * recursive next hops ask.
  * Context: control thread holding the control mutex; never sleeps.
  * Returns: NEXTHOP_GROUP_NONE if there is no such route.
  */
-uint32_t route_tables_hops(
+struct nexthop_resolve_found route_tables_hops(
     const struct route_tables *ts, uint32_t number, const uint8_t *addr);
 
 /*

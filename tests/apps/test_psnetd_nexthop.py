@@ -247,6 +247,27 @@ def a_gateway_on_no_link_follows_the_routes(d):
     assert way("10.4.1.1") == way("10.5.1.1") == "10.8.0.9"
     d.ctl("route", "del", "192.0.2.0/28")
     assert way("10.4.1.1") == way("10.5.1.1") == "10.9.0.7"
+
+    def gateways(dst):
+        return d.ctl_json("-d", "route", "get", dst)[0]["why"]["group"][
+            "gateways"]
+
+    # Another table has the route, then they lead in a circle.
+    d.ctl("route", "del", "192.0.2.0/24")
+    assert gateways("10.4.1.1") == [{"gateway": "192.0.2.1", "tables": ["main"],
+                                     "result": "no route"}]
+    d.ctl("route", "add", "192.0.2.0/24", "lookup", "100")
+    d.ctl("route", "add", "192.0.2.1/32", "via", "10.9.0.7", "dev", "lo0",
+          "table", "100")
+    assert way("10.4.1.1") == way("10.5.1.1") == "10.9.0.7"
+    assert gateways("10.4.1.1") == gateways("10.5.1.1") == [
+        {"gateway": "192.0.2.1", "tables": ["main", "100"], "result": "found"}]
+    assert "gateway 192.0.2.1: table main, table 100: found\n" in d.ctl(
+        "route", "get", "10.4.1.1", "details")
+    d.ctl("route", "del", "192.0.2.1/32", "table", "100")
+    d.ctl("route", "add", "default", "lookup", "main", "table", "100")
+    assert gateways("10.5.1.1")[0]["result"] == "tables lead in a circle"
+    d.ctl("route", "flush", "table", "100")
     d.ctl("nexthop", "flush")
     d.ctl("route", "flush", "proto", "boot")
 

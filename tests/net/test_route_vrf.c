@@ -129,6 +129,54 @@ RIG_TEST(route_vrf, recursive_gateway_is_of_its_own_table)
 	cr_assert_eq(rig_count(&g, g.b), 0);
 }
 
+/* A route of BLUE to 203.0.113.0/24, which is in the main table. */
+static void
+leak_far(void)
+{
+	const struct route_config cfg = {.prefix = {203, 0, 113},
+	    .plen = 24,
+	    .type = ROUTE_LOOKUP,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .in = BLUE,
+	    .table = ROUTE_TABLES_MAIN};
+
+	cr_assert_eq(ipv4_route_add(st(), &cfg, ROUTE_ADD), 0);
+}
+
+/* Packets go where a table that is not theirs leads to their gateway. */
+RIG_TEST(route_vrf, recursive_gateway_is_found_behind_a_leak)
+{
+	struct route_nexthop nh = {
+	    .has_gateway = true, .recursive = true, .weight = 1};
+	const uint32_t far = net_ip("203.0.113.1");
+	const struct route_config cfg = {.prefix = {192, 0, 2, 0},
+	    .plen = 24,
+	    .type = ROUTE_UNICAST,
+	    .protocol = ROUTE_PROTO_STATIC,
+	    .in = BLUE,
+	    .nnexthops = 1,
+	    .nexthops = &nh};
+
+	memcpy(nh.gateway, &far, sizeof(far));
+	cr_assert_eq(ipv4_route_add(st(), &cfg, ROUTE_ADD), 0);
+	leak_far();
+	from_c(B_ADDR, "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect_icmp(&g, c, ICMP_UNREACHABLE, ICMP_UNREACH_HOST));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+	net_allow_drops(g.n, g.r, "ipv4-nexthop-down", 1);
+	cr_assert_eq(net_route(g.n, g.r, "203.0.113.0/24 via " B_ADDR), 0);
+	from_c(B_ADDR, "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect(&g, g.b, "192.0.2.1"));
+	cr_assert_eq(
+	    net_route_replace(g.n, g.r, "203.0.113.0/24 via " A_ADDR), 0);
+	from_c(B_ADDR, "192.0.2.1");
+	rig_send(&g, c);
+	cr_assert(rig_expect(&g, g.a, "192.0.2.1"));
+	cr_assert_eq(rig_count(&g, g.b), 0);
+}
+
 /* Send one half of an echo request of 24 bytes to R_B from b or c. */
 static void
 send_half(bool blue, bool second)

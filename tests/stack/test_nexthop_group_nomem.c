@@ -11,13 +11,19 @@ static struct nexthop_objects *t;
 static uint32_t route[4]; /* of 10.0.x.0/24 */
 static uint32_t watched[8], kept[8];
 
-static uint32_t
-lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+/* Table n leads to the next, as far as the last; what is there has routes. */
+static uint32_t last_table;
+
+static void
+lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr,
+    struct nexthop_resolve_found *out)
 {
 	(void)arg;
-	(void)table;
 	(void)af;
-	return addr[2] < 4 ? route[addr[2]] : 0;
+	*out = (struct nexthop_resolve_found){
+	    .leads_on = table < last_table, .table = table + 1};
+	if (!out->leads_on && addr[2] < 4)
+		out->group = route[addr[2]];
 }
 
 static int
@@ -266,6 +272,47 @@ reroute(void)
 Test(group_nomem, routes_of_gateways_change_together_or_not)
 {
 	cr_assert_gt(each_failure(reroute), 2u);
+}
+
+/* There is one table more, and the route another; nothing if that is so. */
+static int
+lead_on(void)
+{
+	const uint8_t prefix[4] = {10, 0, 0, 0};
+	const uint32_t old[2] = {route[1], route[2]}, was = last_table;
+	int error;
+
+	if (was == 0) {
+		route[1] = old[1];
+		route[2] = old[0];
+	}
+	last_table = 1;
+	(void)nexthop_resolve_via_stage(g, 0, NETIF_AF_INET, prefix, 16);
+	error = nexthop_resolve_via_prepare(g);
+	if (error == 0) {
+		nexthop_resolve_via_commit(g);
+	} else {
+		route[1] = old[0];
+		route[2] = old[1];
+		last_table = was;
+	}
+	return error;
+}
+
+/* As many gateways as there is room to watch: another table needs more. */
+Test(group_nomem, gateways_are_followed_to_another_table_or_not)
+{
+	struct nexthop_resolve_info info;
+	struct nexthop_hop far;
+
+	for (unsigned int i = 2; i < 64; i++) {
+		far = via(2 << 8 | i, 0, 1);
+		(void)group(g, &far, 1, 0);
+	}
+	cr_assert_gt(each_failure(lead_on), 3u);
+	cr_assert_eq(nexthop_resolve_via_show(g, watched[3], &info, 1), 1u);
+	cr_assert_eq(info.end, NEXTHOP_RESOLVE_FOUND);
+	cr_assert_eq(info.ntables, 2u);
 }
 
 /*

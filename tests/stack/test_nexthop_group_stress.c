@@ -196,14 +196,15 @@ reader(void *arg)
 	return NULL;
 }
 
-static uint32_t
-lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+static void
+lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr,
+    struct nexthop_resolve_found *out)
 {
 	(void)arg;
 	(void)table;
 	(void)af;
 	(void)addr;
-	return far_route;
+	*out = (struct nexthop_resolve_found){.group = far_route};
 }
 
 static void

@@ -12,12 +12,14 @@
 static struct nexthop_groups *g;
 static uint32_t route[ROUTES];
 
-static uint32_t
-lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr)
+static void
+lookup(void *arg, uint32_t table, enum netif_af af, const uint8_t *addr,
+    struct nexthop_resolve_found *out)
 {
 	cr_assert_eq(arg, route);
 	cr_assert_eq(af, NETIF_AF_INET);
-	return table == 0 && addr[2] < ROUTES ? route[addr[2]] : 0;
+	*out = (struct nexthop_resolve_found){
+	    .group = table == 0 && addr[2] < ROUTES ? route[addr[2]] : 0};
 }
 
 static void

@@ -83,7 +83,7 @@ create_worker(struct ipv4 *ip, unsigned int id)
 	return route_flowcache_create(ip->tables, &flows, &iw->flows);
 }
 
-static uint32_t
+static struct nexthop_resolve_found
 hops_lookup(void *arg, uint32_t table, const uint8_t *addr)
 {
 	const struct ipv4 *ip = arg;
