@@ -3,7 +3,13 @@
 /*
  * What ties the next-hop table to its stack: interfaces set the bits of their
  * ports, and housekeeping moves the buckets whose timers ran out.  A timer of
- * the first worker rings for it, as the table is the control thread's.
+ * the first worker rings for it, as the table is the control thread's.  What
+ * waits for its readers is taken back by housekeeping, too; a callback after
+ * their grace period rings for that.
+ *
+ * Ordering pairs
+ *   ASKED   grace_over() stores asked (release) -> ask() loads it (acquire):
+ *           the callback is done with the head before it is used again.
  */
 
 #include "stack/nexthop/nexthop.h"
@@ -28,9 +34,11 @@ struct nexthop {
 	struct {
 		const struct nexthop_family *ops;
 		void *arg;
-	} family[NETIF_AF_COUNT]; /* [w] */
-	struct timer timer;       /* [o] */
-	uint64_t due;             /* [w] ns; UINT64_MAX: it is not armed */
+	} family[NETIF_AF_COUNT];     /* [w] */
+	struct timer timer;           /* [o] */
+	uint64_t due;                 /* [w] ns; UINT64_MAX: it is not armed */
+	struct pserialize_head grace; /* [w] while not asked */
+	SYNC_ATOMIC(bool) asked;      /* [a] a callback is under way */
 };
 
 static uint64_t
@@ -137,6 +145,34 @@ ring_at(struct nexthop *nh, uint64_t due)
 }
 
 static void
+grace_over(struct pserialize_head *head)
+{
+	struct nexthop *nh =
+	    (struct nexthop *)(void *)((char *)head -
+				       offsetof(struct nexthop, grace));
+	struct stack *st = nh->stack;
+
+	/* ASKED release: pairs with the acquire in ask. */
+	sync_store_release(&nh->asked, false);
+	stack_housekeep_ring(st);
+}
+
+/* If something waits for readers, have housekeeping called after them. */
+static void
+ask(struct nexthop *nh)
+{
+	struct nexthop_group_stats stats;
+
+	nexthop_group_stats(nh->groups, &stats);
+	/* ASKED acquire: pairs with the release in grace_over. */
+	if (stats.waiting == 0 || sync_load_acquire(&nh->asked))
+		return;
+	/* relaxed: pserialize_call() orders it before the callback. */
+	sync_store_relaxed(&nh->asked, true);
+	pserialize_call(&nh->grace, grace_over);
+}
+
+static void
 housekeep(void *state)
 {
 	struct nexthop *nh = state;
@@ -145,6 +181,7 @@ housekeep(void *state)
 	if (nh->due <= now)
 		nh->due = UINT64_MAX; /* it has fired, or does now */
 	ring_at(nh, nexthop_group_upkeep(nh->groups, now));
+	ask(nh);
 }
 
 static int
@@ -164,6 +201,7 @@ init(struct stack *st, void **state)
 	nh->stack = st;
 	nh->due = UINT64_MAX;
 	timer_init(&nh->timer, ring);
+	sync_init(&nh->asked, false);
 	error = nexthop_group_create(
 	    &limits, nexthop_group_neigh(), st, &nh->groups);
 	if (error != 0)
@@ -188,6 +226,7 @@ fini(void *state)
 	struct nexthop *nh = state;
 
 	ring_at(nh, UINT64_MAX);
+	pserialize_barrier(); /* for a callback that was asked for */
 	nexthop_object_destroy(nh->objects);
 	nexthop_group_destroy(nh->groups);
 	free(nh);

@@ -6,6 +6,9 @@
  * time, for all that the ring had then, and those that come meanwhile wait for
  * the next.  So a commit pays for its items only, not for a callback.
  *
+ * When the period is over, the next transaction takes them back, or
+ * housekeeping, which is rung for, if none comes.
+ *
  * Invariants
  *   I1  head <= mark <= tail <= head + room; while asked, the period in
  *       progress, which began after they were pushed, is for [head, mark);
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 
 #include "libsync/base/assert.h"
+#include "stack/core/stack.h"
 #include "stack/route/table_impl.h"
 
 #define ROOM_MIN ((size_t)16)
@@ -32,7 +36,10 @@ grace_over(struct pserialize_head *head)
 					   offsetof(struct route_table,
 					       retired.grace));
 
+	struct stack *st = t->store->stack;
+
 	lfqueue_mpsc_push(&t->store->returned, &t->retired.link);
+	stack_housekeep_ring(st);
 }
 
 static void
@@ -101,11 +108,12 @@ free_until_mark(struct route_table *t)
 	}
 }
 
-void
+bool
 route_store_collect(struct route_store *s)
 {
 	struct lfqueue_mpsc_node *n;
 	struct route_table *t;
+	bool any = false;
 
 	while ((n = lfqueue_mpsc_pop(&s->returned)) != NULL) {
 		t = (struct route_table *)(void *)((char *)n -
@@ -114,13 +122,15 @@ route_store_collect(struct route_store *s)
 		t->retired.asked = false;
 		free_until_mark(t);
 		route_retire_pushed(t);
+		any = true;
 	}
+	return any;
 }
 
 void
 route_retire_fini(struct route_table *t)
 {
 	t->retired.mark = t->retired.tail;
-	route_store_collect(t->store);
+	(void)route_store_collect(t->store);
 	free(t->retired.item);
 }

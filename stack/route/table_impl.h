@@ -214,7 +214,7 @@ void route_store_item_free(struct route_store *s, struct route_item *i);
  * retire.c: take back what left the store's tables and no reader can have.
  * Returns: was there anything?
  */
-void route_store_collect(struct route_store *s);
+bool route_store_collect(struct route_store *s);
 /* Room for n items more.  Returns: 0 or -ENOMEM. */
 int route_retire_reserve(struct route_table *t, size_t n);
 /* An item has left the tree, or would have; there is room for it. */

@@ -294,6 +294,13 @@ route_tables_walk(struct route_tables *ts,
 }
 
 bool
+route_tables_collect(struct route_tables *ts)
+{
+	SYNC_REQUIRE(stack_control_held(ts->store->stack));
+	return route_store_collect(ts->store);
+}
+
+bool
 route_tables_arena_stats(
     const struct route_tables *ts, struct route_arena_stats *out)
 {

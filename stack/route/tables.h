@@ -79,6 +79,16 @@ struct nexthop_resolve_found route_tables_hops(
     const struct route_tables *ts, uint32_t number, const uint8_t *addr);
 
 /*
+ * Take back what was removed and nobody can have any more, next-hop groups too:
+ * for housekeeping, which is rung for when there is something.
+ * Context: control thread holding the control mutex, no transaction open; may
+ *          sleep.
+ * Returns: was there anything?  The groups then have a grace period of their
+ *          own.
+ */
+bool route_tables_collect(struct route_tables *ts);
+
+/*
  * The memory of the compiled forms, which the tables share.
  * Context: control mutex; never sleeps.
  * Returns: false if nothing has been compiled.

@@ -37,7 +37,7 @@ route_txn_begin(struct route_table *t, struct route_txn **out)
 	int error;
 
 	SYNC_REQUIRE(stack_control_held(s->stack));
-	route_store_collect(s);
+	(void)route_store_collect(s);
 	x = s->free_txn != NULL ? s->free_txn : malloc(sizeof(*x));
 	if (x == NULL)
 		return -ENOMEM;

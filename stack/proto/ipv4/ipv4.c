@@ -207,6 +207,16 @@ netif_event(void *state, struct netif *nif, enum netif_event event)
 	}
 }
 
+/* What goes by the next hops has its turn before us: have it come again. */
+static void
+housekeep(void *state)
+{
+	struct ipv4 *ip = state;
+
+	if (route_tables_collect(ip->tables))
+		stack_housekeep_ring(ip->stack);
+}
+
 const struct proto proto_ipv4 = {
     .name = "ipv4",
     .carrier = PROTO_CARRIER_ETHER,
@@ -215,6 +225,7 @@ const struct proto proto_ipv4 = {
     .fini = fini,
     .input = ipv4_input,
     .netif_event = netif_event,
+    .housekeep = housekeep,
 };
 
 /* The state is the stack: the order of the two plug-ins does not matter. */
