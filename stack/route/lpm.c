@@ -25,6 +25,7 @@
 #include "stack/route/host.h"
 
 #define KEY_MAX 16u
+#define AT_ONCE 64u /* prefixes of one section: a kernel waits for its end */
 
 /* [c] constant once published  [w] the writer's */
 struct route_lpm_item {
@@ -149,11 +150,35 @@ retired(struct pserialize_head *head)
 	route_host_free((char *)head - offsetof(struct route_lpm_item, grace));
 }
 
+/*
+ * All items go on the list gone.  Nobody else uses the table, so they stay what
+ * they are between the sections, which the tree asks for.
+ */
+static void
+take_down(struct route_lpm *t)
+{
+	struct route_lpm_item *i;
+	uint64_t section;
+
+	do {
+		section = pserialize_read_enter();
+		for (unsigned int n = 0; n < AT_ONCE; n++) {
+			i = t->gone;
+			i = i == NULL ? radix_lf_next(t->tree, NULL, 0)
+				      : radix_lf_next(t->tree, i->key, i->plen);
+			if (i == NULL)
+				break;
+			i->next = t->gone;
+			t->gone = i;
+		}
+		pserialize_read_exit(section);
+	} while (i != NULL);
+}
+
 void
 route_lpm_destroy(struct route_lpm *t)
 {
 	struct route_lpm_item *i;
-	uint64_t section;
 
 	SYNC_REQUIRE(t->txn == NULL);
 	if (t->fib4 != NULL)
@@ -161,13 +186,7 @@ route_lpm_destroy(struct route_lpm *t)
 	if (t->fib6 != NULL)
 		fib6_destroy(t->fib6);
 	route_arena_destroy(t->arena);
-	section = pserialize_read_enter();
-	for (i = radix_lf_next(t->tree, NULL, 0); i != NULL;
-	     i = radix_lf_next(t->tree, i->key, i->plen)) {
-		i->next = t->gone;
-		t->gone = i;
-	}
-	pserialize_read_exit(section);
+	take_down(t);
 	radix_lf_destroy(t->tree);
 	while ((i = t->gone) != NULL) {
 		t->gone = i->next;

@@ -307,6 +307,20 @@ Test(route_lpm, walk_is_in_order)
 	route_lpm_destroy(t);
 }
 
+/* Sections of destroy are short, so that there are many: none forgets one. */
+Test(route_lpm, destroy_frees_all_that_is_there)
+{
+	for (uint32_t n = 0; n <= 192; n = n < 63 ? 63 : n + 1) {
+		struct route_lpm *t = table(32);
+
+		cr_assert_eq(route_lpm_begin(t), 0);
+		for (uint32_t i = 0; i < n; i++)
+			cr_assert_eq(insert(t, prefix4(i << 8, 24), 1), 0);
+		cr_assert_eq(route_lpm_commit(t), 0);
+		route_lpm_destroy(t);
+	}
+}
+
 Test(route_lpm, commit_without_memory_changes_nothing)
 {
 	struct route_lpm *t;
