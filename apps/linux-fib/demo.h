@@ -38,6 +38,7 @@ struct demo_session {
 	bool begun[DEMO_FAMILIES]; /* transactions */
 	bool commanded;            /* something was written */
 	int failed;                /* what ended it, or 0 */
+	pid_t writer;              /* the process that has written last */
 	unsigned long number;      /* of the line */
 	size_t have;               /* of the line that is not whole */
 	char line[DEMO_LINE];

@@ -4,10 +4,15 @@
  * A routing table behind a device: what is written is lines, what is read is
  * answers, or the state of the tables.  README.md says what there is to write.
  *
- * An open file is one transaction, which ends when it is closed; a line that
- * cannot be done ends it without any edit.  One file at a time is open for
+ * An open file is one transaction, which ends with its last descriptor; a line
+ * that cannot be done ends it without any edit.  One file at a time is open for
  * writing.  The kernel closes the files of a process that dies, too: that is
  * not the end of a table, so its edits are forgotten.
+ *
+ * Each close(2) and each exit comes to demo_flush(), which can say to the caller
+ * what went wrong, but only guess whether it is the last: two who close at once,
+ * or a write that is under way in another thread, make it not be.
+ * demo_release(), which nobody gets an answer of, does what is left then.
  */
 
 #include <linux/fs.h>
@@ -69,14 +74,17 @@ demo_open(struct inode *inode, struct file *file)
 	return stream_open(inode, file);
 }
 
-/* Nothing of this file is done any more. */
+/*
+ * Nothing of this file is done any more.  Whoever gets EINTR tries again, and
+ * would for ever.
+ */
 static int
 fail(struct demo_session *s, int err)
 {
 	(void)demo_command_end(s, false);
 	s->have = 0;
-	s->failed = err;
-	return err;
+	s->failed = err != -EINTR ? err : -ECANCELED;
+	return s->failed;
 }
 
 static int
@@ -151,6 +159,7 @@ demo_write(struct file *file, const char __user *from, size_t n, loff_t *pos)
 	if (err != 0)
 		goto out;
 	s->commanded = true;
+	s->writer = task_tgid_nr(current);
 	err = s->failed;
 	for (done = 0; err == 0 && done < n; done += part) {
 		part = min_t(size_t, n - done, CHUNK);
@@ -190,14 +199,17 @@ demo_read(struct file *file, char __user *to, size_t n, loff_t *pos)
 	return err != 0 ? err : (ssize_t)n;
 }
 
-/*
- * Has the process ended otherwise than as one that has written all?  Others may
- * have the same file open: they do not go on with what it left.
- */
+/* Does the process end otherwise than as one that has written all? */
 static bool
-died(void)
+dies(void)
 {
 	return (current->flags & PF_EXITING) != 0 && current->exit_code != 0;
+}
+
+static bool
+unfinished(const struct demo_session *s)
+{
+	return s->have > 0 || demo_command_edited(s);
 }
 
 /* A last line without an end is one. */
@@ -217,6 +229,18 @@ finish(struct demo_session *s)
 	return err;
 }
 
+/*
+ * The last descriptor, as far as is known, or that of the process that has
+ * written last, is closed.
+ */
+static int
+end(struct demo_session *s)
+{
+	if (!dies())
+		return finish(s);
+	return unfinished(s) ? fail(s, -EINTR) : s->failed;
+}
+
 static int
 demo_flush(struct file *file, fl_owner_t owner)
 {
@@ -226,10 +250,11 @@ demo_flush(struct file *file, fl_owner_t owner)
 	(void)owner;
 	mutex_lock(&s->lock);
 	mutex_lock(&demo.lock);
-	if (died() && (s->have > 0 || demo_command_edited(s)))
-		err = fail(s, -EINTR);
+	if (file_count(file) == 1 ||
+	    (dies() && s->writer == task_tgid_nr(current)))
+		err = end(s);
 	else
-		err = finish(s);
+		err = s->failed;
 	leave(s);
 	return err;
 }
@@ -237,8 +262,15 @@ demo_flush(struct file *file, fl_owner_t owner)
 static int
 demo_fsync(struct file *file, loff_t from, loff_t to, int datasync)
 {
+	struct demo_session *s = file->private_data;
+	int err;
+
 	(void)from, (void)to, (void)datasync;
-	return demo_flush(file, NULL);
+	mutex_lock(&s->lock);
+	mutex_lock(&demo.lock);
+	err = finish(s);
+	leave(s);
+	return err;
 }
 
 static int
@@ -247,9 +279,11 @@ demo_release(struct inode *inode, struct file *file)
 	struct demo_session *s = file->private_data;
 
 	(void)inode;
+	mutex_lock(&s->lock);
 	mutex_lock(&demo.lock);
-	(void)demo_command_end(s, false);
-	mutex_unlock(&demo.lock);
+	if (unfinished(s))
+		(void)end(s);
+	leave(s);
 	if ((file->f_mode & FMODE_WRITE) != 0)
 		leave_writer();
 	demo_text_fini(&s->text);

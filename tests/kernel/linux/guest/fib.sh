@@ -59,6 +59,57 @@ fib_killed()
 	[ "$(fib_ask 'get 10.203.113.1')" = '10.203.113.1 unreachable' ]
 }
 
+# fib_left ANSWER...: what the table says of 10.203.113.1 to .N.
+fib_left()
+{
+	fib_last=0
+	for _ in "$@"; do
+		fib_last=$((fib_last + 1))
+		echo "get 10.203.113.$fib_last"
+	done >/tmp/left.ask
+	fib_ask "$(cat /tmp/left.ask)" >/tmp/left &&
+		printf '%s\n' "$@" | cmp /tmp/left -
+}
+
+# A file that several processes have is one transaction until the last of them
+# closes it; one that fails there takes with it what it has written itself only.
+fib_shared()
+{
+	{
+		echo "route add 10.203.113.1/32 via 3"
+		/busybox true
+		echo "bad line"
+	} >"$dev" 2>/dev/null && return 1
+	fib_left "10.203.113.1 unreachable" || return
+	{
+		echo "route add 10.203.113.1/32 via 3"
+		sh -c 'exit 3'
+		sh -c 'kill -9 $$'
+		echo "route add 10.203.113.2/32 via 4"
+	} >"$dev" &&
+		fib_left "10.203.113.1 via 3 length 32" \
+			"10.203.113.2 via 4 length 32" || return
+	{
+		echo "route del 10.203.113.1/32"
+		sh -c 'echo "route del 10.203.113.2/32"; kill -9 $$'
+		echo "route add 10.203.113.3/32 via 5"
+	} >"$dev" 2>/dev/null && return 1
+	fib_left "10.203.113.1 via 3 length 32" \
+		"10.203.113.2 via 4 length 32" "10.203.113.3 unreachable" ||
+		return
+	printf 'route del 10.203.113.%s/32\n' 1 2 >"$dev"
+}
+
+# Whoever of two closes last, also where each finds the other still there.
+fib_together()
+{
+	for n in $(seq 60); do
+		{ : & echo "route replace 10.203.113.1/32 via $n"; } >"$dev"
+		fib_left "10.203.113.1 via $n length 32" || return
+	done
+	echo "route del 10.203.113.1/32" >"$dev"
+}
+
 # One commit that empties the table and fills it.
 fib_reload()
 {
@@ -99,7 +150,7 @@ fib_bench()
 
 insmod /modules/libsync-fib.ko memory=24
 verdict fib-insmod $?
-for part in ${FIB_PARTS:-load answers bad_line killed reload busy bench}; do
+for part in ${FIB_PARTS:-load answers bad_line killed reload shared together busy bench}; do
 	fib_detail=
 	fib_$part
 	verdict "fib-$part" $? "$fib_detail"
