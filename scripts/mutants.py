@@ -87,6 +87,12 @@ def last_lines(text, n=12):
     return "\n".join("    " + l for l in text.strip().splitlines()[-n:])
 
 
+def introspect(what, folder):
+    out = subprocess.run(["meson", "introspect", what, str(folder)],
+                         check=True, capture_output=True, text=True)
+    return json.loads(out.stdout)
+
+
 class Tree:
     """A copy of the tree, with build folders of its own, of one worker."""
 
@@ -131,9 +137,13 @@ class Tree:
                               self.top, env)
         if status != 0:
             raise Broken(f"meson setup failed:\n{last_lines(out)}")
-        text = subprocess.run(["meson", "introspect", "--tests", str(folder)],
-                              check=True, capture_output=True, text=True)
-        self.tests[folder] = {t["name"]: t for t in json.loads(text.stdout)}
+        tests = introspect("--tests", folder)
+        files = {t["id"]: t["filename"]
+                 for t in introspect("--targets", folder)}
+        for t in tests:   # what it depends on is told by id
+            t["files"] = [f for d in t.get("depends", [])
+                          for f in files.get(d, [])]
+        self.tests[folder] = {t["name"]: t for t in tests}
         return folder
 
     def test(self, folder, names):
@@ -145,7 +155,7 @@ class Tree:
     def compile(self, folder, test):
         """(status, output) of building what the test runs."""
         targets = []
-        for word in test["cmd"] + [str(d) for d in test.get("depends", [])]:
+        for word in test["cmd"] + test["files"]:
             path = pathlib.Path(word)
             if path.is_absolute() and path.is_relative_to(folder):
                 targets.append(path.relative_to(folder).as_posix())
