@@ -111,30 +111,6 @@ parse_group(const char *s, struct spec_object *o, struct words_error *e)
 	}
 }
 
-/* "S[.mmm]" seconds. */
-static int
-parse_seconds(const char *s, uint64_t *ms, struct words_error *e)
-{
-	uint64_t v = 0;
-	const char *p = s;
-	unsigned int scale = 1000;
-
-	for (; *p >= '0' && *p <= '9' && p - s < 9; p++)
-		v = v * 10 + (uint64_t)(*p - '0');
-	v *= 1000;
-	if (p != s && *p == '.' && p[1] != '\0') {
-		for (p++; *p >= '0' && *p <= '9' && scale > 1; p++) {
-			scale /= 10;
-			v += (uint64_t)(*p - '0') * scale;
-		}
-	}
-	if (p == s || *p != '\0' || v > SPEC_OBJECT_MS_MAX)
-		return words_fail(e, s,
-		    "not seconds, up to a year and in thousandths at best");
-	*ms = v;
-	return 0;
-}
-
 static int
 parse_type(const char *s, struct sentence *p, struct words_error *e)
 {
@@ -185,9 +161,9 @@ parse_value(struct words *w, const char *key, const char *s, struct sentence *p,
 	}
 	p->timers = true;
 	if (strcmp(key, "idle_timer") == 0)
-		return parse_seconds(s, &o->idle_ms, e);
+		return words_seconds(s, &o->idle_ms, e);
 	if (strcmp(key, "unbalanced_timer") == 0)
-		return parse_seconds(s, &o->unbalanced_ms, e);
+		return words_seconds(s, &o->unbalanced_ms, e);
 	return words_fail(e, key, "unexpected word");
 }
 

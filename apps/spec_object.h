@@ -15,7 +15,7 @@
 #include "apps/words.h"
 
 #define SPEC_OBJECT_MEMBERS_MAX 64
-#define SPEC_OBJECT_MS_MAX      UINT64_C(31536000000) /* a year */
+#define SPEC_OBJECT_MS_MAX      WORDS_MS_MAX
 
 struct spec_object_member {
 	uint32_t id;

@@ -179,6 +179,29 @@ words_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out,
 }
 
 int
+words_seconds(const char *s, uint64_t *ms, struct words_error *e)
+{
+	uint64_t v = 0;
+	const char *p = s;
+	unsigned int scale = 1000;
+
+	for (; *p >= '0' && *p <= '9' && p - s < 9; p++)
+		v = v * 10 + (uint64_t)(*p - '0');
+	v *= 1000;
+	if (p != s && *p == '.' && p[1] != '\0') {
+		for (p++; *p >= '0' && *p <= '9' && scale > 1; p++) {
+			scale /= 10;
+			v += (uint64_t)(*p - '0') * scale;
+		}
+	}
+	if (p == s || *p != '\0' || v > WORDS_MS_MAX)
+		return words_fail(e, s,
+		    "not seconds, up to a year and in thousandths at best");
+	*ms = v;
+	return 0;
+}
+
+int
 words_onoff(const char *s, bool *out, struct words_error *e)
 {
 	const bool on = strcmp(s, "on") == 0;

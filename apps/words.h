@@ -15,6 +15,8 @@
 /* Bytes with the NUL of an interface's name; that of NETIF_NAME_MAX. */
 #define WORDS_NAME_MAX 16
 
+#define WORDS_MS_MAX UINT64_C(31536000000) /* a year */
+
 /* A cursor; the words belong to the caller. */
 struct words {
 	const char *const *word;
@@ -76,6 +78,8 @@ int words_inet(
 int words_lladdr(const char *s, uint8_t out[6], struct words_error *e);
 int words_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out,
     struct words_error *e);
+/* "S[.mmm]" in milliseconds, up to WORDS_MS_MAX. */
+int words_seconds(const char *s, uint64_t *ms, struct words_error *e);
 int words_onoff(const char *s, bool *out, struct words_error *e);
 /* off, on and auto are 0, 1 and 2; or a number. */
 int words_switch(const char *s, uint32_t *out, struct words_error *e);

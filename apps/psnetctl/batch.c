@@ -227,7 +227,10 @@ psnetctl_batch(struct psnetctl *ctl)
 	if (rc == PSNETCTL_EXIT_OK) {
 		b.stop_fd = open_stop();
 		rc = run_file(&b, f);
-		rc = rc != 0 ? psnetctl_lost(rc) : b.status;
+		/* The command that lost the connection has said so. */
+		if (rc != 0 && ctl->client.fd >= 0)
+			b.status = psnetctl_lost(ctl, rc);
+		rc = b.status;
 		if (b.stop_fd >= 0)
 			close(b.stop_fd);
 	}

@@ -7,16 +7,45 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define FLUSH_AT 32768
 
+static int
+set_silence(struct psnetctl_client *c, int option, uint64_t ms)
+{
+	const struct timeval tv = {.tv_sec = (time_t)(ms / 1000),
+	    .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	if (setsockopt(c->fd, SOL_SOCKET, option, &tv, sizeof(tv)) != 0)
+		return -errno;
+	return 0;
+}
+
+/* The socket's own times end every call with EAGAIN, connect(2) too. */
+static int
+failed(void)
+{
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+static int
+connect_to(struct psnetctl_client *c, const struct sockaddr_un *sun)
+{
+	while (connect(c->fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0)
+		if (errno != EINTR)
+			return failed();
+	return 0;
+}
+
 int
-psnetctl_client_open(struct psnetctl_client *c, const char *path)
+psnetctl_client_open(
+    struct psnetctl_client *c, const char *path, uint64_t silence_ms)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int rc = 0;
+	int rc;
 
 	*c = (struct psnetctl_client){.fd = -1};
 	if (strlen(path) >= sizeof(sun.sun_path))
@@ -25,11 +54,20 @@ psnetctl_client_open(struct psnetctl_client *c, const char *path)
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return -errno;
-	if (connect(c->fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0) {
-		rc = -errno;
+	rc = set_silence(c, SO_SNDTIMEO, silence_ms);
+	if (rc == 0)
+		rc = set_silence(c, SO_RCVTIMEO, silence_ms);
+	if (rc == 0)
+		rc = connect_to(c, &sun);
+	if (rc != 0)
 		psnetctl_client_close(c);
-	}
 	return rc;
+}
+
+int
+psnetctl_client_listen(struct psnetctl_client *c)
+{
+	return set_silence(c, SO_RCVTIMEO, 0);
 }
 
 void
@@ -124,7 +162,7 @@ psnetctl_client_flush(struct psnetctl_client *c, int passed)
 		    send_with(c->fd, c->out + at, c->out_len - at, passed);
 
 		if (n < 0 && errno != EINTR)
-			return -errno;
+			return failed();
 		if (n < 0)
 			continue;
 		at += (size_t)n;
@@ -153,9 +191,12 @@ psnetctl_client_fill(struct psnetctl_client *c)
 	}
 	if (reserve(&c->in, &c->in_room, c->in_len + 65536) != 0)
 		return -ENOMEM;
-	n = read(c->fd, c->in + c->in_len, c->in_room - c->in_len);
+	/* With a time set, SIGCONT interrupts it without a handler. */
+	do
+		n = read(c->fd, c->in + c->in_len, c->in_room - c->in_len);
+	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return failed();
 	c->in_len += (size_t)n;
 	return n == 0 ? -ECONNRESET : 0;
 }

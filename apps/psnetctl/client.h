@@ -7,11 +7,18 @@
  * The client's side of the control protocol, docs/control-protocol.md.
  * Requests are queued and may be many before the first answer is taken.
  *
+ * What waits for the other side gives up, with -ETIMEDOUT, when that has been
+ * silent for the time that psnetctl_client_open() was given: nothing came, or
+ * nothing was taken.  After any error but -ENOMEM the connection is of no more
+ * use, as an answer that comes late would be taken for one to what is asked
+ * next.
+ *
  * Context: the program's only thread; blocks.
  */
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct psnetctl_client {
 	int fd; /* -1: not connected */
@@ -20,8 +27,16 @@ struct psnetctl_client {
 	size_t in_at, in_len, in_room;
 };
 
-/* Returns: 0 or a negative errno of socket(2) and connect(2). */
-int psnetctl_client_open(struct psnetctl_client *c, const char *path);
+/*
+ * Connect; silence_ms is how long to put up with silence, 0: for ever.
+ * Returns: 0, -ETIMEDOUT, or a negative errno of socket(2) and connect(2).
+ */
+int psnetctl_client_open(
+    struct psnetctl_client *c, const char *path, uint64_t silence_ms);
+
+/* Wait for ever for what comes from now on: it may come at any time. */
+int psnetctl_client_listen(struct psnetctl_client *c);
+
 void psnetctl_client_close(struct psnetctl_client *c);
 
 /*
@@ -33,14 +48,14 @@ int psnetctl_client_queue(
 
 /*
  * Send what is queued; the first byte carries the descriptor passed (-1: none).
- * Returns: 0 or a negative errno of sendmsg(2).
+ * Returns: 0, -ETIMEDOUT, or a negative errno of sendmsg(2).
  */
 int psnetctl_client_flush(struct psnetctl_client *c, int passed);
 
 /*
  * Take the next message, waiting for it.
  * Returns: 0, -ECONNRESET at the end of the connection, -EPROTO if it is not
- *          a JSON object, -EINTR, or a negative errno of read(2).
+ *          a JSON object, -ETIMEDOUT, -ENOMEM, or a negative errno of read(2).
  * Owner:   *out is the caller's.
  */
 int psnetctl_client_receive(struct psnetctl_client *c, json_t **out);

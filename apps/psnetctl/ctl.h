@@ -19,15 +19,17 @@ enum psnetctl_exit {
 	PSNETCTL_EXIT_SYNTAX = 1,
 	PSNETCTL_EXIT_REFUSED = 2, /* by the daemon, or it is not there */
 	PSNETCTL_EXIT_WRONG = 3,   /* a verification found differences */
+	PSNETCTL_EXIT_SILENT = 4,  /* the daemon is there, and says nothing */
 };
 
 struct psnetctl {
 	struct psnetctl_client client;
 	const char *socket, *batch;
 	bool json, pretty, stats, details, force;
-	uint32_t rate;    /* batch commands a second; 0: as many as it can */
-	json_int_t next;  /* id of the next request */
-	bool list_opened; /* a JSON list is being printed in pieces */
+	uint64_t silence_ms; /* to put up with; 0: any */
+	uint32_t rate;       /* batch commands a second; 0: as many as it can */
+	json_int_t next;     /* id of the next request */
+	bool list_opened;    /* a JSON list is being printed in pieces */
 };
 
 struct psnetctl_request;
@@ -85,10 +87,13 @@ unsigned int psnetctl_split(char *line, const char **word, unsigned int max);
 /* Connect, if that was not done yet; complains.  Returns: an exit status. */
 int psnetctl_connect(struct psnetctl *ctl);
 
-/* Print an error of the command line, of the daemon, of the connection. */
+/*
+ * Print an error of the command line, of the daemon, of the connection; the
+ * last closes it, too.  Returns: an exit status.
+ */
 int psnetctl_complain(const struct words_error *e);
 int psnetctl_refused(const json_t *reply, const char *file);
-int psnetctl_lost(int rc);
+int psnetctl_lost(struct psnetctl *ctl, int rc);
 
 /* Is the reply a success? */
 bool psnetctl_ok(const json_t *reply);

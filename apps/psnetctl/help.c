@@ -16,6 +16,8 @@ static const char general[] =
     "monitor\n"
     "OPTIONS  -j[son]  -p[retty]  -s[tats]  -d[etails]  -S SOCKET  -V[ersion]  "
     "-h[elp]\n"
+    "         -t[imeout] SECONDS of silence after which to give up, 30; 0: "
+    "never\n"
     "         -b[atch] FILE, - for standard input; with -force go on after "
     "errors,\n"
     "         with -rate N run at most N commands a second\n"
@@ -27,7 +29,7 @@ static const char general[] =
     "  psnetctl route add 10.2.0.0/24 via 10.1.0.2\n"
     "  psnetctl -j drops\n"
     "Exit status: 0 done, 1 wrong words, 2 psnetd refused or is not there,\n"
-    "             3 a verification found differences.\n";
+    "             3 a verification found differences, 4 psnetd was silent.\n";
 
 static const struct {
 	const char *object, *text;

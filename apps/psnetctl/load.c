@@ -127,7 +127,7 @@ follow(struct psnetctl *ctl, const char *file)
 		const json_t *p;
 
 		if (rc != 0)
-			return psnetctl_lost(rc);
+			return psnetctl_lost(ctl, rc);
 		p = json_object_get(msg, "progress");
 		if (p != NULL && bar)
 			show_progress(p);
@@ -164,5 +164,5 @@ psnetctl_run_load(struct psnetctl *ctl, struct psnetctl_request *r)
 	if (rc == 0)
 		rc = psnetctl_client_flush(&ctl->client, fd);
 	close(fd);
-	return rc != 0 ? psnetctl_lost(rc) : follow(ctl, name);
+	return rc != 0 ? psnetctl_lost(ctl, rc) : follow(ctl, name);
 }

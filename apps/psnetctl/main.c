@@ -9,6 +9,12 @@
 
 #define DEFAULT_SOCKET "/run/psnet/psnetd.sock"
 
+/*
+ * The daemon is silent while it reads its file again, about 3 s if that names a
+ * table of a million routes.  Ten times that.
+ */
+#define DEFAULT_SILENCE_MS 30000
+
 /* As ip(8): one or two dashes, any abbreviation; the first match wins. */
 enum option {
 	OPT_JSON,
@@ -16,6 +22,7 @@ enum option {
 	OPT_STATS,
 	OPT_DETAILS,
 	OPT_SOCKET,
+	OPT_TIMEOUT,
 	OPT_BATCH,
 	OPT_FORCE,
 	OPT_RATE,
@@ -34,6 +41,7 @@ static const struct {
     {"details", OPT_DETAILS},
     {"S", OPT_SOCKET},
     {"socket", OPT_SOCKET},
+    {"timeout", OPT_TIMEOUT},
     {"batch", OPT_BATCH},
     {"force", OPT_FORCE},
     {"rate", OPT_RATE},
@@ -67,6 +75,8 @@ option_value(struct psnetctl *ctl, struct words *w, enum option opt,
 		return -EINVAL;
 	if (opt == OPT_RATE)
 		return words_u32(s, 1, UINT32_MAX, &ctl->rate, e);
+	if (opt == OPT_TIMEOUT)
+		return words_seconds(s, &ctl->silence_ms, e);
 	if (opt == OPT_BATCH)
 		ctl->batch = s;
 	else
@@ -100,6 +110,7 @@ parse_option(struct psnetctl *ctl, struct words *w, struct words_error *e)
 		ctl->force = true;
 		return 0;
 	case OPT_SOCKET:
+	case OPT_TIMEOUT:
 	case OPT_BATCH:
 	case OPT_RATE:
 		return option_value(ctl, w, opt, e);
@@ -133,7 +144,9 @@ run_words(struct psnetctl *ctl, struct words *w)
 int
 main(int argc, char **argv)
 {
-	struct psnetctl ctl = {.socket = DEFAULT_SOCKET, .client.fd = -1};
+	struct psnetctl ctl = {.socket = DEFAULT_SOCKET,
+	    .silence_ms = DEFAULT_SILENCE_MS,
+	    .client.fd = -1};
 	struct words w = {.word = (const char *const *)argv + 1,
 	    .n = argc > 0 ? (unsigned int)argc - 1 : 0};
 	struct words_error e;

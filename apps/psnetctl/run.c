@@ -34,9 +34,23 @@ psnetctl_refused(const json_t *reply, const char *file)
 	return PSNETCTL_EXIT_REFUSED;
 }
 
-int
-psnetctl_lost(int rc)
+/* Who is silent, and for how long: the beginning of a message. */
+static void
+print_silence(const struct psnetctl *ctl)
 {
+	fprintf(stderr, "psnetd at %s is silent for %.10g s: ", ctl->socket,
+	    (double)ctl->silence_ms / 1000);
+}
+
+int
+psnetctl_lost(struct psnetctl *ctl, int rc)
+{
+	psnetctl_client_close(&ctl->client);
+	if (rc == -ETIMEDOUT) {
+		print_silence(ctl);
+		fputs("it may still do what it was told\n", stderr);
+		return PSNETCTL_EXIT_SILENT;
+	}
 	fprintf(stderr, "The connection to psnetd failed: %s\n",
 	    words_strerror(-rc));
 	return PSNETCTL_EXIT_REFUSED;
@@ -49,9 +63,14 @@ psnetctl_connect(struct psnetctl *ctl)
 
 	if (ctl->client.fd >= 0)
 		return PSNETCTL_EXIT_OK;
-	rc = psnetctl_client_open(&ctl->client, ctl->socket);
+	rc = psnetctl_client_open(&ctl->client, ctl->socket, ctl->silence_ms);
 	if (rc == 0)
 		return PSNETCTL_EXIT_OK;
+	if (rc == -ETIMEDOUT) {
+		print_silence(ctl);
+		fputs("it takes no connection\n", stderr);
+		return PSNETCTL_EXIT_SILENT;
+	}
 	fprintf(stderr, "Cannot reach psnetd at %s: %s\n", ctl->socket,
 	    words_strerror(-rc));
 	return PSNETCTL_EXIT_REFUSED;
@@ -138,7 +157,7 @@ answers(struct psnetctl *ctl, const struct psnetctl_request *r)
 		int rc = psnetctl_client_receive(&ctl->client, &reply);
 
 		if (rc != 0)
-			return psnetctl_lost(rc);
+			return psnetctl_lost(ctl, rc);
 		more = json_is_true(json_object_get(reply, "more"));
 		if (more || psnetctl_ok(reply))
 			print_result(ctl, r, reply, !more);
@@ -162,7 +181,7 @@ psnetctl_run(struct psnetctl *ctl, struct psnetctl_request *r)
 	    &ctl->client, ctl->next++, r->cmd, json_incref(r->args));
 	if (rc == 0)
 		rc = psnetctl_client_flush(&ctl->client, -1);
-	return rc != 0 ? psnetctl_lost(rc) : answers(ctl, r);
+	return rc != 0 ? psnetctl_lost(ctl, rc) : answers(ctl, r);
 }
 
 static void
@@ -195,10 +214,12 @@ psnetctl_run_monitor(struct psnetctl *ctl, struct psnetctl_request *r)
 			print_lost(ctl, msg);
 		else if (!psnetctl_ok(msg))
 			rc = psnetctl_refused(msg, NULL);
+		else
+			rc = psnetctl_client_listen(&ctl->client);
 		json_decref(msg);
 		if (fflush(stdout) != 0)
 			rc = -EPIPE;
 	}
 	/* psnetctl_refused() spoke, and returned a status. */
-	return rc > 0 ? rc : psnetctl_lost(rc);
+	return rc > 0 ? rc : psnetctl_lost(ctl, rc);
 }

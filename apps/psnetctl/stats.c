@@ -152,7 +152,7 @@ sample(struct psnetctl *ctl, const struct psnetctl_request *r, json_t **out)
 	if (rc == 0)
 		rc = psnetctl_client_receive(&ctl->client, &reply);
 	if (rc != 0)
-		return psnetctl_lost(rc);
+		return psnetctl_lost(ctl, rc);
 	if (psnetctl_ok(reply))
 		*out = json_incref(json_object_get(reply, "result"));
 	else

@@ -128,5 +128,5 @@ psnetctl_run_verify(struct psnetctl *ctl, struct psnetctl_request *r)
 			status = verdict(ctl, msg);
 		json_decref(msg);
 	}
-	return rc != 0 ? psnetctl_lost(rc) : status;
+	return rc != 0 ? psnetctl_lost(ctl, rc) : status;
 }
