@@ -119,6 +119,41 @@ new = "0"
 why = "Nothing is put."
 '''
 
+# A small libsync for port.py: the host "user" is as the others, but for XCALL.
+PORT_LIST = '''/*
+ * == Every host
+ *   port_get
+ * == Cross-call: some
+ *   port_call
+ * == No host: shared
+ *   port_twice
+ */
+'''
+PORT_TREE = {
+    "libsync/port/port.h": PORT_LIST,
+    "libsync/port/twice.h": "#define port_twice() (2 * port_get())\n",
+    "libsync/port/kernel/port.h": "int port_call(void);\n",
+    "libsync/port/kernel/fence.c": "int f(void)\n{\n"
+                                   "#ifdef XCALL\n	port_call();\n#endif\n}\n",
+    "libsync/port/bare/port.c": "int\nport_call(void)\n{\n}\n",
+    "libsync/cell/cell.c": "/* port_idle */ int\ncell(void)\n{\n"
+                           "#ifdef XCALL\n	port_get();\n#endif\n}\n",
+} | {f"libsync/port/{host}/port.h": "int port_get(void);\n"
+     for host in ("user", "linux", "netbsd", "freebsd", "bare")}
+
+# file of PORT_TREE, what to replace in it, by what
+PORT_VIOLATIONS = [
+    ("libsync/cell/cell.c", "port_get", "port_put"),
+    ("libsync/cell/cell.c", "port_get", "port_call(PORT_ONE)"),
+    ("libsync/port/kernel/fence.c", "port_call", "port_kick"),
+    ("libsync/port/port.h", "port_call", "port_call, port_idle"),
+    ("libsync/port/port.h", " *   port_call\n", ""),
+    ("libsync/port/user/port.h", "port_get", "port_put"),
+    ("libsync/port/bare/port.h", "port_get", "port_put"),
+    ("libsync/port/bare/port.c", "port_call", "port_kick"),
+    ("libsync/port/twice.h", "define port_twice()", "define twice() port_twice"),
+]
+
 # what to replace in MUTANT, by what
 MUTANT_VIOLATIONS = [
     ("CELL acquire", "CALL acquire"),
@@ -204,6 +239,17 @@ def check_mutant_lint(report):
             report("mutants", f"misses {old!r} -> {new!r}")
 
 
+def check_port_lint(report):
+    for rel, old, new in [(next(iter(PORT_TREE)), "", ""), *PORT_VIOLATIONS]:
+        with tempfile.TemporaryDirectory() as top:
+            for name, text in PORT_TREE.items():
+                plant(top, name, text)
+            plant(top, rel, PORT_TREE[rel].replace(old, new, 1))
+            status, said = lint("port", top)
+            if status != (old != ""):
+                report("port", f"{rel}: {old!r} -> {new!r}: {said}")
+
+
 def main():
     report = tree.Report()
     for name in ("pairs", "layers", "sizes", "forbidden", "format"):
@@ -229,6 +275,7 @@ def main():
         if object_passes(code) != passes:
             report("undefined", f"{code}: expected {passes}")
     check_mutant_lint(report)
+    check_port_lint(report)
     report.end(len(VIOLATIONS) + len(ARCHIVES) + len(OBJECTS) +
                len(MUTANT_VIOLATIONS),
                "violations")
