@@ -53,7 +53,7 @@ LINUX_INIT = """#!/busybox sh
 /busybox insmod /count.ko
 /busybox poweroff -f
 """
-VARIANTS = {"XCALL": "", "FENCED": ", fenced"}
+VARIANTS = {"XCALL": "", "FENCED": ", fenced", "SWITCH": ", switch"}
 
 # In the order of the table: what figures.c calls it, and the page.
 OPERATIONS = {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The loops of figures.c without a kernel, where qemu counts them. */
+/*
+ * The loops of figures.c without a kernel, where qemu counts them.  In the
+ * variant context-switch the CPU that runs them is online.
+ */
 
 #include "tests/kernel/figures/figures.h"
 
@@ -13,7 +16,9 @@ bare_main(void)
 	int error = libsync_start();
 
 	if (error == 0) {
+		bare_online(true);
 		error = ktest_figures();
+		bare_online(false);
 		libsync_stop();
 	}
 	return error != 0;
