@@ -103,8 +103,8 @@ int percpu_pool_attach(struct percpu_pool *p);
 /*
  * Take an object; make more if none is free, or if all that are free are too
  * young.
- * Context: any thread, inside a section too; may sleep (allocates); never waits
- *          for a grace period.
+ * Context: any thread, inside a section too, in a kernel outside only; may sleep
+ *          (allocates); never waits for a grace period.
  * Order:   the object's percpu_pool_free() happens before the return.
  * Owner:   the object is the caller's until percpu_pool_free(), by any thread.
  * Returns: NULL if there is no memory, or if config.max objects are made.

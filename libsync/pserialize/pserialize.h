@@ -357,8 +357,9 @@ bool pserialize_poll(uint64_t gp);
 /*
  * Push the grace periods asked for by pserialize_poll_start() one step
  * forward, without waiting for readers.  A step may cost a system call.
- * Context: any thread, not a signal handler; never sleeps but for the mutex
- *          of the registry, which is held for moments.
+ * Context: any thread, not a signal handler, in a kernel outside sections; never
+ *          sleeps but for the mutex of the registry, which is held for moments,
+ *          and for the call to all processors, where there is one.
  * Returns: true if this call ended a grace period.
  */
 bool pserialize_poll_advance(void);

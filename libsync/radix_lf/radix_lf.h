@@ -230,8 +230,8 @@ int radix_lf_remove(
  * Call fn(head) when no reader and no snapshot can reach the item around head
  * any more.  Call it after the commit that removed the item; fn may then free
  * or reuse the item.
- * Context: any thread; never sleeps, but may wait for a mutex held for a few
- *          instructions.  fn runs like a pserialize_call() function: on any
+ * Context: any thread, in a kernel one that may sleep; does not, but for a mutex
+ *          held for a few instructions.  fn runs like a pserialize_call() function: on any
  *          thread, outside sections, and must not wait for a grace period.
  * Owner:   the tree and then pserialize own head until fn is called.
  */
@@ -243,7 +243,7 @@ void radix_lf_retire(struct radix_lf *t, struct pserialize_head *head,
  * Many edits in one transaction cost less than one at a time, as a branch is
  * copied once only; sort a bulk load by key for speed.
  * Context: writer (the caller's mutex), which stays the writer until the
- *          transaction ends; never sleeps.
+ *          transaction ends; may sleep (allocates, now and then).
  * Owner:   *out is the tree's until radix_lf_txn_commit() or _abort().
  * Returns: 0, or -ENOMEM with *out untouched and no transaction begun.
  */
@@ -331,8 +331,8 @@ void *radix_lf_txn_covered(const struct radix_lf_txn *txn, const void *key,
 
 /*
  * Make all edits of txn visible, at one instant, and end it.  Cannot fail.
- * Context: writer (the caller's mutex), which began txn; never sleeps, but may
- *          wait for a mutex held for a few instructions.
+ * Context: writer (the caller's mutex), which began txn; does not sleep, but for
+ *          a mutex held for a few instructions.
  * Order:   everything before this call happens before what a reader does that
  *          sees any of the edits.
  */
@@ -360,8 +360,8 @@ int radix_lf_snap_open(struct radix_lf *t, struct radix_lf_snap **out);
 
 /*
  * Let go of a snapshot.
- * Context: any thread; never sleeps, but may wait for a mutex held for a few
- *          instructions.
+ * Context: any thread, in a kernel one that may sleep; does not, but for a mutex
+ *          held for a few instructions.
  */
 void radix_lf_snap_close(struct radix_lf_snap *snap);
 
@@ -369,8 +369,9 @@ void radix_lf_snap_close(struct radix_lf_snap *snap);
  * Take a snapshot into storage of the caller's: what radix_lf_snap_open() does,
  * where nothing may fail, or from inside a read section that wants to go on
  * outside.  It may be newer than what the section has seen: look up again.
- * Context: any thread, inside a section too, not a signal handler; never
- *          sleeps, but may wait for a mutex held for a few instructions.
+ * Context: any thread, inside a section too, not a signal handler; in a kernel
+ *          one that may sleep, outside; does not, but for a mutex held for a few
+ *          instructions.
  * Order:   as for radix_lf_snap_open().
  * Owner:   *snap is the tree's until radix_lf_snap_unpin(), and stays in place.
  */
