@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "stack/core/stack.h"
@@ -193,4 +195,57 @@ Test(route_collect, nothing_rings_when_nothing_is_left)
 	(void)stack_housekeep(st);
 	pserialize_barrier();
 	cr_assert_eq(poll(&fd, 1, 0), 0);
+}
+
+/* Somebody who is in a section while the groups wait for him. */
+static SYNC_ATOMIC(bool) entered, leave;
+
+static void *
+reader(void *arg)
+{
+	const uint64_t s = pserialize_read_enter();
+
+	/* relaxed: it carries nothing. */
+	sync_store_relaxed(&entered, true);
+	/* relaxed: as above. */
+	while (!sync_load_relaxed(&leave))
+		sched_yield();
+	pserialize_read_exit(s);
+	return arg;
+}
+
+Test(route_collect, groups_that_wait_for_a_reader_are_not_forgotten)
+{
+	pthread_t thread;
+
+	fill(0, 1, 2);
+	empty(0, 1);
+	pserialize_barrier();
+	cr_assert_eq(pthread_create(&thread, NULL, reader, NULL), 0);
+	/* relaxed: as above. */
+	while (!sync_load_relaxed(&entered))
+		sched_yield();
+	for (unsigned int i = 0; i < 3; i++)
+		(void)stack_housekeep(st);
+	cr_assert_eq(stats().groups, 0u);
+	cr_assert_gt(stats().waiting, 0u, "he may have found one");
+	/* relaxed: as above. */
+	sync_store_relaxed(&leave, true);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	until_nothing_is_left();
+}
+
+/* Each asks for a callback as soon as the last one is done. */
+Test(route_collect, objects_come_and_go_while_callbacks_run)
+{
+	const struct nexthop_object_config cfg = {
+	    .id = 1, .hop = {.kind = NEXTHOP_BLACKHOLE}};
+	const char *why;
+
+	for (unsigned int i = 0; i < 2000; i++) {
+		cr_assert_eq(
+		    nexthop_add(st, &cfg, NEXTHOP_OBJECT_ADD, &why), 0);
+		cr_assert_eq(nexthop_del(st, 1, &why), 0);
+	}
+	until_nothing_is_left();
 }
