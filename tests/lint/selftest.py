@@ -277,7 +277,7 @@ def main():
     check_mutant_lint(report)
     check_port_lint(report)
     report.end(len(VIOLATIONS) + len(ARCHIVES) + len(OBJECTS) +
-               len(MUTANT_VIOLATIONS),
+               len(MUTANT_VIOLATIONS) + len(PORT_VIOLATIONS),
                "violations")
 
 
