@@ -12,6 +12,12 @@
  *   anchor  lo: head, upper bits of the tag   hi: tail, its lower bits, PEND
  *   link    lo: neighbour                     hi: version, counts for ever
  *
+ * An address in the anchor is short: its lower 48 bits, less the four that
+ * alignment makes zero.  In a program the other bits are zero, too.  A kernel
+ * has its memory in a few regions of 2^48 bytes, as far apart as it likes, so
+ * the anchor also has the number of the region in the queue's own table, which
+ * a push adds to.  Region 0 is the lowest, and needs no entry.
+ *
  * A change clears PEND on the way if it knows the link to be set: a FIFO push
  * and a pop cost one exchange of the anchor each, plus one of a link if more
  * than one item is queued.
@@ -23,11 +29,19 @@
  *   I3  Each push begins with a version that its item's link never had at the
  *       beginning of an earlier push, and stores it before the neighbour; an
  *       exchange of the link raises it by one.
- *   I4  The anchor's tag is never the same twice (it has 39 bits: a thread
- *       must not be held up inside a read section for 2^39 changes).
+ *   I4  The anchor's tag is never the same twice (it has 39 bits, in a kernel
+ *       33: a thread must not be held up inside a read section for 2^39 or
+ *       2^33 changes; 2^33 of 10 ns take 86 s).
+ *   I5  An entry of the table of regions is written once, those before it are
+ *       full and differ from it; so two words are equal if and only if the
+ *       links are.  The region of a link that is queued has an entry, which
+ *       whoever finds the link in the anchor or in another link sees: the push
+ *       saw or wrote it before its exchange of the anchor, and reads of one
+ *       entry by threads that follow one another never go back.
  * So an exchange of the anchor succeeds only if nothing changed since it was
  * read; one of a link only if the item has not been pushed again since, for
- * it was seen queued after its version was read.
+ * it was seen queued after its version was read.  A link without a region was
+ * not found by way of the anchor as it is, so what word it gets is all one.
  *
  * Linearization: the exchange of the anchor; an empty pop and peek, the load
  * of the anchor's lower half.
@@ -56,34 +70,131 @@
 #include "libsync/pserialize/pserialize.h"
 
 /*
- * A word of the anchor is an address, moved up by SHIFT, over LOW bits: links
- * are aligned to 16 bytes and an address is the sign extension of its lower 48
- * bits.
+ * A word of the anchor: 44 bits of an address, moved up by SHIFT, the number of
+ * its region, if there are several, and LOW bits of tag and PEND.
  */
-#define SHIFT     16
-#define LOW       20
-#define LOW_MASK  (((uint64_t)1 << LOW) - 1)
-#define ALIGNMENT ((uint64_t)1 << (LOW - SHIFT))
-#define PEND      ((uint64_t)1)
-#define TAG_ONE   ((uint64_t)2) /* in hi, above PEND */
+#define SHIFT    16
+#define ALIGNED  4             /* bits of an address that are zero */
+#define TAG_ONE  ((uint64_t)2) /* in hi, above PEND */
+#define PEND     ((uint64_t)1)
+#define LOW_MASK (((uint64_t)1 << LOW) - 1)
+
+#if PORT_HIGH_ADDRESSES
+#define LOW 17
+#else
+#define LOW 20
+#endif
+
+/* Bits of an address in a region, for tests less than the word has. */
+#ifndef LFQUEUE_ATOMICQ_REGION
+#define LFQUEUE_ATOMICQ_REGION 48
+#endif
+
+#define ALIGN_MASK (((uint64_t)1 << ALIGNED) - 1)
+#define INSIDE     (((uint64_t)1 << LFQUEUE_ATOMICQ_REGION) - 1)
 
 _Static_assert(sizeof(struct lfqueue_atomicq_link) == 16, "a link is a pair");
-_Static_assert(ALIGNMENT == 16, "its address has as many bits to spare");
+_Static_assert(LFQUEUE_ATOMICQ_REGION <= 64 - SHIFT, "fits in a word");
+_Static_assert(ALIGN_MASK + 1 == sizeof(struct sync_pair), "as a pair is");
+
+#if PORT_HIGH_ADDRESSES
+
+_Static_assert(LFQUEUE_ATOMICQ_REGIONS + 1 == 1 << (SHIFT + ALIGNED - LOW),
+    "as many as have a number");
 
 static struct lfqueue_atomicq_link *
-link_in(uint64_t word)
+link_in(const struct lfqueue_atomicq *q, uint64_t word)
 {
-	const int64_t address = (int64_t)word >> SHIFT;
+	const uint64_t region = (word & (ALIGN_MASK << SHIFT)) >> LOW;
+	uint64_t address = word >> SHIFT & ~ALIGN_MASK;
 
-	return (struct lfqueue_atomicq_link *)((uintptr_t)address &
-					       ~(uintptr_t)(ALIGNMENT - 1));
+	if (region != 0)
+		/* relaxed: written before the region is in the anchor: I5. */
+		address |= (uint64_t)sync_load_relaxed(&q->region[region - 1])
+			   << LFQUEUE_ATOMICQ_REGION;
+	return (struct lfqueue_atomicq_link *)(uintptr_t)address;
+}
+
+/* What is in the table of regions. */
+static uint32_t
+high_of(const struct lfqueue_atomicq_link *l)
+{
+	return (uint32_t)((uintptr_t)l >> LFQUEUE_ATOMICQ_REGION);
+}
+
+/* The word of l, its region having this number. */
+static uint64_t
+word_in(const struct lfqueue_atomicq_link *l, uint64_t region)
+{
+	return ((uint64_t)(uintptr_t)l & INSIDE) << SHIFT | region << LOW;
+}
+
+/* Of what may be queued: NULL's if it is certainly not. */
+static uint64_t
+word_of(const struct lfqueue_atomicq *q, const struct lfqueue_atomicq_link *l)
+{
+	const uint32_t high = high_of(l);
+
+	if (high == 0)
+		return word_in(l, 0);
+	for (unsigned i = 0; i < LFQUEUE_ATOMICQ_REGIONS; i++)
+		/* relaxed: I5. */
+		if (sync_load_relaxed(&q->region[i]) == high)
+			return word_in(l, i + 1);
+	return 0;
+}
+
+/* Of what is to be queued. */
+static uint64_t
+word_add(struct lfqueue_atomicq *q, const struct lfqueue_atomicq_link *l)
+{
+	const uint32_t high = high_of(l);
+	uint64_t region = 0;
+
+	SYNC_REQUIRE(((uintptr_t)l & ALIGN_MASK) == 0);
+	while (high != 0) {
+		uint32_t is;
+
+		/* Else there are more regions than a queue may have. */
+		SYNC_REQUIRE(region < LFQUEUE_ATOMICQ_REGIONS);
+		/* relaxed: the exchange of the anchor hands it over: I5. */
+		is = sync_load_relaxed(&q->region[region]);
+		SYNC_POINT("atomicq_region");
+		/* relaxed: likewise. */
+		if (is == 0 && sync_cas_relaxed(&q->region[region], &is, high))
+			is = high;
+		region++;
+		if (is == high)
+			break;
+	}
+	return word_in(l, region);
+}
+
+#else
+
+static struct lfqueue_atomicq_link *
+link_in(const struct lfqueue_atomicq *q, uint64_t word)
+{
+	(void)q;
+	return (struct lfqueue_atomicq_link *)(uintptr_t)(word >> SHIFT &
+							  ~ALIGN_MASK);
 }
 
 static uint64_t
-word_of(const struct lfqueue_atomicq_link *l)
+word_of(const struct lfqueue_atomicq *q, const struct lfqueue_atomicq_link *l)
 {
+	(void)q;
 	return (uint64_t)(uintptr_t)l << SHIFT;
 }
+
+static uint64_t
+word_add(struct lfqueue_atomicq *q, const struct lfqueue_atomicq_link *l)
+{
+	SYNC_REQUIRE(((uintptr_t)l & ~(INSIDE - ALIGN_MASK)) == 0);
+	return word_of(q, l);
+}
+
+#endif
 
 static struct lfqueue_atomicq_link *
 neighbour(uint64_t lo)
@@ -91,16 +202,16 @@ neighbour(uint64_t lo)
 	return (struct lfqueue_atomicq_link *)(uintptr_t)lo;
 }
 
-/* The anchor that follows a. */
+/* The anchor that follows a; of the words head and tail no tag is taken. */
 static struct sync_pair_value
-anchor_next(struct sync_pair_value a, const struct lfqueue_atomicq_link *head,
-    const struct lfqueue_atomicq_link *tail, uint64_t pend)
+anchor_next(
+    struct sync_pair_value a, uint64_t head, uint64_t tail, uint64_t pend)
 {
 	const uint64_t lower = ((a.hi & ~PEND) + TAG_ONE) & LOW_MASK;
 	const uint64_t upper = (a.lo + (lower == 0)) & LOW_MASK;
 
-	return (struct sync_pair_value){
-	    .lo = word_of(head) | upper, .hi = word_of(tail) | lower | pend};
+	return (struct sync_pair_value){.lo = (head & ~LOW_MASK) | upper,
+	    .hi = (tail & ~LOW_MASK) | lower | pend};
 }
 
 static struct sync_pair_value
@@ -139,7 +250,7 @@ back_off(unsigned *failed)
 static bool
 link_tail(const struct lfqueue_atomicq *q, struct sync_pair_value a)
 {
-	struct lfqueue_atomicq_link *tail = link_in(a.hi), *pred;
+	struct lfqueue_atomicq_link *tail = link_in(q, a.hi), *pred;
 	struct sync_pair_value l, want;
 
 	/* LINK acquire: pairs with the store in push. */
@@ -161,14 +272,15 @@ link_tail(const struct lfqueue_atomicq *q, struct sync_pair_value a)
 	return true; /* if not by us, then by another */
 }
 
-/* Begin a push: a new version for the link, and its item's address. */
+/* Begin a push: the item's link, its word, and a new version for it. */
 static struct lfqueue_atomicq_link *
-link_begin(const struct lfqueue_atomicq *q, void *item, uint64_t *version)
+link_begin(
+    struct lfqueue_atomicq *q, void *item, uint64_t *word, uint64_t *version)
 {
 	struct lfqueue_atomicq_link *n = (void *)((char *)item + q->offset);
 
 	SYNC_ASSERT(item != NULL);
-	SYNC_ASSERT(link_in(word_of(n)) == n);
+	*word = word_add(q, n);
 	/* relaxed: see I3; the owner before us came by way of the anchor. */
 	*version = sync_load_relaxed(&n->pair.hi) + 1;
 	return n;
@@ -194,6 +306,10 @@ lfqueue_atomicq_init(struct lfqueue_atomicq *q, size_t offset)
 {
 	sync_init(&q->anchor.lo, 0);
 	sync_init(&q->anchor.hi, 0);
+#if PORT_HIGH_ADDRESSES
+	for (unsigned i = 0; i < LFQUEUE_ATOMICQ_REGIONS; i++)
+		sync_init(&q->region[i], 0);
+#endif
 	q->offset = offset;
 }
 
@@ -204,20 +320,20 @@ lfqueue_atomicq_push_fifo(struct lfqueue_atomicq *q, void *item)
 	struct lfqueue_atomicq_link *n, *head, *tail;
 	struct sync_pair_value a, want;
 	unsigned failed = 0;
-	uint64_t version;
+	uint64_t word, version;
 
-	n = link_begin(q, item, &version);
+	n = link_begin(q, item, &word, &version);
 	a = anchor_load(q);
 	for (;;) {
-		head = link_in(a.lo);
-		tail = link_in(a.hi);
+		head = link_in(q, a.lo);
+		tail = link_in(q, a.hi);
 		if ((a.hi & PEND) != 0 && !link_tail(q, a)) {
 			a = anchor_load(q);
 			continue;
 		}
 		link_store(n, tail, version);
-		want = tail == NULL ? anchor_next(a, n, n, 0)
-				    : anchor_next(a, head, n, PEND);
+		want = tail == NULL ? anchor_next(a, word, word, 0)
+				    : anchor_next(a, a.lo, word, PEND);
 		SYNC_POINT("atomicq_push_fifo");
 		/* ANCHOR acq_rel: pairs with every load and exchange of it. */
 		if (sync_cas16_acq_rel(&q->anchor, &a, want))
@@ -237,16 +353,15 @@ lfqueue_atomicq_push_lifo(struct lfqueue_atomicq *q, void *item)
 	struct lfqueue_atomicq_link *n, *head;
 	struct sync_pair_value a, want;
 	unsigned failed = 0;
-	uint64_t version;
+	uint64_t word, version;
 
-	n = link_begin(q, item, &version);
+	n = link_begin(q, item, &word, &version);
 	a = anchor_load(q);
 	for (;;) {
-		head = link_in(a.lo);
+		head = link_in(q, a.lo);
 		link_store(n, head, version);
-		want = head == NULL
-			   ? anchor_next(a, n, n, 0)
-			   : anchor_next(a, n, link_in(a.hi), a.hi & PEND);
+		want = head == NULL ? anchor_next(a, word, word, 0)
+				    : anchor_next(a, word, a.hi, a.hi & PEND);
 		SYNC_POINT("atomicq_push_lifo");
 		/* ANCHOR acq_rel: pairs with every load and exchange of it. */
 		if (sync_cas16_acq_rel(&q->anchor, &a, want))
@@ -261,22 +376,22 @@ lfqueue_atomicq_push_lifo(struct lfqueue_atomicq *q, void *item)
  * be out of date; then the exchange fails.
  */
 static struct sync_pair_value
-anchor_popped(struct sync_pair_value a)
+anchor_popped(const struct lfqueue_atomicq *q, struct sync_pair_value a)
 {
-	struct lfqueue_atomicq_link *head = link_in(a.lo), *next;
-	struct lfqueue_atomicq_link *tail = link_in(a.hi);
+	struct lfqueue_atomicq_link *head = link_in(q, a.lo), *next;
+	struct lfqueue_atomicq_link *tail = link_in(q, a.hi);
 
 	if (head == tail)
-		return anchor_next(a, NULL, NULL, 0);
+		return anchor_next(a, 0, 0, 0);
 	if ((a.hi & PEND) != 0) {
 		/* LINK acquire: pairs with the store in push. */
 		next = neighbour(sync_load_acquire(&tail->pair.lo));
 		if (next == head) /* two are left */
-			return anchor_next(a, tail, tail, 0);
+			return anchor_next(a, a.hi, a.hi, 0);
 	}
 	/* LINK acquire: pairs with its stores and exchanges. */
 	next = neighbour(sync_load_acquire(&head->pair.lo));
-	return anchor_next(a, next, tail, a.hi & PEND);
+	return anchor_next(a, word_of(q, next), a.hi, a.hi & PEND);
 }
 
 void *
@@ -287,8 +402,8 @@ lfqueue_atomicq_pop(struct lfqueue_atomicq *q)
 	struct lfqueue_atomicq_link *head;
 	unsigned failed = 0;
 
-	while ((head = link_in(a.lo)) != NULL) {
-		want = anchor_popped(a);
+	while ((head = link_in(q, a.lo)) != NULL) {
+		want = anchor_popped(q, a);
 		SYNC_POINT("atomicq_pop");
 		/* ANCHOR acq_rel: pairs with every load and exchange of it. */
 		if (sync_cas16_acq_rel(&q->anchor, &a, want))
@@ -305,7 +420,7 @@ lfqueue_atomicq_peek(const struct lfqueue_atomicq *q)
 {
 	/* ANCHOR acquire: pairs with its exchanges. */
 	struct lfqueue_atomicq_link *head =
-	    link_in(sync_load_acquire(&q->anchor.lo));
+	    link_in(q, sync_load_acquire(&q->anchor.lo));
 
 	return head != NULL ? item_of(q, head) : NULL;
 }
@@ -315,9 +430,9 @@ lfqueue_atomicq_peek(const struct lfqueue_atomicq *q)
  * Threads that were late may still set the link before tail, to the same.
  */
 static void
-chain_end(struct sync_pair_value a)
+chain_end(const struct lfqueue_atomicq *q, struct sync_pair_value a)
 {
-	struct lfqueue_atomicq_link *tail = link_in(a.hi), *pred;
+	struct lfqueue_atomicq_link *tail = link_in(q, a.hi), *pred;
 
 	if ((a.hi & PEND) != 0) {
 		/* relaxed: the exchange that made the chain ours brought it. */
@@ -335,14 +450,14 @@ lfqueue_atomicq_pop_all(struct lfqueue_atomicq *q)
 	struct sync_pair_value a = anchor_load(q), old;
 	unsigned failed = 0;
 
-	while (link_in(a.lo) != NULL) {
+	while (link_in(q, a.lo) != NULL) {
 		old = a;
 		SYNC_POINT("atomicq_pop_all");
 		/* ANCHOR acq_rel: pairs with every load and exchange of it. */
 		if (sync_cas16_acq_rel(
-			&q->anchor, &a, anchor_next(a, NULL, NULL, 0))) {
-			chain_end(old);
-			return item_of(q, link_in(old.lo));
+			&q->anchor, &a, anchor_next(a, 0, 0, 0))) {
+			chain_end(q, old);
+			return item_of(q, link_in(q, old.lo));
 		}
 		back_off(&failed);
 		a = anchor_load(q); /* what was found is old by now */

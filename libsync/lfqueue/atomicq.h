@@ -20,6 +20,12 @@
  * An item is in one queue per link at a time.  A link needs no initialisation,
  * but its owner leaves it alone for as long as the item lives.
  *
+ * Where an item may be.  In a program: below 2^48, where allocators put it; a
+ * tag in an address (MTE) is above.  In a kernel: anywhere, but no more than
+ * LFQUEUE_ATOMICQ_REGIONS + 1 of the regions that have the upper 16 bits of an
+ * address in common are used in one queue, the lowest being free.  A push of
+ * an item elsewhere ends the program, or the kernel, by SYNC_REQUIRE.
+ *
  * Progress is lock-free where the processor can exchange 16 bytes (x86-64,
  * aarch64); elsewhere a spin lock stands in for that, and everything but peek
  * blocks: see libsync/port/cas16.h.
@@ -37,10 +43,16 @@ struct lfqueue_atomicq_link {
 	struct sync_pair pair; /* [a] a neighbour's address, version */
 };
 
+#define LFQUEUE_ATOMICQ_REGIONS 7
+
 /* Private, here only so that callers can embed it.  [c] constant  [a] atomic */
 struct lfqueue_atomicq {
 	struct sync_pair anchor; /* [a] head, tail, tag */
 	size_t offset;           /* [c] of the link in an item */
+#if PORT_HIGH_ADDRESSES
+	/* [a] upper bits of addresses; 0: none yet */
+	SYNC_ATOMIC(uint32_t) region[LFQUEUE_ATOMICQ_REGIONS];
+#endif
 };
 
 /*

@@ -11,6 +11,9 @@
  *   UINTn_C, SIZE_MAX for n of 32 and 64
  *   errno numbers
  *   memcpy, memset, memcmp, which a compiler calls of its own accord, too
+ *   PORT_HIGH_ADDRESSES
+ *           1: addresses of memory may have any upper 16 bits, as in a kernel;
+ *           0: they have none, as in a program.  Tests ask for the former
  *
  * Which host this is follows from what its own build defines.
  */
@@ -24,6 +27,13 @@
 #include "libsync/port/bare/types.h"
 #else
 #include "libsync/port/user/types.h"
+#ifndef PORT_HIGH_ADDRESSES
+#define PORT_HIGH_ADDRESSES 0
+#endif
+#endif
+
+#ifndef PORT_HIGH_ADDRESSES
+#define PORT_HIGH_ADDRESSES 1
 #endif
 
 #endif /* LIBSYNC_PORT_TYPES_H */

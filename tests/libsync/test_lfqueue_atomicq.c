@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "libsync/lfqueue/atomicq.h"
 #include "libsync/pserialize/pserialize.h"
@@ -140,9 +142,11 @@ Test(lfqueue_atomicq, link_may_hold_anything_at_the_first_push)
 Test(lfqueue_atomicq, goes_on_when_the_tag_overflows)
 {
 	/* The last value of its lower half, and of both. */
-	for (uint64_t upper = 0; upper <= 0xfffff; upper += 0xfffff) {
+	const uint64_t all = PORT_HIGH_ADDRESSES ? 0x1ffff : 0xfffff;
+
+	for (uint64_t upper = 0; upper <= all; upper += all) {
 		sync_init(&q.anchor.lo, upper);
-		sync_init(&q.anchor.hi, 0xffffe);
+		sync_init(&q.anchor.hi, all - 1);
 		lfqueue_atomicq_push_fifo(&q, &it[0]);
 		lfqueue_atomicq_push_fifo(&q, &it[1]);
 		cr_assert_eq(lfqueue_atomicq_pop(&q), &it[0]);
@@ -150,10 +154,80 @@ Test(lfqueue_atomicq, goes_on_when_the_tag_overflows)
 		cr_assert_null(lfqueue_atomicq_pop(&q));
 		/* relaxed: one thread. */
 		cr_assert_eq(
-		    sync_load_relaxed(&q.anchor.lo), (upper + 1) & 0xfffff);
+		    sync_load_relaxed(&q.anchor.lo), (upper + 1) & all);
 		cr_assert_eq(sync_load_relaxed(&q.anchor.hi), 3 << 1);
 	}
 }
+
+Test(lfqueue_atomicq, link_that_is_not_aligned_aborts, .signal = SIGABRT)
+{
+	lfqueue_atomicq_push_fifo(&q, (char *)&it[0] + 8);
+}
+
+#if PORT_HIGH_ADDRESSES
+
+#define REGION ((size_t)1 << LFQUEUE_ATOMICQ_REGION)
+
+/* An item at the beginning of each of as many regions as a queue may have, and
+ * of one more. */
+static struct item *
+item_far(unsigned i)
+{
+	static char *base;
+	const size_t size = (LFQUEUE_ATOMICQ_REGIONS + 2) * REGION;
+	char *at;
+
+	if (base == NULL) {
+		base = mmap(NULL, size, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		cr_assert(base != MAP_FAILED);
+	}
+	at = base + (REGION - (uintptr_t)base % REGION) + i * REGION;
+	cr_assert_eq(mprotect(at, 4096, PROT_READ | PROT_WRITE), 0);
+	return (struct item *)(void *)at;
+}
+
+Test(lfqueue_atomicq, items_are_far_apart)
+{
+	struct item *x[LFQUEUE_ATOMICQ_REGIONS], *next;
+	const int n = LFQUEUE_ATOMICQ_REGIONS;
+
+	for (int i = 0; i < n; i++)
+		x[i] = item_far((unsigned)i);
+	for (int i = 0; i < n; i++)
+		lfqueue_atomicq_push_fifo(&q, x[i]);
+	for (int i = 0; i < n; i++) {
+		cr_assert_eq(lfqueue_atomicq_peek(&q), x[i]);
+		cr_assert_eq(lfqueue_atomicq_pop(&q), x[i]);
+		lfqueue_atomicq_push_lifo(&q, x[i]);
+		cr_assert_eq(lfqueue_atomicq_pop(&q), x[i]);
+	}
+	for (int i = 0; i < n; i++)
+		lfqueue_atomicq_push_lifo(&q, x[i]);
+	next = lfqueue_atomicq_pop_all(&q);
+	for (int i = n; i-- > 0; next = lfqueue_atomicq_next(&q, next))
+		cr_assert_eq(next, x[i]);
+	cr_assert_null(next);
+}
+
+Test(lfqueue_atomicq, item_in_one_region_too_many_aborts, .signal = SIGABRT)
+{
+	for (unsigned i = 0; i < LFQUEUE_ATOMICQ_REGIONS; i++) {
+		lfqueue_atomicq_push_fifo(&q, item_far(i));
+		(void)lfqueue_atomicq_pop(&q);
+	}
+	lfqueue_atomicq_push_fifo(&q, item_far(LFQUEUE_ATOMICQ_REGIONS));
+}
+
+#else
+
+Test(lfqueue_atomicq, address_that_does_not_fit_aborts, .signal = SIGABRT)
+{
+	lfqueue_atomicq_push_fifo(
+	    &q, (void *)(uintptr_t)UINT64_C(0xff11000000000000));
+}
+
+#endif
 
 static bool
 push_fifo(void *queue, struct many_msg *m, unsigned random)

@@ -12,6 +12,9 @@ struct item {
 	struct lfqueue_atomicq_link link;
 	struct pserialize_head head;
 	int value; /* plain: a queue that does not hand it over is a race */
+#if PORT_HIGH_ADDRESSES
+	char apart[1 << LFQUEUE_ATOMICQ_REGION]; /* each in another region */
+#endif
 };
 
 static struct lfqueue_atomicq q, other;
