@@ -55,7 +55,7 @@ struct percpu_pool_local {
 	bool registered;                         /* [o] */
 	struct percpu_pool_cache *cache;         /* [o][r] by the pool's id */
 	struct percpu_pool_local *next, **prevp; /* [r] */
-};
+} PORT_LOCAL_LINES;
 
 /* A stack of chains.  [a] tag << PERCPU_POOL_INDEX_BITS | index of the top */
 struct percpu_pool_stack {

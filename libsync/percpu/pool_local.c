@@ -22,6 +22,9 @@
 #define MANY 32U /* entries of a processor's, which does not grow */
 
 PORT_LOCAL(struct percpu_pool_local, percpu_pool_self);
+_Static_assert(
+    !PORT_BY_CPU || sizeof(struct percpu_pool_local) % SYNC_CACHELINE == 0,
+    "no two processors write to one line");
 
 /* [r] under the mutex  [c] constant after start */
 static struct {

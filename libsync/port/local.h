@@ -11,6 +11,10 @@
  *   PORT_LOCAL(type, name) PORT_LOCAL_INIT(...);
  *           a variable of each reader; extern or static comes before it.  In a
  *           kernel it begins as zero, and a PORT_START function does the rest
+ *   PORT_LOCAL_LINES
+ *           attribute of a type of which a reader writes its own all the time:
+ *           a processor's is on cache lines of its own.  Nothing in user space,
+ *           where threads' variables are apart anyway
  *   port_local(name)
  *           pointer to the caller's, valid until the caller may move
  *   PORT_BY_CPU
@@ -41,6 +45,12 @@
 #include "libsync/port/bare/local.h"
 #else
 #include "libsync/port/user/local.h"
+#endif
+
+#if PORT_BY_CPU
+#define PORT_LOCAL_LINES __attribute__((aligned(SYNC_CACHELINE)))
+#else
+#define PORT_LOCAL_LINES
 #endif
 
 #endif /* LIBSYNC_PORT_LOCAL_H */

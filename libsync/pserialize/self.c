@@ -11,3 +11,6 @@ PORT_LOCAL_INIT({
 	{PSERIALIZE_SLOW}, {PSERIALIZE_SLOW}},
 });
 _Static_assert(PSERIALIZE_DOMAINS == 8, "each word begins as slow");
+_Static_assert(
+    !PORT_BY_CPU || sizeof(struct pserialize_thread) % SYNC_CACHELINE == 0,
+    "no two processors write to one line");

@@ -76,6 +76,9 @@ struct psref_block {
 static struct psref_slot none;
 
 PORT_LOCAL(struct psref_record, psref_self) PORT_LOCAL_INIT({.quick = &none});
+_Static_assert(
+    !PORT_BY_CPU || sizeof(struct psref_record) % SYNC_CACHELINE == 0,
+    "no two processors write to one line");
 
 static struct {
 	struct port_spin lock;

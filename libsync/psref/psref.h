@@ -135,7 +135,7 @@ struct psref_record {
 	struct psref_record *next;   /* [r] */
 	struct psref_record **prevp; /* [r] */
 	uint32_t tid;                /* [r] */
-};
+} PORT_LOCAL_LINES;
 
 extern PORT_LOCAL(struct psref_record, psref_self);
 
