@@ -2,8 +2,9 @@
 
 /*
  * Readers and their caches: threads, or the processors of a kernel, whose
- * caches are made with the pool, for as many pools as have an entry.  A reader's caches are one array, by the id of the
- * pool; ids are used again, so an entry names its pool too.
+ * caches are made with the pool, for as many pools as have an entry.  A
+ * reader's caches are one array, by the id of the pool; ids are used again, so
+ * an entry names its pool too.
  *
  * Invariants
  *   I1  A thread is on the registry while it has an array.
@@ -114,11 +115,12 @@ enlarge(struct percpu_pool_local *self, unsigned id)
 struct percpu_pool_cache *
 percpu_pool_join(struct percpu_pool *p)
 {
-	struct percpu_pool_local *self = port_local(percpu_pool_self);
+	struct percpu_pool_local *self;
 	struct percpu_pool_cache *c = NULL;
 
 	if (PORT_BY_CPU)
 		return NULL; /* it came with the pool, or there are too many */
+	self = port_local(percpu_pool_self);
 	port_mutex_lock(&reg.mutex);
 	if (p->id < self->n || enlarge(self, p->id)) {
 		c = &self->cache[p->id];
@@ -271,7 +273,18 @@ PORT_START(percpu_pool_local)
 }
 
 #if PORT_BY_CPU
+bool percpu_pool_local_complete(void);
 void percpu_pool_local_stop(void);
+
+/* Callers move: whoever has found that there is a cache finds one again. */
+bool
+percpu_pool_local_complete(void)
+{
+	for (unsigned i = 0; i < port_locals(); i++)
+		if (!port_local_of(percpu_pool_self, i)->registered)
+			return false;
+	return true;
+}
 
 /* There are no pools any more. */
 void

@@ -117,7 +117,8 @@ void pserialize_run(struct pserialize_ready *ready);
 #if PORT_BY_CPU
 /*
  * For libsync_start() and libsync_stop() of kernels, where no call starts the
- * thread that runs callbacks: start it, and end it, once all have returned.
+ * thread that runs callbacks: start it, and end it, once all have returned,
+ * those that callbacks called for, too.
  * Context: a thread that may sleep; nobody calls before or after.
  * Returns: 0 or -EAGAIN.
  */

@@ -428,8 +428,9 @@ reclaimer(void)
 	uint32_t wait = WAIT_NS;
 	bool ran = false;
 
-	/* relaxed: only whether to go on. */
-	while (sync_load_relaxed(&rc.started) != STOPPING) {
+	for (;;) {
+		/* relaxed: only whether to go on. */
+		const bool last = sync_load_relaxed(&rc.started) == STOPPING;
 		const struct turn t = serve_all(wait == WAIT_NS ? SPINS : 1);
 
 		if (t.waits) {
@@ -438,6 +439,8 @@ reclaimer(void)
 			continue;
 		}
 		wait = WAIT_NS;
+		if (last && !t.ran)
+			return; /* callbacks have called for nothing more */
 		if (t.ran || ran)
 			nap(NAP_NS, false);
 		else
@@ -510,11 +513,26 @@ pserialize_reclaim_start(void)
 	return ensure_started() ? 0 : -EAGAIN;
 }
 
+/* Callbacks may call for more, in other domains, too. */
+static void
+finish_manually(void)
+{
+	do {
+		for (unsigned d = 0; d < PSERIALIZE_DOMAINS; d++)
+			if (pserialize_domain_name(d) != NULL)
+				pserialize_domain_barrier(d);
+	} while (pending());
+}
+
 void
 pserialize_reclaim_stop(void)
 {
 	/* relaxed: nobody calls any more. */
-	if (sync_load_relaxed(&rc.started) != STARTED)
+	const int started = sync_load_relaxed(&rc.started);
+
+	if (started == MANUAL)
+		finish_manually();
+	if (started != STARTED)
 		return;
 	/* relaxed: the fence orders it before the look at the state. */
 	sync_store_relaxed(&rc.started, STOPPING);

@@ -35,6 +35,20 @@ struct ktest_config {
 int ktest_main(const struct ktest_config *cfg);
 
 /*
+ * Leave callbacks behind that call for more, as a module does that goes away;
+ * next comes libsync_stop(), which has to wait for all of them.
+ * Context: one thread, outside a section, after ktest_main(); may sleep.
+ */
+void ktest_leave(void);
+
+/*
+ * Have they all been run?  Prints "ktest: stop ok" or "ktest: stop FAIL WHY".
+ * Context: one thread, after libsync_stop().
+ * Returns: how many were not.
+ */
+int ktest_left(void);
+
+/*
  * CPUs of this host that ktest_run() uses, at least 1.
  * Context: any.
  */

@@ -14,7 +14,7 @@
 int libsync_start(void);
 
 /*
- * Run all callbacks that wait, and end the thread.
+ * Run all callbacks that wait, and those that they call for, and end the thread.
  * Context: a thread that may sleep, after everything else of libsync was used;
  *          nobody is in a section, and nobody calls.
  */

@@ -5,6 +5,9 @@
  * for the last, which is the reclaimer's; they are online while they have work.
  * There is a tick all the time, as in a kernel, which does something when the
  * tests ask for it.
+ *
+ * What libsync takes of the machine comes through here (ld --wrap), so that it is
+ * counted, and can fail.
  */
 
 #include "tests/kernel/host.h"
@@ -33,6 +36,109 @@ static struct {
 	void *tick_arg;               /* [c] */
 	bool works[PORT_LOCALS];      /* [o] */
 } host;
+
+/* [a] atomic */
+static struct {
+	SYNC_ATOMIC(uint32_t) pieces; /* [a] of memory that are not freed */
+	SYNC_ATOMIC(uint32_t) until;  /* [a] takings until one fails; 0: none */
+} taken;
+
+void *__real_port_alloc(size_t size);
+void *__real_port_alloc_now(size_t size);
+void __real_port_free(void *p);
+int __real_port_thread_start(void (*fn)(void), const char *name);
+void *__wrap_port_alloc(size_t size);
+void *__wrap_port_alloc_now(size_t size);
+void __wrap_port_free(void *p);
+int __wrap_port_thread_start(void (*fn)(void), const char *name);
+
+static bool
+refused(void)
+{
+	/* relaxed: not 0 only while nobody else takes anything. */
+	const uint32_t until = sync_load_relaxed(&taken.until);
+
+	if (until != 0)
+		/* relaxed: as above. */
+		sync_store_relaxed(&taken.until, until - 1);
+	return until == 1;
+}
+
+static void *
+count(void *piece)
+{
+	if (piece != NULL)
+		/* relaxed: a count. */
+		sync_fetch_add_relaxed(&taken.pieces, 1);
+	return piece;
+}
+
+void *
+__wrap_port_alloc(size_t size)
+{
+	return refused() ? NULL : count(__real_port_alloc(size));
+}
+
+void *
+__wrap_port_alloc_now(size_t size)
+{
+	return refused() ? NULL : count(__real_port_alloc_now(size));
+}
+
+void
+__wrap_port_free(void *p)
+{
+	if (p != NULL)
+		/* relaxed: a count. */
+		sync_fetch_add_relaxed(&taken.pieces, -1u);
+	__real_port_free(p);
+}
+
+int
+__wrap_port_thread_start(void (*fn)(void), const char *name)
+{
+	return refused() ? -EAGAIN : __real_port_thread_start(fn, name);
+}
+
+static void
+nothing_is_left(const char *when)
+{
+	/* relaxed: nobody else takes anything now. */
+	const uint32_t pieces = sync_load_relaxed(&taken.pieces);
+
+	if (pieces != 0)
+		bare_panic("%s: %u pieces of memory are left\n", when, pieces);
+}
+
+/*
+ * Start, but first with each thing that is taken for it missing in turn.  Each
+ * CPU needs memory for its pools, and can do without for its references.
+ */
+static void
+start(void)
+{
+	unsigned failed = 0;
+	int err;
+
+	for (uint32_t i = 1;; i++) {
+		/* relaxed: the other CPUs are idle; here and below. */
+		sync_store_relaxed(&taken.until, i);
+		err = libsync_start();
+		/* relaxed: as above. */
+		if (sync_load_relaxed(&taken.until) != 0)
+			break;
+		if (err == 0)
+			libsync_stop();
+		else
+			failed++;
+		nothing_is_left("a start without something");
+	}
+	/* relaxed: as above. */
+	sync_store_relaxed(&taken.until, 0);
+	if (err != 0 || failed != bare_cpus() + 1)
+		bare_panic("start: error %d, %u failures of %u\n", err, failed,
+		    bare_cpus() + 1);
+}
 
 unsigned
 ktest_cpus(void)
@@ -148,11 +254,13 @@ bare_main(void)
 	    .rounds = KTEST_ROUNDS, .only = KTEST_ONLY};
 	int failed;
 
-	if (libsync_start() != 0)
-		bare_panic("libsync does not start\n");
+	start();
 	bare_tick_start(TICK_US * 1000, tick, NULL);
 	failed = ktest_main(&cfg);
 	bare_tick_stop();
+	ktest_leave();
 	libsync_stop();
+	failed += ktest_left();
+	nothing_is_left("the end");
 	return failed;
 }

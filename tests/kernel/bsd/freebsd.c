@@ -56,6 +56,7 @@ static struct {
 	struct kernel_thread thread0;
 	SYNC_ATOMIC(int) pieces; /* [a] of memory that are not freed */
 	SYNC_ATOMIC(int) locks;  /* [a] that are not destroyed */
+	bool no_threads;         /* of the first thread: none can be made */
 } fb;
 
 void
@@ -457,11 +458,14 @@ int
 kthread_add(void (*func)(void *), void *arg, struct proc *procp,
     struct thread **newtdpp, int flags, int pages, const char *fmt, ...)
 {
-	struct kernel_thread *td = vcpu_alloc(sizeof(*td), SYNC_CACHELINE);
+	struct kernel_thread *td;
 	va_list ap;
 
 	if (procp != NULL || flags != 0 || pages != 0)
 		panic("kthread_add: what nobody uses");
+	if (fb.no_threads)
+		return EAGAIN;
+	td = vcpu_alloc(sizeof(*td), SYNC_CACHELINE);
 	va_start(ap, fmt);
 	(void)vsnprintf(td->td.td_name, sizeof(td->td.td_name), fmt, ap);
 	va_end(ap);
@@ -524,12 +528,32 @@ extern const moduledata_t *kpi_module_libsync, *kpi_module_ktest;
 extern unsigned ktest_module_rounds;
 extern const char *ktest_module_only;
 
+/* tests/kernel/host.h */
+int ktest_left(void);
+
+static void
+nothing_is_left(const char *when)
+{
+	/* relaxed: the threads are gone. */
+	const int memory = sync_load_relaxed(&fb.pieces);
+	const int locks = sync_load_relaxed(&fb.locks);
+
+	if (memory != 0 || locks != 0)
+		panic("%s, but %d pieces of memory and %d locks are left", when,
+		    memory, locks);
+}
+
 static int
 load_and_unload(void)
 {
 	const moduledata_t *l = kpi_module_libsync, *k = kpi_module_ktest;
 	int error;
 
+	fb.no_threads = true;
+	if (l->evhand(NULL, MOD_LOAD, l->priv) != EAGAIN)
+		panic("loaded without a thread");
+	fb.no_threads = false;
+	nothing_is_left("not loaded");
 	error = l->evhand(NULL, MOD_LOAD, l->priv);
 	if (error != 0)
 		return error;
@@ -537,6 +561,8 @@ load_and_unload(void)
 	if (error == 0)
 		(void)k->evhand(NULL, MOD_UNLOAD, k->priv);
 	(void)l->evhand(NULL, MOD_UNLOAD, l->priv);
+	if (error == 0)
+		error = ktest_left();
 	return error;
 }
 
@@ -552,11 +578,7 @@ kernel_main(unsigned rounds, const char *only)
 	ktest_module_rounds = rounds;
 	ktest_module_only = only;
 	error = load_and_unload();
-	/* relaxed: the threads are gone. */
-	if (error == 0 && (sync_load_relaxed(&fb.pieces) != 0 ||
-			      sync_load_relaxed(&fb.locks) != 0))
-		panic("unloaded, but %d pieces of memory and %d locks are left",
-		    sync_load_relaxed(&fb.pieces),
-		    sync_load_relaxed(&fb.locks));
+	if (error == 0)
+		nothing_is_left("unloaded");
 	return error != 0;
 }

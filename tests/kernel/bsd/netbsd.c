@@ -49,6 +49,7 @@ static struct {
 	struct kernel_lwp lwp0;
 	SYNC_ATOMIC(size_t) memory; /* [a] bytes that are not freed */
 	SYNC_ATOMIC(int) locks;     /* [a] that are not destroyed */
+	bool no_threads;            /* of the first thread: none can be made */
 } nb;
 
 void
@@ -343,12 +344,15 @@ kthread_create(pri_t pri, int flags, struct cpu_info *ci, void (*func)(void *),
     void *arg, lwp_t **newlp, const char *fmt, ...)
 {
 	char name[VCPU_NAME_MAX];
-	struct kernel_lwp *l = vcpu_alloc(sizeof(*l), SYNC_CACHELINE);
+	struct kernel_lwp *l;
 	va_list ap;
 
 	(void)pri;
 	if (flags != (KTHREAD_MPSAFE | KTHREAD_MUSTJOIN))
 		panic("kthread_create: flags %x", (unsigned)flags);
+	if (nb.no_threads)
+		return EAGAIN;
+	l = vcpu_alloc(sizeof(*l), SYNC_CACHELINE);
 	va_start(ap, fmt);
 	(void)vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
@@ -454,11 +458,31 @@ extern modinfo_t kpi_module_libsync, kpi_module_ktest;
 extern unsigned ktest_module_rounds;
 extern const char *ktest_module_only;
 
+/* tests/kernel/host.h */
+int ktest_left(void);
+
+static void
+nothing_is_left(const char *when)
+{
+	/* relaxed: the threads are gone. */
+	const size_t memory = sync_load_relaxed(&nb.memory);
+	const int locks = sync_load_relaxed(&nb.locks);
+
+	if (memory != 0 || locks != 0)
+		panic("%s, but %zu bytes and %d locks are left", when, memory,
+		    locks);
+}
+
 static int
 load_and_unload(void)
 {
 	int error;
 
+	nb.no_threads = true;
+	if (kpi_module_libsync.mi_modcmd(MODULE_CMD_INIT, NULL) != EAGAIN)
+		panic("loaded without a thread");
+	nb.no_threads = false;
+	nothing_is_left("not loaded");
 	error = kpi_module_libsync.mi_modcmd(MODULE_CMD_INIT, NULL);
 	if (error != 0)
 		return error;
@@ -466,6 +490,8 @@ load_and_unload(void)
 	if (error == 0)
 		(void)kpi_module_ktest.mi_modcmd(MODULE_CMD_FINI, NULL);
 	(void)kpi_module_libsync.mi_modcmd(MODULE_CMD_FINI, NULL);
+	if (error == 0)
+		error = ktest_left();
 	return error;
 }
 
@@ -484,11 +510,7 @@ kernel_main(unsigned rounds, const char *only)
 	ktest_module_rounds = rounds;
 	ktest_module_only = only;
 	error = load_and_unload();
-	/* relaxed: the threads are gone. */
-	if (error == 0 && (sync_load_relaxed(&nb.memory) != 0 ||
-			      sync_load_relaxed(&nb.locks) != 0))
-		panic("unloaded, but %zu bytes and %d locks are left",
-		    sync_load_relaxed(&nb.memory),
-		    sync_load_relaxed(&nb.locks));
+	if (error == 0)
+		nothing_is_left("unloaded");
 	return error != 0;
 }

@@ -221,6 +221,8 @@ event(module_t mod, int what, void *arg)
 	case MOD_LOAD:
 		return ktest_main(&cfg) == 0 ? 0 : EINVAL;
 	case MOD_UNLOAD:
+		ktest_leave();
+		return 0;
 	case MOD_QUIESCE:
 	case MOD_SHUTDOWN:
 		return 0;

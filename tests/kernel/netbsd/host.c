@@ -197,6 +197,7 @@ ktest_modcmd(modcmd_t cmd, void *arg)
 	case MODULE_CMD_INIT:
 		return ktest_main(&cfg) == 0 ? 0 : EINVAL;
 	case MODULE_CMD_FINI:
+		ktest_leave();
 		return 0;
 	default:
 		return ENOTTY;

@@ -3,5 +3,5 @@
 # The self-test on all CPUs, then the module leaves.
 insmod /modules/ktest.ko "rounds=${ROUNDS:-1}" "only=${ONLY:-}"
 verdict selftest $?
-rmmod ktest
+rmmod ktest && ! dmesg | grep -q 'ktest: stop FAIL'
 verdict unload $?
