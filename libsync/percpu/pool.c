@@ -334,9 +334,13 @@ percpu_pool_free(struct percpu_pool *p, void *object)
 int
 percpu_pool_attach(struct percpu_pool *p)
 {
-	if (percpu_pool_cache(p) != NULL || percpu_pool_join(p) != NULL)
-		return 0;
-	return -ENOMEM;
+	struct port_pin pin;
+	bool has;
+
+	port_pin(&pin);
+	has = percpu_pool_cache(p) != NULL;
+	port_unpin(&pin);
+	return has || percpu_pool_join(p) != NULL ? 0 : -ENOMEM;
 }
 
 void

@@ -18,6 +18,7 @@
 #define BATCH    12
 #define POST     64
 #define KEPT     3 /* objects of a CPU's handlers */
+#define MANY     34
 
 enum {
 	PLAIN,  /* counted by threads only */
@@ -278,7 +279,8 @@ pool_create(bool grace)
 	    .grace = grace,
 	    .init = object_init};
 
-	return ktest_check(percpu_pool_create(&cfg, &pools.pool) == 0);
+	return ktest_check(percpu_pool_create(&cfg, &pools.pool) == 0) &&
+	       ktest_check(percpu_pool_attach(pools.pool) == 0);
 }
 
 static void
@@ -327,6 +329,31 @@ test_pool_handlers(void)
 		pool_run(true);
 	else
 		ktest_skip("a pool of a thread is not for its handlers");
+}
+
+/* More pools than CPUs have caches for: an object comes from the depot then. */
+static void
+test_pool_many(void)
+{
+	const struct percpu_pool_config cfg = {
+	    .size = sizeof(struct object), .max = 8, .init = object_init};
+	struct percpu_pool *all[MANY];
+	unsigned n = 0;
+
+	while (
+	    n < MANY && ktest_check(percpu_pool_create(&cfg, &all[n]) == 0)) {
+		pools.pool = all[n++];
+		(void)percpu_pool_attach(pools.pool);
+		for (unsigned i = 0; i < 2; i++) {
+			struct object *o = object_take(n);
+
+			if (ktest_check(o != NULL))
+				object_free(o);
+		}
+		ktest_ops(2);
+	}
+	while (n > 0)
+		percpu_pool_destroy(all[--n]);
 }
 
 /*
@@ -401,6 +428,7 @@ const struct ktest_case ktest_percpu[] = {
     {"percpu_counters", test_counters},
     {"percpu_pool_shared", test_pool},
     {"percpu_pool_handlers", test_pool_handlers},
+    {"percpu_pool_many", test_pool_many},
     {"percpu_pool_grace", test_pool_grace},
     {NULL, NULL},
 };

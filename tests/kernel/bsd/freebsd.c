@@ -98,6 +98,7 @@ kpi_curthread(void)
 u_int
 kpi_curcpu(void)
 {
+	vcpu_stays("curcpu");
 	return vcpu_here();
 }
 

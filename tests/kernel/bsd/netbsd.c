@@ -129,6 +129,7 @@ curlwp_bindx(int bound)
 struct cpu_info *
 kpi_curcpu(void)
 {
+	vcpu_stays("curcpu");
 	return &nb.cpu[vcpu_here()];
 }
 
@@ -412,7 +413,7 @@ callout_init(callout_t *c, u_int flags)
 	if (flags != CALLOUT_MPSAFE)
 		panic("callout_init: with the big lock");
 	c->c_kpi[0] = NULL;
-	c->c_kpi[1] = curcpu();
+	c->c_kpi[1] = NULL; /* libsync always binds it */
 }
 
 void

@@ -697,6 +697,16 @@ vcpu_lower(int level)
 }
 
 void
+vcpu_stays(const char *what)
+{
+	const struct vcpu_thread *t = &self->pub;
+
+	if (self->only < 0 && t->bound == 0 && t->preempt_off == 0 &&
+	    t->level == 0 && t->handlers == 0)
+		vcpu_panic("%s: the caller may move", what);
+}
+
+void
 vcpu_sleepable(const char *what)
 {
 	const struct vcpu_thread *t = &self->pub;

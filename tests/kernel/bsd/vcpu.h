@@ -71,6 +71,12 @@ void vcpu_preempt_enable(void);
 int vcpu_raise(int level);
 void vcpu_lower(int level);
 
+/*
+ * Panic if the caller could be on another processor the next moment, as Linux
+ * does with CONFIG_DEBUG_PREEMPT.
+ */
+void vcpu_stays(const char *what);
+
 /* Panic if the caller must not sleep: what would be asserted there, too. */
 void vcpu_sleepable(const char *what);
 
