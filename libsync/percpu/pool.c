@@ -89,6 +89,7 @@ percpu_pool_destroy(struct percpu_pool *p)
 	SYNC_REQUIRE(stats.in_use == 0 || p->forked); /* leaked objects */
 	if (p->cfg.grace)
 		pserialize_perform(); /* readers may look at freed objects */
+	percpu_pool_settle(p);
 	percpu_pool_delist(p);
 	percpu_pool_free_slabs(p);
 	port_free(p);
@@ -213,6 +214,8 @@ alloc_slow(struct percpu_pool *p, bool may_grow)
 	struct port_pin pin;
 	void *object;
 
+	/* The depot takes a mutex, and memory. */
+	SYNC_ASSERT(!PORT_BY_CPU || !may_grow || !pserialize_in_any_section());
 	port_pin(&pin);
 	c = percpu_pool_cache(p);
 	port_unpin(&pin);

@@ -24,7 +24,10 @@
  *   free         -     -       -        -      -      -       X
  *   the others   -     -       -        -      -      -       X
  *
- * None of them may be called from a signal handler.
+ * None of them may be called from a signal handler.  In a kernel, where the
+ * magazines are of processors, not of threads, interrupt handlers may call those
+ * that never sleep, wherever they may pserialize_call(); a call that may sleep
+ * is for threads that may, outside of sections.
  *
  * After fork(2) the child has all objects but those that lay in the magazines
  * of other threads: twice the magazine for each, which stay unused.
@@ -115,7 +118,8 @@ void *percpu_pool_alloc(struct percpu_pool *p);
  * Take an object if one is free.
  * Context: any thread, inside a section too; never sleeps, and wait-free while
  *          the thread has magazines and objects in them, else lock-free.  With
- *          grace it may push a grace period on: pserialize_poll_advance().
+ *          grace it may push a grace period on: pserialize_poll_advance(); in a
+ *          kernel, where that may sleep, by pserialize_call().
  * Order:   as for percpu_pool_alloc().
  * Owner:   as for percpu_pool_alloc().
  * Returns: NULL if none is.

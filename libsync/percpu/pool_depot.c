@@ -16,6 +16,10 @@
  * freed does not bury what was freed before it for long, as it would in one
  * stack.  Whether a chain may be taken is decided by its own cookie alone.
  *
+ * To move a grace period on means to call other processors, and a mutex.  In a
+ * kernel those who must not sleep ask the reclaimer instead, by a call whose
+ * only purpose is that grace periods end before it.
+ *
  * Slabs: four of each size, then the next size, twice as large.
  *
  * Ordering pairs
@@ -23,6 +27,9 @@
  *          the chain, its cookie, and all that its last owner did to the
  *          objects.  All changes are read-modify-writes, so that the pushes
  *          below the top are seen too.
+ *   ASK    the reclaimer clears asked (release) -> ask sets it, settle loads it
+ *          (acquire): it is done with the call before that is made again, or
+ *          freed.
  * With grace, pserialize_poll_start() when a chain is freed and a
  * pserialize_poll() that says yes when it is taken order readers of the objects
  * before their next owner.
@@ -167,12 +174,57 @@ pop_aged(struct percpu_pool *p, bool *too_young)
 }
 
 static void
-advance_sometimes(struct percpu_pool *p)
+asked_for(struct pserialize_head *call)
+{
+	struct percpu_pool *p =
+	    (struct percpu_pool *)(void *)((char *)call -
+					   offsetof(struct percpu_pool, call));
+
+	/* ASK release: pairs with the acquires in ask and settle. */
+	sync_store_release(&p->asked, 0);
+}
+
+static void
+ask(struct percpu_pool *p)
+{
+	uint64_t section;
+
+	/* relaxed: who asked last will be answered. */
+	if (sync_load_relaxed(&p->asked) != 0)
+		return;
+	/* ASK acquire: pairs with the release in asked_for. */
+	if (sync_xchg_acquire(&p->asked, 1) != 0)
+		return;
+	section = pserialize_read_enter(); /* where no limit makes us wait */
+	pserialize_call(&p->call, asked_for);
+	pserialize_read_exit(section);
+}
+
+void
+percpu_pool_settle(struct percpu_pool *p)
+{
+	/* ASK acquire: pairs with the release in asked_for. */
+	if (PORT_BY_CPU && sync_load_acquire(&p->asked) != 0)
+		pserialize_barrier();
+}
+
+/* Move a grace period on. */
+static void
+advance(struct percpu_pool *p, bool may_sleep)
+{
+	if (PORT_BY_CPU && !may_sleep)
+		ask(p);
+	else
+		pserialize_poll_advance();
+}
+
+static void
+advance_sometimes(struct percpu_pool *p, bool may_sleep)
 {
 	/* relaxed: counts, and whether there is anything to wait for. */
 	if (sync_fetch_add_relaxed(&p->loads, 1) % LOADS_EACH == 0 &&
 	    !pserialize_poll(sync_load_relaxed(&p->newest)))
-		pserialize_poll_advance();
+		advance(p, may_sleep);
 }
 
 /* What is free now; if all that is free is too young, say so. */
@@ -292,13 +344,13 @@ percpu_pool_take(
 	bool too_young = false;
 
 	if (p->cfg.grace)
-		advance_sometimes(p);
+		advance_sometimes(p, may_grow);
 	l = take_free(p, &too_young);
 	if (l == NULL && may_grow)
 		l = take_grown(p);
 	/* Twice: one grace period may be running that began too early. */
 	for (int i = 0; l == NULL && too_young && i < 2; i++) {
-		pserialize_poll_advance();
+		advance(p, may_grow);
 		l = pop_aged(p, &too_young);
 	}
 	if (l == NULL)

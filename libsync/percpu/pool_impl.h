@@ -9,6 +9,7 @@
 #include "libsync/base/atomic.h"
 #include "libsync/percpu/pool.h"
 #include "libsync/port/port.h"
+#include "libsync/pserialize/pserialize.h"
 
 #define PERCPU_POOL_INDEX_BITS 26
 
@@ -82,6 +83,10 @@ struct percpu_pool {
 	SYNC_ATOMIC(uint64_t) allocs, frees;   /* [a] of no thread here */
 	SYNC_ATOMIC(uint64_t) failures, waits; /* [a] */
 
+	/* In kernels, for those who must not sleep. */
+	SYNC_ATOMIC(uint32_t) asked; /* [a] the reclaimer has the call */
+	struct pserialize_head call; /* of who changed asked */
+
 	struct port_mutex grow;
 	SYNC_ATOMIC(uint32_t) made;    /* [a][g] objects */
 	char *slab[PERCPU_POOL_SLABS]; /* [g] constant once set */
@@ -110,10 +115,17 @@ void percpu_pool_put_freed(
 
 /*
  * Take a chain from the depot, or make one if may_grow.
+ * Context: in kernels, with may_grow, a thread that may sleep.
  * Returns: false if there is none.
  */
 bool percpu_pool_take(
     struct percpu_pool *p, bool may_grow, struct percpu_pool_magazine *out);
+
+/*
+ * Wait until nobody but the caller knows the pool.
+ * Context: control thread, nobody else uses the pool; sleeps.
+ */
+void percpu_pool_settle(struct percpu_pool *p);
 
 /* Context: control thread, nobody else uses the pool. */
 void percpu_pool_free_slabs(struct percpu_pool *p);

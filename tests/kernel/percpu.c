@@ -19,6 +19,7 @@
 #define POST     64
 #define KEPT     3 /* objects of a CPU's handlers */
 #define MANY     34
+#define PATIENCE 3000 /* times that all objects may be too young, in a row */
 
 enum {
 	PLAIN,  /* counted by threads only */
@@ -114,6 +115,7 @@ static struct {
 	struct lfqueue_mpmc *sent;
 	SYNC_ATOMIC(struct object *) now; /* [a] */
 	uint64_t value;                   /* [w] */
+	bool must_not_sleep;              /* threads are in sections */
 	SYNC_ATOMIC(uint32_t) done;       /* [a] threads */
 	SYNC_ATOMIC(uint32_t) handled;    /* [a] calls of handlers */
 
@@ -151,7 +153,15 @@ object_fill(struct object *o, uint64_t value)
 static struct object *
 object_take(uint64_t value)
 {
-	return object_fill(percpu_pool_alloc(pools.pool), value);
+	struct object *o;
+	uint64_t section;
+
+	if (!pools.must_not_sleep)
+		return object_fill(percpu_pool_alloc(pools.pool), value);
+	section = pserialize_read_enter();
+	o = percpu_pool_tryalloc(pools.pool);
+	pserialize_read_exit(section);
+	return object_fill(o, value);
 }
 
 static void
@@ -240,13 +250,19 @@ pool_thread(unsigned me, void *arg)
 {
 	const bool handlers = *(const bool *)arg;
 	uint64_t rand = me + 1, taken = 0;
+	unsigned n, in_vain = 0;
 	bool done = false;
 
 	/* relaxed: only ends the loop. */
 	while (sync_load_relaxed(&pools.done) < ktest_threads() &&
 	       !ktest_failed()) {
-		taken += pool_turn(&rand);
+		n = pool_turn(&rand);
+		taken += n;
 		pool_receive();
+		in_vain = n > 0 ? 0 : in_vain + 1;
+		ktest_check(in_vain < PATIENCE);
+		if (in_vain > 0)
+			ktest_sleep_ms(1);
 		if (!done && pool_used_enough(taken, handlers)) {
 			done = true;
 			/* relaxed: only ends the loop. */
@@ -271,11 +287,11 @@ pool_end(void)
 }
 
 static bool
-pool_create(bool grace)
+pool_create(unsigned max, bool grace)
 {
 	const struct percpu_pool_config cfg = {.size = sizeof(struct object),
 	    .magazine = MAGAZINE,
-	    .max = grace ? YOUNG : OBJECTS,
+	    .max = max,
 	    .grace = grace,
 	    .init = object_init};
 
@@ -294,9 +310,10 @@ pool_drain(void)
 }
 
 static void
-pool_run(bool handlers)
+pool_run(bool handlers, bool grace)
 {
-	ktest_need(pool_create(false));
+	ktest_need(pool_create(OBJECTS, grace));
+	ktest_need(percpu_pool_reserve(pools.pool, grace ? OBJECTS : 0) == 0);
 	ktest_need(lfqueue_mpmc_create(POST, 0, &pools.sent) == 0);
 	sync_init(&pools.done, 0);
 	sync_init(&pools.handled, 0);
@@ -319,16 +336,28 @@ pool_run(bool handlers)
 static void
 test_pool(void)
 {
-	pool_run(false);
+	pool_run(false, false);
 }
 
 static void
 test_pool_handlers(void)
 {
 	if (KTEST_KERNEL)
-		pool_run(true);
+		pool_run(true, false);
 	else
 		ktest_skip("a pool of a thread is not for its handlers");
+}
+
+/* Nobody may sleep, and yet somebody has to end the grace periods. */
+static void
+test_pool_grace_handlers(void)
+{
+	pools.must_not_sleep = true;
+	if (KTEST_KERNEL)
+		pool_run(true, true);
+	else
+		ktest_skip("a pool of a thread is not for its handlers");
+	pools.must_not_sleep = false;
 }
 
 /* More pools than CPUs have caches for: an object comes from the depot then. */
@@ -412,7 +441,7 @@ test_pool_grace(void)
 	    .overlaps = 5};
 	struct object *last;
 
-	ktest_need(pool_create(true));
+	ktest_need(pool_create(YOUNG, true));
 	pools.value = 0;
 	sync_init(&pools.now, object_take(pools.value++));
 	ktest_duel(&duel);
@@ -430,5 +459,6 @@ const struct ktest_case ktest_percpu[] = {
     {"percpu_pool_handlers", test_pool_handlers},
     {"percpu_pool_many", test_pool_many},
     {"percpu_pool_grace", test_pool_grace},
+    {"percpu_pool_grace_handlers", test_pool_grace_handlers},
     {NULL, NULL},
 };

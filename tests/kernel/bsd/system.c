@@ -63,6 +63,16 @@ vcpu_panic(const char *fmt, ...)
 	_exit(PANIC);
 }
 
+void
+vcpu_stays(const char *what)
+{
+	const struct vcpu_thread *t = vcpu_self();
+
+	if (t->only < 0 && t->bound == 0 && t->preempt_off == 0 &&
+	    t->level == 0 && t->handlers == 0)
+		vcpu_panic("%s: the caller may move", what);
+}
+
 int
 main(int argc, char **argv)
 {

@@ -65,7 +65,6 @@ struct thread {
 	int steps;                  /* [o] instructions to the next interrupt */
 	bool trapped;               /* [o] in it: no other burst begins */
 	unsigned cpu;               /* [o] */
-	int only;                   /* [o] processor it may run on; -1: any */
 	uint64_t rand;              /* [o] */
 	pthread_t pthread;          /* [c] */
 	void (*fn)(void *);         /* [c] */
@@ -268,8 +267,8 @@ release(struct thread *t)
 static void
 acquire(struct thread *t)
 {
-	if (t->only >= 0)
-		t->cpu = (unsigned)t->only;
+	if (t->pub.only >= 0)
+		t->cpu = (unsigned)t->pub.only;
 	else if (t->pub.bound == 0 && draw(t) % 4 == 0)
 		t->cpu = draw(t) % m.cpus;
 	cpu_lock(&m.cpu[t->cpu]);
@@ -513,7 +512,7 @@ thread_new(int cpu, void *kernel, const char *name)
 	/* relaxed: numbers. */
 	t->rand = 88172645463325252u *
 		  (unsigned)(2 * sync_fetch_add_relaxed(&m.ids, 1) + 1);
-	t->only = cpu;
+	t->pub.only = cpu;
 	t->cpu = cpu < 0 ? draw(t) % m.cpus : (unsigned)cpu;
 	t->pub.kernel = kernel;
 	(void)snprintf(t->pub.name, sizeof(t->pub.name), "%s", name);
@@ -544,7 +543,7 @@ vcpu_start(unsigned cpus)
 	if (pthread_create(&m.clock, NULL, clock_main, clock) != 0)
 		vcpu_panic("no thread for the clock");
 	self = thread_new(0, NULL, "main");
-	self->only = -1;
+	self->pub.only = -1;
 	self->pub.id = system_id();
 	acquire(self);
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -648,7 +647,7 @@ vcpu_bind(int cpu)
 	struct thread *t = self;
 
 	vcpu_sleepable("a move to another CPU");
-	t->only = cpu;
+	t->pub.only = cpu;
 	if (cpu >= 0 && t->cpu != (unsigned)cpu)
 		switch_away(t);
 }
@@ -694,16 +693,6 @@ vcpu_lower(int level)
 	if (t->busy == 0 && wanted(t))
 		serve(t);
 	maybe_step(t);
-}
-
-void
-vcpu_stays(const char *what)
-{
-	const struct vcpu_thread *t = &self->pub;
-
-	if (self->only < 0 && t->bound == 0 && t->preempt_off == 0 &&
-	    t->level == 0 && t->handlers == 0)
-		vcpu_panic("%s: the caller may move", what);
 }
 
 void

@@ -27,6 +27,7 @@
 struct vcpu_thread {
 	int preempt_off;          /* [o] nests */
 	int bound;                /* [o] nests: stays on its processor */
+	int only;                 /* [o] processor it may run on; -1: any */
 	int level;                /* [o] interrupts up to it wait */
 	int handlers;             /* [o] it is interrupted so many times */
 	int spins;                /* [o] spin mutexes held, and */
