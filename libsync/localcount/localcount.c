@@ -142,7 +142,8 @@ PORT_START(localcount)
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
 	port_mutex_lock(&lcs.mutex);
 	for (; lcs.started < port_locals(); lcs.started++)
-		shard_take(port_local_of(shard, lcs.started));
+		if (port_has_local(lcs.started))
+			shard_take(port_local_of(shard, lcs.started));
 	port_mutex_unlock(&lcs.mutex);
 }
 

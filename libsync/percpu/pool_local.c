@@ -148,9 +148,11 @@ percpu_pool_enlist(struct percpu_pool *p)
 	p->next = *at;
 	*at = p;
 	for (unsigned i = 0; i < port_locals(); i++) {
-		struct percpu_pool_local *t =
-		    port_local_of(percpu_pool_self, i);
+		struct percpu_pool_local *t;
 
+		if (!port_has_local(i))
+			continue;
+		t = port_local_of(percpu_pool_self, i);
 		if (p->id < t->n)
 			t->cache[p->id] = (struct percpu_pool_cache){.pool = p};
 	}
@@ -261,9 +263,11 @@ PORT_START(percpu_pool_local)
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
 	port_mutex_lock(&reg.mutex);
 	for (unsigned i = 0; i < port_locals(); i++) {
-		struct percpu_pool_local *t =
-		    port_local_of(percpu_pool_self, i);
+		struct percpu_pool_local *t;
 
+		if (!port_has_local(i))
+			continue;
+		t = port_local_of(percpu_pool_self, i);
 		if (!t->registered && enlarge(t, MANY - 1)) {
 			link_local(t);
 			t->registered = true;
@@ -281,7 +285,8 @@ bool
 percpu_pool_local_complete(void)
 {
 	for (unsigned i = 0; i < port_locals(); i++)
-		if (!port_local_of(percpu_pool_self, i)->registered)
+		if (port_has_local(i) &&
+		    !port_local_of(percpu_pool_self, i)->registered)
 			return false;
 	return true;
 }
@@ -291,9 +296,11 @@ void
 percpu_pool_local_stop(void)
 {
 	for (unsigned i = 0; i < port_locals(); i++) {
-		struct percpu_pool_local *t =
-		    port_local_of(percpu_pool_self, i);
+		struct percpu_pool_local *t;
 
+		if (!port_has_local(i))
+			continue;
+		t = port_local_of(percpu_pool_self, i);
 		port_free(t->cache);
 		*t = (struct percpu_pool_local){.n = 0};
 	}

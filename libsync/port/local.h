@@ -19,10 +19,11 @@
  *           pointer to the caller's, valid until the caller may move
  *   PORT_BY_CPU
  *           1: readers are processors, 0: threads
- *   port_locals(), port_local_of(name, i)
- *           how many records exist from the start, and each of them: all
+ *   port_locals(), port_has_local(i), port_local_of(name, i)
+ *           which records exist from the start, and each of them: all
  *           processors' in a kernel, none in user space, where a thread brings
- *           its own
+ *           its own.  Their numbers are below port_locals(), and may have gaps,
+ *           where there is nothing to look at
  *   port_section_enter(), port_section_exit()
  *           around a read section: the caller stays the same reader, and no
  *           other thread becomes it.  They nest, in interrupt handlers too.  A

@@ -174,7 +174,8 @@ PORT_START(pserialize_registry)
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
 	port_mutex_lock(&reg.mutex);
 	for (unsigned i = 0; i < port_locals(); i++)
-		if (!port_local_of(pserialize_self, i)->registered)
+		if (port_has_local(i) &&
+		    !port_local_of(pserialize_self, i)->registered)
 			add(port_local_of(pserialize_self, i), i + 1);
 	port_mutex_unlock(&reg.mutex);
 }

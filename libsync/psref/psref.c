@@ -390,8 +390,11 @@ PORT_START(psref)
 	port_exit_create(&reg.exit_hook, thread_gone);
 	port_fork_hooks(fork_prepare, fork_parent, fork_child);
 	for (unsigned i = 0; i < port_locals(); i++) {
-		struct psref_record *r = port_local_of(psref_self, i);
+		struct psref_record *r;
 
+		if (!port_has_local(i))
+			continue;
+		r = port_local_of(psref_self, i);
 		if (r->registered)
 			continue;
 		r->quick = &none;
@@ -408,9 +411,12 @@ void
 psref_stop(void)
 {
 	for (unsigned i = 0; i < port_locals(); i++) {
-		struct psref_record *r = port_local_of(psref_self, i);
+		struct psref_record *r;
 		struct psref_block *next;
 
+		if (!port_has_local(i))
+			continue;
+		r = port_local_of(psref_self, i);
 		for (struct psref_block *b = r->blocks; b != NULL; b = next) {
 			next = b->next;
 			port_free(b);

@@ -28,7 +28,9 @@ port_cpu(void)
 	return (unsigned)curcpu;
 }
 
-/* Numbers may have gaps (smp(9)): a CPU that is absent has an idle record. */
+/* Numbers may have gaps (smp(9)). */
+#define PORT_HAS_LOCAL(cpu) (!CPU_ABSENT(cpu))
+
 static inline unsigned
 port_locals(void)
 {

@@ -31,6 +31,13 @@ port_locals(void)
 	return nr_cpu_ids;
 }
 
+/* CPUs that are not possible have no memory: only the others are looked at. */
+static inline bool
+port_has_local(unsigned cpu)
+{
+	return cpu_possible(cpu);
+}
+
 static inline unsigned
 port_cpu(void)
 {

@@ -24,6 +24,7 @@
 
 #define port_local(name)       (&(name))
 #define port_local_of(name, i) ((void)(i), &(name))
+#define port_has_local(i)      ((void)(i), 0)
 
 static inline unsigned
 port_locals(void)

@@ -33,6 +33,8 @@
 
 #define INTERRUPTS_OFF 7 /* the level of all interrupts */
 #define CHAINS         64u
+#define EACH           2  /* pieces of memory that libsync has of each CPU */
+#define GAP            1u /* no processor has this number */
 
 /* [c] constant, [q] under its chain's lock, [o] its own */
 struct kernel_thread {
@@ -95,17 +97,31 @@ kpi_curthread(void)
 	return td;
 }
 
+static u_int
+number_of(unsigned vcpu)
+{
+	return vcpu < GAP ? vcpu : vcpu + 1;
+}
+
+static unsigned
+vcpu_of(u_int cpu)
+{
+	if (CPU_ABSENT(cpu))
+		panic("there is no processor %u", cpu);
+	return cpu < GAP ? cpu : cpu - 1;
+}
+
 u_int
 kpi_curcpu(void)
 {
 	vcpu_stays("curcpu");
-	return vcpu_here();
+	return number_of(vcpu_here());
 }
 
 bool
 kpi_cpu_absent(u_int cpu)
 {
-	return cpu > mp_maxid;
+	return cpu > mp_maxid || cpu == GAP;
 }
 
 void
@@ -146,7 +162,7 @@ sched_bind(struct thread *td, int cpu)
 {
 	if (td != curthread)
 		panic("sched_bind: of another");
-	vcpu_bind(cpu);
+	vcpu_bind((int)vcpu_of((u_int)cpu));
 }
 
 void
@@ -509,7 +525,7 @@ callout_reset_sbt_on(struct callout *c, sbintime_t sbt, sbintime_t pr,
 		panic("callout_reset_sbt_on: what nobody uses");
 	if (c->c_kpi[0] == NULL)
 		c->c_kpi[0] = vcpu_timer_create(INTERRUPTS_OFF, func, arg);
-	vcpu_timer_arm(c->c_kpi[0], (unsigned)cpu, ns_of(sbt));
+	vcpu_timer_arm(c->c_kpi[0], vcpu_of((u_int)cpu), ns_of(sbt));
 	return 0;
 }
 
@@ -548,7 +564,7 @@ static int
 load_and_unload(void)
 {
 	const moduledata_t *l = kpi_module_libsync, *k = kpi_module_ktest;
-	int error;
+	int error, pieces;
 
 	fb.no_threads = true;
 	if (l->evhand(NULL, MOD_LOAD, l->priv) != EAGAIN)
@@ -558,6 +574,11 @@ load_and_unload(void)
 	error = l->evhand(NULL, MOD_LOAD, l->priv);
 	if (error != 0)
 		return error;
+	/* relaxed: the thread takes none. */
+	pieces = sync_load_relaxed(&fb.pieces);
+	if (pieces != EACH * (int)vcpu_count())
+		panic("%d pieces of memory for %u processors", pieces,
+		    vcpu_count());
 	error = k->evhand(NULL, MOD_LOAD, k->priv);
 	if (error == 0)
 		(void)k->evhand(NULL, MOD_UNLOAD, k->priv);
@@ -573,7 +594,7 @@ kernel_main(unsigned rounds, const char *only)
 	struct vcpu_thread *t = vcpu_self();
 	int error;
 
-	mp_maxid = vcpu_count() - 1;
+	mp_maxid = number_of(vcpu_count() - 1);
 	fb.thread0.thread = t;
 	t->kernel = &fb.thread0;
 	ktest_module_rounds = rounds;

@@ -51,28 +51,44 @@ static struct {
 	SYNC_ATOMIC(bool) timer_stop;  /* [a] */
 } host;
 
-/* Where numbers of processors have gaps, only what is before the first. */
-unsigned
-ktest_cpus(void)
+/* Numbers of processors may have gaps, ours have none. */
+static unsigned
+present_below(unsigned cpu)
 {
 	unsigned n = 0;
 
-	while (n <= mp_maxid && !CPU_ABSENT(n))
-		n++;
+	while (cpu-- > 0)
+		n += !CPU_ABSENT(cpu);
 	return n;
+}
+
+static int
+nth(unsigned n)
+{
+	unsigned cpu = 0;
+
+	while (CPU_ABSENT(cpu) || n-- > 0)
+		cpu++;
+	return (int)cpu;
+}
+
+unsigned
+ktest_cpus(void)
+{
+	return present_below(mp_maxid + 1);
 }
 
 unsigned
 ktest_cpu(void)
 {
-	return (unsigned)curcpu;
+	return present_below((unsigned)curcpu);
 }
 
 bool
 ktest_move(unsigned cpu)
 {
 	thread_lock(curthread);
-	sched_bind(curthread, (int)cpu);
+	sched_bind(curthread, nth(cpu));
 	thread_unlock(curthread);
 	return ktest_cpu() == cpu;
 }
@@ -162,8 +178,8 @@ ktest_sleep_ms(unsigned ms)
 static void
 timer_arm(struct callout *c, void (*fn)(void *))
 {
-	(void)callout_reset_sbt_on(
-	    c, host.timer_sbt, 0, fn, c, (int)(c - host.timers), C_DIRECT_EXEC);
+	(void)callout_reset_sbt_on(c, host.timer_sbt, 0, fn, c,
+	    nth((unsigned)(c - host.timers)), C_DIRECT_EXEC);
 }
 
 static void

@@ -132,6 +132,7 @@ model_heavy(void)
 #define PORT_BY_CPU            0
 #define port_local(name)       model_##name()
 #define port_local_of(name, i) ((void)(i), port_local(name))
+#define port_has_local(i)      ((void)(i), 0)
 #define port_section_enter()   ((void)0)
 #define port_section_exit()    ((void)0)
 #define PORT_START(name)       static void name##_start(void)
