@@ -16,7 +16,8 @@
  *   Types: types.h
  *   Identity: local.h has the contracts
  *   PORT_BY_CPU             are readers processors, or threads?
- *   PORT_LOCAL, PORT_LOCAL_INIT, port_local, port_local_of, port_locals
+ *   PORT_LOCAL, PORT_LOCAL_INIT, port_local, port_local_of, port_locals,
+ *   port_has_local
  *           a record for each reader
  *   port_section_enter, port_section_exit
  *           stay this reader; nothing where readers are threads
