@@ -48,7 +48,8 @@
  *   port_thread_wait        until the library's thread is gone
  *   port_cpu, PORT_LOCALS   what kernel/local.h makes PORT_LOCAL of; a host
  *           with storage for each processor needs the first for that only
- *   The names of the group preemptible are empty: kernel/port.h.  kernel/start.h calls the PORT_START functions.
+ *   The names of the group preemptible are empty: kernel/port.h.
+ *   kernel/start.h calls the PORT_START functions.
  *
  * == Cross-call: readers fence not at all, nor have they to be anywhere
  *   port_xcall_barrier      a full fence on every processor; in user space
@@ -72,8 +73,9 @@
  * == No host: made of the above, or the processor's
  *   struct port_event: event.h; struct port_mutex, PORT_MUTEX_INIT,
  *   port_mutex_lock, port_mutex_trylock, port_mutex_unlock, port_mutex_init:
- *   mutex.h; port_fence_compiler: riscv64.h; PORT_ASSERT_FAIL:
- *   libsync/base/assert.h, if types.h has no other
+ *   mutex.h; port_fence_compiler: riscv64.h; PORT_LOCAL_LINES: local.h;
+ *   PORT_HIGH_ADDRESSES: types.h; PORT_ASSERT_FAIL: libsync/base/assert.h, if
+ *   types.h has no other
  */
 #include "libsync/port/local.h"
 #include "libsync/port/mutex.h"
