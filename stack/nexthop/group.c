@@ -345,13 +345,16 @@ void
 nexthop_group_change(struct nexthop_groups *g, struct nexthop_group *grp,
     struct nexthop_group_content *c)
 {
+	const struct nexthop_group_limits *l = &g->control->limits;
 	struct nexthop_group_content *old = grp->now;
 	uint64_t word;
 
 	grp->now = c;
-	if (grp->res != NULL)
-		(void)nexthop_group_resilient_upkeep(
-		    g, grp, nexthop_group_now(g));
+	if (grp->res != NULL &&
+	    nexthop_group_resilient_upkeep(g, grp, nexthop_group_now(g)) !=
+		UINT64_MAX &&
+	    l->ring != NULL)
+		l->ring(l->clock_arg);
 	word = word_of(grp);
 	/* relaxed: only writers store words. */
 	if (sync_load_relaxed(&g->word[grp->id]) != word) {

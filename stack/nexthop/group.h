@@ -114,7 +114,10 @@ struct nexthop_group_limits {
 	unsigned int workers; /* that mark use (1) */
 	uint32_t seed;        /* of the spreading; 0: random */
 	uint64_t (*clock)(void *arg); /* ns; NULL: what upkeep was told */
-	void *clock_arg;
+	/* Optional: members changed so that upkeep is to look again; from the
+	 * writer, who is in a call, so only to note it. */
+	void (*ring)(void *arg);
+	void *clock_arg; /* of both */
 };
 
 /* How the table learns headers; nexthop_group_neigh() has the stack's. */

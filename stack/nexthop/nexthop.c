@@ -3,7 +3,8 @@
 /*
  * What ties the next-hop table to its stack: interfaces set the bits of their
  * ports, and housekeeping moves the buckets whose timers ran out.  A timer of
- * the first worker rings for it, as the table is the control thread's.  What
+ * the first worker rings for it, as the table is the control thread's; a change
+ * of members that starts a timer rings at once, to have it armed.  What
  * waits for its readers is taken back by housekeeping, too; a callback after
  * their grace period rings for that.
  *
@@ -45,6 +46,12 @@ static uint64_t
 clock_of(void *arg)
 {
 	return stack_clock(arg);
+}
+
+static void
+ring_now(void *arg)
+{
+	stack_housekeep_ring(arg);
 }
 
 static void
@@ -191,6 +198,7 @@ init(struct stack *st, void **state)
 	    .workers = stack_nworkers(st),
 	    .seed = (uint32_t)stack_seed(st) | 1, /* 0 is not repeatable */
 	    .clock = clock_of,
+	    .ring = ring_now,
 	    .clock_arg = st,
 	};
 	struct nexthop *nh = calloc(1, sizeof(*nh));
