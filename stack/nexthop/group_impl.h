@@ -348,5 +348,13 @@ bool nexthop_resolve_via_loops(struct nexthop_groups *g,
  */
 int nexthop_resolve_via_restage(
     struct nexthop_groups *g, struct nexthop_group *grp);
+/* grp goes by something else: note who is in a loop with it now. */
+void nexthop_resolve_via_suspect(
+    struct nexthop_groups *g, struct nexthop_group *grp);
+/*
+ * Recompute all that are, or were, in a loop; once before each commit after
+ * which a group goes by something else.  Returns: as restage().
+ */
+int nexthop_resolve_via_restage_looped(struct nexthop_groups *g);
 
 #endif /* STACK_NEXTHOP_GROUP_IMPL_H */

@@ -334,6 +334,8 @@ parts_settle(
 		drop = f[i];
 		if (!ok)
 			parts_swap(f[i].grp, f[i].part, f[i].nparts, &drop);
+		if (!ok)
+			nexthop_resolve_via_suspect(g, f[i].grp);
 		nexthop_group_parts_free(g, drop.part, drop.nparts);
 	}
 }
@@ -359,7 +361,10 @@ replace_parts(struct nexthop_objects *t, struct nexthop_object *o,
 	if (error != 0)
 		return error;
 	parts_swap(o->grp, part, cfg->nmembers == 0 ? 1 : cfg->nmembers, &f);
+	nexthop_resolve_via_suspect(t->g, o->grp);
 	error = nexthop_resolve_via_restage(t->g, o->grp);
+	if (error == 0)
+		error = nexthop_resolve_via_restage_looped(t->g);
 	if (error == 0)
 		timers_set(o->grp, cfg);
 	parts_settle(t->g, &f, 1, error == 0);
@@ -534,6 +539,8 @@ remove_from_all(struct nexthop_objects *t, struct nexthop_object *o,
 		error = stage_without(t->g, o->grp, NULL, &f[n]);
 		done += f[n].grp != NULL;
 	}
+	if (error == 0)
+		error = nexthop_resolve_via_restage_looped(t->g);
 	parts_settle(t->g, f, done, error == 0);
 	free(f);
 	return error;

@@ -12,13 +12,18 @@
  * remembers its former answer, until all of it is published or forgotten.
  *
  * A group that would go by itself goes by nothing at that point, until the
- * loop is gone (RFC 4271 section 9.1.2.1 calls such routes unresolvable).
+ * loop is gone (RFC 4271 section 9.1.2.1 calls such routes unresolvable).  Who
+ * is in a loop follows from what the groups go by alone, not from what they
+ * come to: when one goes by something else, all that are in a loop with it now,
+ * and all that were in any, are computed again, whatever has become of it.
  *
  * Invariants
  *   I1  A gateway that is tracked has users, and watches the tables of its path;
  *       while it is staged, those of its former path, too.
  *   I2  A group is on the staged list exactly while staged; a gateway, from
  *       when its answer or path is another than after the last commit.
+ *   I3  A group that goes by nothing somewhere, because of a loop, is on the
+ *       list of those; others may be.
  */
 
 #include <errno.h>
@@ -174,6 +179,58 @@ nexthop_resolve_via_loops(struct nexthop_groups *g,
 	return leads_to(g->control, grp, by);
 }
 
+static void
+looped_add(struct nexthop_group_control *c, struct nexthop_group *grp)
+{
+	if (!grp->looped)
+		LIST_INSERT_HEAD(&c->looped, grp, on_looped);
+	grp->looped = true;
+}
+
+/* The groups that lead to grp and were visited; another visit is over. */
+static void
+looped_back(struct nexthop_group_control *c, struct nexthop_group *grp)
+{
+	const struct nexthop_group_part *p;
+	const struct nexthop_resolve_track *t;
+
+	if (grp->visited != c->visit - 1)
+		return;
+	grp->visited = c->visit;
+	looped_add(c, grp);
+	LIST_FOREACH(p, &grp->users, user)
+	looped_back(c, p->group);
+	LIST_FOREACH(t, &grp->answers, of_answer)
+	LIST_FOREACH(p, &t->users, user)
+	looped_back(c, p->group);
+}
+
+void
+nexthop_resolve_via_suspect(struct nexthop_groups *g, struct nexthop_group *grp)
+{
+	struct nexthop_group_control *c = g->control;
+	const struct nexthop_group_part *p;
+	const struct nexthop_resolve_track *t;
+
+	c->visit++;
+	(void)leads_to(c, NULL, grp);
+	c->visit++;
+	LIST_FOREACH(p, &grp->users, user)
+	looped_back(c, p->group);
+	LIST_FOREACH(t, &grp->answers, of_answer)
+	LIST_FOREACH(p, &t->users, user)
+	looped_back(c, p->group);
+}
+
+static void
+suspect_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
+{
+	const struct nexthop_group_part *p;
+
+	LIST_FOREACH(p, users, user)
+	nexthop_resolve_via_suspect(g, p->group);
+}
+
 /* All that goes by the members of these parts. */
 static int
 restage_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
@@ -197,8 +254,11 @@ nexthop_resolve_via_restage(struct nexthop_groups *g, struct nexthop_group *grp)
 	struct nexthop_group_content *c;
 	int error = nexthop_group_content_make(g, grp, &c);
 
-	if (error != 0)
+	if (error != 0) {
+		/* It may have been looked at in part only. */
+		looped_add(g->control, grp);
 		return error;
+	}
 	if (nexthop_group_content_same(c, nexthop_group_staged(grp))) {
 		nexthop_group_content_drop(g, c);
 		return 0;
@@ -287,12 +347,14 @@ renew(struct nexthop_groups *g, struct nexthop_resolve_track *t)
 		t->staged = true;
 		LIST_INSERT_HEAD(&c->tracks_staged, t, on_staged);
 	}
-	return answer == old ? 0 : restage_users(g, &t->users);
+	if (answer == old)
+		return 0;
+	suspect_users(g, &t->users);
+	return restage_users(g, &t->users);
 }
 
-/* A changed answer may have ended loops that it is not part of. */
-static int
-restage_looped(struct nexthop_groups *g)
+int
+nexthop_resolve_via_restage_looped(struct nexthop_groups *g)
 {
 	struct nexthop_group_list again = LIST_HEAD_INITIALIZER(again);
 	struct nexthop_group *grp;
@@ -329,8 +391,8 @@ nexthop_resolve_via_prepare(struct nexthop_groups *g)
 		t->due = false;
 		error = renew(g, t);
 	}
-	if (error == 0 && !LIST_EMPTY(&c->looped))
-		error = restage_looped(g);
+	if (error == 0)
+		error = nexthop_resolve_via_restage_looped(g);
 	if (error != 0)
 		nexthop_resolve_via_abort(g);
 	return error;
@@ -374,10 +436,6 @@ nexthop_resolve_via_abort(struct nexthop_groups *g)
 		grp->staged = false;
 		nexthop_group_content_drop(g, grp->next);
 		grp->next = NULL;
-		/* It may be in the loop again that it was out of. */
-		if (!grp->looped)
-			LIST_INSERT_HEAD(&c->looped, grp, on_looped);
-		grp->looped = true;
 	}
 	while ((t = LIST_FIRST(&c->tracks_staged)) != NULL) {
 		LIST_REMOVE(t, on_staged);
@@ -388,6 +446,8 @@ nexthop_resolve_via_abort(struct nexthop_groups *g)
 		nexthop_resolve_path_unwatch(
 		    c, t, &t->path, &t->path_before, NULL);
 		t->path = t->path_before;
+		/* They may be in the loop again that they were out of. */
+		suspect_users(g, &t->users);
 		release(g, answer);
 	}
 	while ((t = LIST_FIRST(&c->tracks_due)) != NULL) {
