@@ -18,6 +18,8 @@
  * port_pin, port_pin() and port_unpin().
  */
 
+#include "libsync/port/types.h"
+
 #define PORT_LOCAL(type, name) type name[PORT_LOCALS]
 #define PORT_LOCAL_INIT(...)
 #define PORT_BY_CPU 1
