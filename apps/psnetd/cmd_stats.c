@@ -98,21 +98,20 @@ arena_stats(const struct route_tables *ts)
 	    "mapped", (json_int_t)a.mapped);
 }
 
-/* All routing tables, in o.  A commit that runs here has the mutex already. */
+/* All routing tables, in o. */
 static int
 add_tables(const struct psnetd *d, json_t *o)
 {
 	struct route_tables *ts = ipv4_tables(d->st);
 	json_t *list = json_array();
+	bool entered;
 	int rc;
 
-	if (!d->busy)
-		stack_control_enter(d->st);
+	entered = psnetd_ops_control_enter(d->st);
 	rc = route_tables_walk(ts, add_table, list);
 	json_object_set_new(o, "tables", list);
 	json_object_set_new(o, "arena", arena_stats(ts));
-	if (!d->busy)
-		stack_control_exit(d->st);
+	psnetd_ops_control_exit(d->st, entered);
 	return rc;
 }
 

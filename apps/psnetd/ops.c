@@ -21,6 +21,23 @@ fail(struct words_error *e, int rc, const char *word, const char *reason)
 	return rc;
 }
 
+bool
+psnetd_ops_control_enter(struct stack *st)
+{
+	const bool held = stack_control_held(st);
+
+	if (!held)
+		stack_control_enter(st);
+	return !held;
+}
+
+void
+psnetd_ops_control_exit(struct stack *st, bool entered)
+{
+	if (entered)
+		stack_control_exit(st);
+}
+
 int
 psnetd_ops_dev(
     struct stack *st, const char *name, netif_id *out, struct words_error *e)

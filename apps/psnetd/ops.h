@@ -23,6 +23,15 @@
 
 struct stack;
 
+/*
+ * The control mutex, for what only reads: where a commit serves clients in its
+ * middle (psnetd_load_step()), this thread holds it already.
+ * Context: control thread, also in the middle of a commit.
+ * Returns: what psnetd_ops_control_exit() wants to know.
+ */
+bool psnetd_ops_control_enter(struct stack *st);
+void psnetd_ops_control_exit(struct stack *st, bool entered);
+
 /* The interface of this name. */
 int psnetd_ops_dev(
     struct stack *st, const char *name, netif_id *out, struct words_error *e);

@@ -13,6 +13,8 @@
 #include "stack/core/netif.h"
 #include "stack/core/stack.h"
 #include "stack/nexthop/nexthop.h"
+#include "stack/proto/ipv4/ipv4.h"
+#include "stack/route/rule.h"
 #include "stack/route/tables.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -25,6 +27,18 @@ fail_id(struct words_error *e, int rc, uint32_t id, const char *why)
 	snprintf(text, sizeof(text), "%u", (unsigned int)id);
 	words_fail(e, text, "%s", why);
 	return rc;
+}
+
+/* Do packets to the gateway, from its interface, stay here, or go to all? */
+static bool
+is_special(struct stack *st, netif_id id, uint32_t via)
+{
+	const struct route_tables *ts = ipv4_tables(st);
+	const struct route *r = route_rule_lookup_in(
+	    ts, route_tables_of(ts, id), (const uint8_t *)&via, NULL);
+
+	return r != NULL &&
+	       (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST);
 }
 
 /* Has the interface an address of a network that has the gateway, too? */
@@ -40,9 +54,9 @@ on_link(struct stack *st, netif_id id, uint32_t via)
 	a = nif != NULL ? netif_addr_first(nif, NETIF_AF_INET) : NULL;
 	for (; a != NULL && !found; a = netif_addr_next(a)) {
 		memcpy(&addr, a->addr, sizeof(addr));
-		found =
-		    addr != via && ((addr ^ via) & words_mask(a->plen)) == 0;
+		found = ((addr ^ via) & words_mask(a->plen)) == 0;
 	}
+	found = found && !is_special(st, id, via);
 	pserialize_read_exit(s);
 	return found;
 }
@@ -134,9 +148,10 @@ psnetd_ops_nexthop_check(struct stack *st, uint32_t id, struct words_error *e)
 	int rc = -ENOENT;
 
 	if (nexthop_objects_of(st) != NULL) {
-		stack_control_enter(st);
+		const bool entered = psnetd_ops_control_enter(st);
+
 		rc = nexthop_object_get(nexthop_objects_of(st), id, &cfg);
-		stack_control_exit(st);
+		psnetd_ops_control_exit(st, entered);
 	}
 	return rc != 0 ? fail_id(e, rc, id, "there is no next hop with this id")
 		       : 0;
@@ -191,15 +206,16 @@ psnetd_ops_nexthop_find(struct stack *st, uint32_t id, struct spec_object *out)
 {
 	struct nexthop_objects *t = nexthop_objects_of(st);
 	struct nexthop_object_config cfg;
+	bool entered;
 	int rc = -ENOENT;
 
 	if (t == NULL)
 		return rc;
-	stack_control_enter(st);
+	entered = psnetd_ops_control_enter(st);
 	rc = nexthop_object_get(t, id, &cfg);
 	if (rc == 0)
 		rc = describe(st, &cfg, out);
-	stack_control_exit(st);
+	psnetd_ops_control_exit(st, entered);
 	return rc;
 }
 
@@ -228,13 +244,14 @@ psnetd_ops_nexthop_walk(struct stack *st,
 {
 	struct nexthop_objects *t = nexthop_objects_of(st);
 	struct listing l = {.st = st};
-	int rc = 0;
+	bool entered;
+	int rc;
 
 	if (t == NULL)
 		return 0;
-	stack_control_enter(st);
+	entered = psnetd_ops_control_enter(st);
 	rc = nexthop_object_walk(t, collect, &l);
-	stack_control_exit(st);
+	psnetd_ops_control_exit(st, entered);
 	for (size_t i = 0; i < l.n; i++) {
 		if (rc == 0)
 			rc = fn(arg, &l.list[i]);
@@ -314,11 +331,12 @@ psnetd_ops_nexthop_hops(struct stack *st, uint32_t id,
 {
 	struct nexthop_object_config cfg;
 	unsigned int n = 0;
+	bool entered;
 
 	*kind = NEXTHOP_VIA;
 	if (nexthop_objects_of(st) == NULL)
 		return 0;
-	stack_control_enter(st);
+	entered = psnetd_ops_control_enter(st);
 	if (nexthop_object_get(nexthop_objects_of(st), id, &cfg) != 0)
 		cfg.nmembers = 0;
 	else if (cfg.nmembers == 0)
@@ -326,6 +344,6 @@ psnetd_ops_nexthop_hops(struct stack *st, uint32_t id,
 	for (unsigned int i = 0; i < cfg.nmembers; i++)
 		n += hop_of(
 		    st, cfg.member[i].id, cfg.member[i].weight, &out[n], kind);
-	stack_control_exit(st);
+	psnetd_ops_control_exit(st, entered);
 	return n;
 }

@@ -7,7 +7,7 @@
  * Numbered next hops, as apps/psnetd/ops.h has the rest.
  *
  * Context: control thread, not in a read section, without the control mutex;
- *          may sleep.
+ *          may sleep.  Those that only read, also in the middle of a commit.
  * Returns: 0, or a negative errno after filling *e.
  */
 

@@ -125,7 +125,7 @@ void stack_barrier(struct stack *st);
  */
 void stack_control_enter(struct stack *st);
 void stack_control_exit(struct stack *st);
-bool stack_control_held(struct stack *st); /* for assertions only */
+bool stack_control_held(struct stack *st); /* by the calling thread */
 
 /* Constants of the stack.  Context: any thread. */
 const char *stack_name(const struct stack *st);
