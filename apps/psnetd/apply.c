@@ -388,18 +388,26 @@ static int
 batch_load(struct apply *a, struct batch *b)
 {
 	struct spec_route r;
-	size_t failed = 0;
+	size_t failed = b->n;
 	int rc = batch_resolve(a, b);
 
 	if (rc != 0)
 		return rc;
 	rc = ipv4_route_load(
 	    a->st, b->cfg, b->n, ROUTE_REPLACE, NULL, NULL, &failed);
-	if (rc != 0) {
-		psnetd_diff_view(a->diff.new, b->route[failed], &r);
-		blame_route(a, b->route[failed]);
-		psnetd_ops_route_error(&r, rc, &a->e->what);
+	if (rc == 0)
+		return 0;
+	/* The commit of all of them may fail where no single one did. */
+	if (failed >= b->n) {
+		a->e->line = 0;
+		words_fail(&a->e->what, "routes", "%s",
+		    rc == -E2BIG ? "one of them leads to too many next hops"
+				 : words_strerror(-rc));
+		return rc;
 	}
+	psnetd_diff_view(a->diff.new, b->route[failed], &r);
+	blame_route(a, b->route[failed]);
+	psnetd_ops_route_error(&r, rc, &a->e->what);
 	return rc;
 }
 

@@ -37,7 +37,7 @@ psnetd_ops_resolve(struct stack *st, const struct spec_route *r,
 
 		hops[i] = (struct route_nexthop){.has_gateway = nh->via != 0,
 		    .recursive = nh->recursive,
-		    .weight = (uint8_t)nh->weight};
+		    .weight = nh->weight};
 		memcpy(hops[i].gateway, &nh->via, 4);
 		if (nh->dev[0] != '\0') {
 			int rc = psnetd_ops_dev(st, nh->dev, &hops[i].netif, e);
@@ -159,6 +159,9 @@ psnetd_ops_route_error(
 	case -ENODEV:
 		word = first_hop(r, text);
 		why = "the interface is gone";
+		break;
+	case -E2BIG:
+		why = "it leads to too many next hops";
 		break;
 	case -EINVAL:
 		why = "the route is not valid";
