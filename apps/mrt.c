@@ -70,12 +70,15 @@ is_routing(uint32_t type)
 	       type == BGP4MP_ET;
 }
 
-/* Types that were ever given out: OSPF, IS-IS and what RFC 6396 deprecates. */
+/*
+ * Types that were ever given out: OSPF, IS-IS and what RFC 6396 deprecates,
+ * but for NULL, 0: what a disk or a download left empty looks like it.
+ */
 static bool
 is_other(uint32_t type)
 {
-	return type <= 11 || type == 32 || type == 33 || type == 48 ||
-	       type == 49;
+	return (type >= 1 && type <= 11) || type == 32 || type == 33 ||
+	       type == 48 || type == 49;
 }
 
 bool

@@ -123,17 +123,17 @@ cut_line(struct tablefile *f, char line[TABLEFILE_LINE_MAX])
 	n = n < TABLEFILE_LINE_MAX ? n : TABLEFILE_LINE_MAX;
 	nl = memchr(f->buf + f->begin, '\n', n);
 	f->at++;
-	if (nl == NULL && n == TABLEFILE_LINE_MAX)
-		return fail_here(f, "line",
-		    words_fail(&f->e.what, NULL,
-			"the line exceeds %d characters",
-			TABLEFILE_LINE_MAX - 1));
 	if (nl != NULL)
 		n = (size_t)(nl - (f->buf + f->begin));
 	if (memchr(f->buf + f->begin, '\0', n) != NULL)
 		return fail_here(f, "line",
 		    words_fail(
 			&f->e.what, NULL, "the line has a NUL character"));
+	if (nl == NULL && n == TABLEFILE_LINE_MAX)
+		return fail_here(f, "line",
+		    words_fail(&f->e.what, NULL,
+			"the line exceeds %d characters",
+			TABLEFILE_LINE_MAX - 1));
 	memcpy(line, f->buf + f->begin, n);
 	line[n] = '\0';
 	f->begin += nl != NULL ? n + 1 : n;

@@ -28,6 +28,8 @@ psnetctl_refused(const json_t *reply, const char *file)
 	fputs("psnetd answers: ", stderr);
 	if (file != NULL && line > 0)
 		fprintf(stderr, "%s:%lld: ", file, (long long)line);
+	else if (file != NULL)
+		fprintf(stderr, "%s: ", file);
 	if (word != NULL)
 		fprintf(stderr, "\"%s\": ", word);
 	fprintf(stderr, "%s\n", psnetctl_text(error, "message", "it failed"));

@@ -129,7 +129,7 @@ resolve(
 					 l->d->st, nh->nhid, &l->e.what) != 0)
 			return -ENOENT;
 		hops[i] = (struct route_nexthop){
-		    .has_gateway = nh->via != 0, .weight = (uint8_t)nh->weight};
+		    .has_gateway = nh->via != 0, .weight = nh->weight};
 		memcpy(hops[i].gateway, &nh->via, 4);
 		if (nh->dev[0] != '\0') {
 			int rc = psnetd_ops_dev(
@@ -185,17 +185,35 @@ commit(struct psnetd_load *l, const struct route_config *cfg)
 	return rc;
 }
 
+/*
+ * A table is not exchanged for nothing: that is what a file is of which none or
+ * only the beginning arrived, and a misspelt peer makes it one.
+ */
+static int
+check_whole(struct psnetd_load *l)
+{
+	if (!l->whole || l->list.n > 0)
+		return 0;
+	if (l->list.skipped > 0)
+		return words_fail(&l->e.what, NULL,
+		    "all its routes are of other families or peers");
+	return words_fail(&l->e.what, NULL,
+	    "no route is in it; \"route flush\" empties a table");
+}
+
 static void
 apply(struct psnetd_load *l)
 {
 	struct route_config *cfg = calloc(l->list.n + 1, sizeof(*cfg));
 	struct route_nexthop *hops = calloc(l->list.nhops + 1, sizeof(*hops));
-	int rc = -ENOMEM;
+	int rc = check_whole(l);
 
 	prefixlist_end(&l->list);
 	l->parsed = now_ms();
 	l->percent = UINT32_MAX;
-	if (cfg != NULL && hops != NULL)
+	if (rc == 0 && (cfg == NULL || hops == NULL))
+		rc = -ENOMEM;
+	if (rc == 0)
 		rc = resolve(l, cfg, hops);
 	if (rc == 0)
 		rc = commit(l, cfg);

@@ -332,3 +332,17 @@ Test(mrt, what_makes_no_sense_is_refused)
 	mrtbuild_end(&b, 0);
 	refuses(&b, "record 2: type 99");
 }
+
+Test(mrt, zeros_are_no_records)
+{
+	struct mrtbuild b = {.n = 1200};
+
+	refuses(&b, "F:1: the line has a NUL character");
+	b.n = 5;
+	refuses(&b, "F:1: the line has a NUL character");
+	b.n = 0;
+	mrtbuild_index(&b);
+	put_rib(&b, 1);
+	b.n += 512;
+	refuses(&b, "record 3: type 0 of MRT");
+}

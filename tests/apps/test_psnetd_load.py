@@ -141,10 +141,37 @@ def a_table_is_exchanged_for_another_as_a_whole(d):
     assert "new:2: \"1.1.1.1\": no connected" in d.ctl(
         "route", "load", new, "via", "10.9.0.2", "whole", status=2)
     assert d.routes() == before + 121, "all or nothing"
-    new.write_text("")
-    assert d.ctl_json("route", "load", new, "whole")["removed"] == 120
+    assert d.ctl("route", "flush", "proto", "boot") == "removed 120\n"
     d.ctl("route", "del", "20.200.0.0/16", "proto", "77")
     assert d.routes() == before
+
+
+def a_table_is_not_exchanged_for_nothing(d):
+    path = d.dir / "nothing"
+    d.ctl("route", "add", "20.1.0.0/16", "via", "10.9.0.2")
+    before = d.routes()
+    dump = struct.pack("!IHHI", 1, 13, 1, 8) + bytes(8)
+    table = bytes(4) + bytes([20, 1, 0, 0, 16, 1]) + bytes(4) + \
+        bytes([192, 0, 2, 1]) + bytes(2) + b"\0\7\x40\3\4" + bytes([10, 9, 0, 3])
+    table = struct.pack("!IHHI", 1, 12, 1, len(table)) + table
+    for data, why, more in (
+            (b"", "no route is in it; \"route flush\"", ()),
+            (b"# nothing\n\n", "no route is in it", ()),
+            (bytes(1200), "nothing:1: the line has a NUL", ()),
+            (dump, "nothing: no route is in it", ()),
+            (dump + bytes(500), "record 2: type 0 of MRT", ()),
+            (dump[:-1], "record 1: the file ends in it", ()),
+            (table, "all its routes are of other", ("peer", "192.0.2.9")),
+            (table + table[:9], "record 2: the file ends in its header", ())):
+        path.write_bytes(data)
+        said = d.ctl("route", "load", path, "whole", *more, status=2)
+        assert "%s:" % path in said and why in said, (why, said)
+        assert d.routes() == before, "nothing is changed"
+    path.write_bytes(b"# nothing\n")
+    assert d.ctl_json("route", "load", path)["routes"] == 0, "not whole"
+    path.write_bytes(table)
+    assert d.ctl_json("route", "load", path, "whole")["routes"] == 1
+    d.ctl("route", "del", "20.1.0.0/16")
 
 
 def a_table_is_loaded_into_another_than_main(d):
@@ -213,6 +240,54 @@ def others_are_served_while_a_list_is_loaded(d):
     d.ctl("route", "flush", "proto", "boot")
 
 
+def routes_of_objects_are_shown_while_a_list_is_loaded(d):
+    path = d.dir / "ids"
+
+    def write(first, n):
+        path.write_text("".join("%d.%d.%d.0/24 %d\n" % (
+            first + (i >> 16), i >> 8 & 255, i & 255, 1 + i % 2)
+            for i in range(n)))
+
+    d.ctl("nexthop", "add", "id", "1", "via", "10.9.0.3", "dev", "lo0")
+    d.ctl("nexthop", "add", "id", "2", "via", "10.8.0.9", "dev", "east")
+    write(30, 20000)
+    d.ctl("route", "load", path, "nhid", "table", "50")
+    d.ctl("route", "add", "11.0.0.0/8", "nhid", "1")
+    write(40, 400000)
+    loader, c, early = d.client(), d.client(), d.client()
+    early.send("route.show", table="50")    # goes on when it is read
+    with path.open("rb") as f:
+        loader.send("route.load", fd=f.fileno(), nhid=True)
+    inside, listed, commit = 0, 0, False
+    while True:
+        while loader.buf or select_now(loader.sock):
+            msg = loader.line()
+            if "ok" in msg:
+                break
+            commit |= msg["progress"]["phase"] == "commit"
+        else:
+            msg = None
+        if msg is not None:
+            break
+        if not commit:
+            continue
+        for args in ({"dev": "lo0"}, {"gateway": "10.9.0.3"}, {}):
+            got = c.ask("route.show", dst="11.0.0.0/8", **args)["result"]
+            assert [r["gateway"] for r in got] == ["10.9.0.3"], got
+            inside += 1
+        part = early.line() if listed < 20000 else {"result": []}
+        assert all("gateway" in r for r in part["result"]), part
+        listed += len(part["result"])
+    assert msg["ok"], msg
+    assert inside > 0 and listed > 0, (inside, listed)
+    while listed < 20000:
+        listed += len(early.line()["result"])
+    for c in (loader, c, early):
+        c.close()
+    d.ctl("nexthop", "flush")
+    assert d.ctl("route", "show", "proto", "boot", "table", "all") == ""
+
+
 def a_client_killed_in_the_middle_of_a_load_harms_nobody(d):
     before = d.routes()
     path = make_list(d, 300000)
@@ -241,7 +316,9 @@ if __name__ == "__main__":
         a_file_is_what_its_content_says,
         a_dump_is_loaded_by_family_and_peer,
         a_table_is_exchanged_for_another_as_a_whole,
+        a_table_is_not_exchanged_for_nothing,
         a_table_is_loaded_into_another_than_main,
         others_are_served_while_a_list_is_loaded,
+        routes_of_objects_are_shown_while_a_list_is_loaded,
         a_client_killed_in_the_middle_of_a_load_harms_nobody,
     ]))

@@ -64,6 +64,9 @@ SEEDS = {
     "update-addpath": message(9, b"\0\0\0\1\x08\x0a", HOP4, b"\0\0\0\2\x10\x0a\1"),
     "update-et": record(17, 4, b"\0\0\1\0" + UPDATE[12:]),
     "state-change": record(16, 5, bytes(20)),
+    "zeros": bytes(48), "zeros-behind": RIB4 + bytes(48),
+    "deprecated": record(1, 0, b"") + record(11, 0, bytes(4)) + RIB4,
+    "cut-in-header": RIB4[:-20] + bytes(7),
 }
 
 
