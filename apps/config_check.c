@@ -156,6 +156,11 @@ check_hop(const struct config *c, const struct spec_nexthop *nh, uint32_t table,
 			    words_show_ipv4(nh->via, text),
 			    "the gateway is our own address of line %u",
 			    a->line);
+		if (a->plen < 31 && (nh->via | mask) == UINT32_MAX)
+			return words_fail(&e->what,
+			    words_show_ipv4(nh->via, text),
+			    "the gateway is the broadcast address of line %u",
+			    a->line);
 		return 0;
 	}
 	return words_fail(&e->what, words_show_ipv4(nh->via, text),

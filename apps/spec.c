@@ -161,18 +161,29 @@ parse_switch(struct words *w, const char *keyword, enum spec_switch *out,
 	return 0;
 }
 
+/* Digits as strtoul(3) reads them, without its blanks and signs. */
+static bool
+mark_number(const char *s, char **end, uint32_t *out)
+{
+	unsigned long n;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	n = strtoul(s, end, 0);
+	*out = (uint32_t)n;
+	return errno == 0 && n <= UINT32_MAX;
+}
+
 int
 spec_mark_parse(const char *s, uint32_t *out, struct words_error *e)
 {
-	unsigned long n;
+	uint32_t n;
 	char *end;
 
-	errno = 0;
-	n = strtoul(s, &end, 0);
-	if (*s < '0' || *s > '9' || *end != '\0' || errno != 0 ||
-	    n > UINT32_MAX)
+	if (!mark_number(s, &end, &n) || *end != '\0')
 		return words_fail(e, s, "not a mark");
-	*out = (uint32_t)n;
+	*out = n;
 	return 0;
 }
 
@@ -366,9 +377,9 @@ parse_nexthop(struct words *w, struct spec_route *r, struct words_error *e)
 	}
 	if (words_accept(w, "weight")) {
 		s = words_value(w, "weight", e);
-		if (s == NULL || words_u32(s, 1, 255, &n, e) != 0)
+		if (s == NULL || words_u32(s, 1, ROUTE_WEIGHT_MAX, &n, e) != 0)
 			return -EINVAL;
-		nh.weight = (uint8_t)n;
+		nh.weight = (uint16_t)n;
 		while ((rc = nexthop_keyword(w, &nh, e)) <= 0) {
 			if (rc < 0)
 				return rc;
@@ -559,22 +570,20 @@ spec_route_equal(const struct spec_route *a, const struct spec_route *b)
 	return true;
 }
 
-/* "MARK[/MASK]", as strtoul(3) reads numbers. */
+/* "MARK[/MASK]", in decimal, or with 0x in hexadecimal, with 0 in octal. */
 static int
 parse_mark(const char *s, struct spec_rule *r, struct words_error *e)
 {
-	unsigned long mark, mask = UINT32_MAX;
+	uint32_t mark, mask = UINT32_MAX;
 	char *end;
+	bool fine = mark_number(s, &end, &mark);
 
-	errno = 0;
-	mark = strtoul(s, &end, 0);
-	if (end != s && *end == '/' && end[1] != '\0')
-		mask = strtoul(end + 1, &end, 0);
-	if (end == s || *end != '\0' || errno != 0 || mark > UINT32_MAX ||
-	    mask == 0 || mask > UINT32_MAX || (mark & ~mask) != 0)
+	if (fine && *end == '/')
+		fine = mark_number(end + 1, &end, &mask);
+	if (!fine || *end != '\0' || mask == 0 || (mark & ~mask) != 0)
 		return words_fail(e, s, "not a mark, or MARK/MASK");
-	r->mark = (uint32_t)mark;
-	r->mask = (uint32_t)mask;
+	r->mark = mark;
+	r->mask = mask;
 	return 0;
 }
 

@@ -50,7 +50,7 @@ struct spec_nexthop {
 	uint32_t via;             /* 0: on the link */
 	char dev[WORDS_NAME_MAX]; /* "": follows from via */
 	bool recursive;           /* via is on no link: routes lead to it */
-	uint16_t weight;          /* 1 .. 255; 65535 behind an object */
+	uint16_t weight;          /* 1 .. 256; 65535 behind an object */
 	uint32_t nhid;            /* of a table: an object instead, or 0 */
 };
 

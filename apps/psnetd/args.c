@@ -184,7 +184,8 @@ parse_hop(const json_t *obj, struct spec_nexthop *nh, struct words_error *e)
 	if (psnetd_args_string(obj, "gateway", false, &via, e) != 0 ||
 	    psnetd_args_name(obj, "dev", false, nh->dev, e) != 0 ||
 	    psnetd_args_bool(obj, "recursive", &nh->recursive, e) != 0 ||
-	    psnetd_args_u32(obj, "weight", 1, 255, &weight, e) != 0)
+	    psnetd_args_u32(obj, "weight", 1, ROUTE_WEIGHT_MAX, &weight, e) !=
+		0)
 		return -EINVAL;
 	if (via != NULL && words_ipv4(via, &nh->via, e) != 0)
 		return -EINVAL;

@@ -169,6 +169,10 @@ show_way(const struct answer *a)
 	}
 	o = psnetd_show_route(&r);
 	json_object_del(o, "scope");
+	/* An object may drop what its routes do not. */
+	if (a->slot != NULL && spec_object_drop_name(a->slot->kind) != NULL)
+		json_object_set_new(o, "type",
+		    json_string(spec_object_drop_name(a->slot->kind)));
 	json_object_set_new(o, "prefix", prefix_string(a->q->dst, at->plen));
 	return o;
 }
@@ -419,14 +423,81 @@ explain(struct answer *a)
 	return way;
 }
 
+/* Under the control mutex, in a section: why the route has no slot. */
+static void
+say_unusable(const struct answer *a, struct words_error *e)
+{
+	struct nexthop_groups *g = nexthop_groups_of(a->st);
+	const uint64_t w = nexthop_word_get(g, a->route->hops);
+	struct nexthop_resolve_info info[NEXTHOP_HOPS_MAX];
+	char dst[WORDS_TEXT_MAX], net[WORDS_TEXT_MAX], via[WORDS_TEXT_MAX];
+	unsigned int n, i = 0;
+	uint32_t gateway;
+
+	words_show_ipv4(a->q->dst, dst);
+	words_show_prefix(
+	    a->q->dst & words_mask(a->found.plen), a->found.plen, net);
+	if (nexthop_word_kind(w) != NEXTHOP_WORD_EMPTY) {
+		words_fail(e, dst,
+		    "its route %s has no next hop whose interface is up", net);
+		return;
+	}
+	n = nexthop_resolve_via_show(g, a->route->hops, info, NEXTHOP_HOPS_MAX);
+	n = n < NEXTHOP_HOPS_MAX ? n : NEXTHOP_HOPS_MAX;
+	while (i < n && info[i].end == NEXTHOP_RESOLVE_FOUND)
+		i++;
+	if (i == n) {
+		words_fail(e, dst, "its route %s has no next hop left", net);
+		return;
+	}
+	memcpy(&gateway, info[i].hop.gateway, sizeof(gateway));
+	words_fail(e, dst, "its route %s does not resolve: gateway %s: %s", net,
+	    words_show_ipv4(gateway, via),
+	    nexthop_resolve_via_name(info[i].end));
+}
+
+/* The same, from outside; in the middle of a commit nobody can say. */
+static int
+fail_unusable(struct psnetd_request *r, struct answer *a)
+{
+	char text[WORDS_TEXT_MAX];
+	uint64_t s;
+
+	words_fail(&r->e, words_show_ipv4(a->q->dst, text),
+	    "its route has no usable next hop");
+	if (r->d->busy)
+		return -ENETUNREACH;
+	stack_control_enter(a->st);
+	s = pserialize_read_enter();
+	find(a);
+	if (a->route != NULL && a->slot == NULL)
+		say_unusable(a, &r->e);
+	pserialize_read_exit(s);
+	stack_control_exit(a->st);
+	return -ENETUNREACH;
+}
+
+/* Without details: only the way. */
+static json_t *
+look(struct answer *a)
+{
+	const uint64_t s = pserialize_read_enter();
+	json_t *way = NULL;
+
+	find(a);
+	if (a->slot != NULL)
+		way = show_way(a);
+	pserialize_read_exit(s);
+	return way;
+}
+
 int
 psnetd_cmd_route_get(struct psnetd_request *r)
 {
 	struct answer a = {.st = r->d->st};
 	char text[WORDS_TEXT_MAX];
-	json_t *way = NULL;
 	struct question q;
-	uint64_t s;
+	json_t *way;
 	int rc = parse_question(r, &q);
 
 	if (rc != 0)
@@ -434,15 +505,9 @@ psnetd_cmd_route_get(struct psnetd_request *r)
 	if (q.details && r->d->busy)
 		return -EINPROGRESS;
 	a.q = &q;
-	if (q.details) {
-		way = explain(&a);
-	} else {
-		s = pserialize_read_enter();
-		find(&a);
-		if (a.route != NULL)
-			way = show_way(&a);
-		pserialize_read_exit(s);
-	}
+	way = q.details ? explain(&a) : look(&a);
+	if (way == NULL && a.route != NULL)
+		return fail_unusable(r, &a);
 	if (way == NULL) {
 		words_fail(&r->e, words_show_ipv4(q.dst, text),
 		    "no route leads there");

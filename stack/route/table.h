@@ -52,14 +52,15 @@ enum route_protocol {
 };
 
 #define ROUTE_NEXTHOPS_MAX   64
-#define ROUTE_CANDIDATES_MAX 64 /* of one prefix */
+#define ROUTE_WEIGHT_MAX     256 /* as rtnetlink(7)'s */
+#define ROUTE_CANDIDATES_MAX 64  /* of one prefix */
 
 struct route_nexthop {
 	netif_id netif;      /* 0: it is recursive */
 	uint8_t gateway[16]; /* all zero: the destination is on the link */
 	bool has_gateway;
-	bool recursive; /* by what the route's own table has for the gateway */
-	uint8_t weight; /* 1 .. 255 */
+	bool recursive;  /* by what the route's own table has for the gateway */
+	uint16_t weight; /* 1 .. ROUTE_WEIGHT_MAX */
 };
 
 /*

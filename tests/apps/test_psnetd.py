@@ -363,13 +363,13 @@ def a_failed_reload_changes_nothing(d):
             # These fail while they are applied, after other changes.
             (BASE.replace("dev lo0\n", "dev lo0\naddress 10.6.0.1/24 dev "
                           "lo0\n").replace("lo0 loop", "lo0 loop mtu 9000") +
-             "interface x loop up\nroute 10.66.0.0/16 via 10.9.0.255\n",
-             ":12: 10.9.0.255: no connected"),
+             "interface x loop up\nroute 10.66.0.0/16 via 10.9.0.2 src 10.1.2.3\n",
+             ":12: 10.66.0.0/16: the route is not valid"),
             (BASE.replace("interface lo0 loop", "interface lo0 loop x=1") +
              "set default-ttl 9\n", "nothing is changed"),
             (BASE.replace("interface lo0 loop", "interface l1 loop")
              .replace("dev lo0", "dev l1") +
-             "route 10.66.0.0/16 via 10.9.0.255\n", "no connected")):
+             "route 10.66.0.0/16 via 10.9.0.2 src 10.1.2.3\n", "is not valid")):
         said = d.reload(text, "nothing is changed")
         assert what in said, said
         for a, b in zip(before, d.state()):

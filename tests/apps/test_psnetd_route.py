@@ -224,6 +224,92 @@ def get_says_why(d):
     d.ctl("route", "flush", "table", "all", "root", "10.5.0.0/16")
 
 
+def get_refuses_what_leads_nowhere_and_says_why(d):
+    def why(dst):
+        return d.ctl("route", "get", dst, status=2)
+
+    d.ctl("route", "add", "10.5.0.0/16", "via", "192.0.2.1", "recursive")
+    said = why("10.5.1.1")
+    assert "\"10.5.1.1\": its route 10.5.0.0/16 does not resolve: " \
+        "gateway 192.0.2.1: no route" in said, said
+    c = d.client()
+    assert c.code("route.get", dst="10.5.1.1") == "ENETUNREACH"
+    c.close()
+    assert "gateway 192.0.2.1: table main: no route" in d.ctl(
+        "route", "get", "10.5.1.1", "details")
+    d.ctl("route", "add", "192.0.2.0/24", "via", "10.8.0.9")
+    assert "via 10.8.0.9" in d.ctl("route", "get", "10.5.1.1")
+    d.ctl("link", "set", "east", "down")
+    said = why("10.5.1.1")
+    assert "10.5.0.0/16 has no next hop whose interface is up" in said, said
+    d.ctl("link", "set", "east", "up")
+    d.ctl("route", "flush", "proto", "boot")
+    d.ctl("nexthop", "add", "id", "1", "prohibit")
+    d.ctl("route", "add", "10.5.0.0/16", "nhid", "1")
+    assert d.ctl("route", "get", "10.5.1.1").startswith("prohibit 10.5.1.1 ")
+    d.ctl("nexthop", "flush")
+
+
+def gateways_that_are_nobody_are_refused(d):
+    for gateway in ("10.9.0.255", "10.9.0.1"):
+        add = ("add", "10.5.0.0/16", "via", gateway, "dev", "lo0")
+        assert gateway in d.ctl("route", *add, status=2)
+        assert gateway in d.ctl("nexthop", "add", "id", "1", *add[2:], status=2)
+        for line in ("route 10.5.0.0/16 via %s", "nexthop id 1 via %s dev lo0"):
+            log = d.reload(BASE + line % gateway + "\n", "failed")
+            assert "conf:10: %s: the gateway is" % gateway in log, log
+    d.reload(BASE)
+    assert d.ctl("nexthop") == ""
+
+
+def weights_are_those_of_ip_route(d):
+    hops = ("nexthop", "via", "10.9.0.5", "weight", "256",
+            "nexthop", "via", "10.8.0.6", "weight", "1")
+    d.ctl("route", "add", "10.5.0.0/16", *hops)
+    shown = d.ctl_json("route", "show", "10.5.0.0/16")[0]["nexthops"]
+    assert [h["weight"] for h in shown] == [256, 1], shown
+    members = d.ctl_json("-d", "route", "get", "10.5.1.1")[0]["why"]["group"][
+        "members"]
+    assert sorted(m["weight"] for m in members) == [1, 256], members
+    assert sum(m["buckets"] for m in members if m["weight"] == 256) > \
+        200 * sum(m["buckets"] for m in members if m["weight"] == 1), members
+    for wrong in ("0", "257"):
+        d.ctl("route", "replace", "10.5.0.0/16", *hops[:4], wrong, *hops[5:],
+              status=1)
+    d.reload(BASE + "route 10.6.0.0/16 %s\n" % " ".join(hops))
+    assert "weight 256\n" in d.ctl("route", "show", "10.6.0.0/16")
+    d.reload(BASE)
+    d.ctl("route", "del", "10.5.0.0/16")
+
+
+def marks_have_no_sign(d):
+    for mark in ("-0xffffffffffffffff", "-1", "+1", " 1", "", "1/-1", "1/",
+                 "0x100000000", "1/0x100000000", "3/1", "x"):
+        assert "not a mark" in d.ctl("rule", "add", "fwmark", mark, "lookup",
+                                     "7", status=1), mark
+        assert "not a mark" in d.ctl("link", "set", "east", "mark", mark,
+                                     status=1), mark
+    d.ctl("rule", "add", "fwmark", "0x11/021", "lookup", "7", "pref", "9")
+    assert "9:\tfrom all fwmark 0x11/0x11 lookup 7\n" in d.ctl("rule")
+    d.ctl("rule", "del", "pref", "9")
+
+
+def a_reload_refused_as_a_whole_harms_nobody(d):
+    text = BASE.replace("10.9.0.1/24", "10.9.0.1/16")
+    gateways = ["10.9.%d.%d" % (n // 200 + 1, n % 200 + 1) for n in range(480)]
+    for i in range(8):
+        text += "route 192.0.2.%d/32%s\n" % (i + 1, "".join(
+            " nexthop via " + g for g in gateways[i * 60:i * 60 + 60]))
+    # None of them is wrong; only followed to their links they are too many.
+    text += "route 10.66.0.0/24%s\n" % "".join(
+        " nexthop via 192.0.2.%d recursive" % (i + 1) for i in range(8))
+    before = d.state()
+    log = d.reload(text, "failed")
+    assert "nothing is changed: " in log and "conf: routes: one of them leads to too" in log, log
+    assert d.state() == before
+    d.reload(BASE)
+
+
 def an_interface_marks_what_comes_in(d):
     assert "mark" not in d.ctl_json("link", "show", "east")[0]
     d.ctl("link", "set", "east", "mark", "0x2a")
@@ -335,7 +421,11 @@ if __name__ == "__main__":
     sys.exit(daemon.run([
         routes_are_edited_and_shown, the_best_of_several_routes_is_used,
         events_are_told_to_a_monitor, a_table_has_routes_of_its_own,
-        rules_choose_the_table, get_says_why, an_interface_marks_what_comes_in,
+        rules_choose_the_table, get_says_why,
+        get_refuses_what_leads_nowhere_and_says_why,
+        gateways_that_are_nobody_are_refused, weights_are_those_of_ip_route,
+        marks_have_no_sign, a_reload_refused_as_a_whole_harms_nobody,
+        an_interface_marks_what_comes_in,
         interfaces_with_other_tables_may_share_addresses,
         the_file_has_rules_and_tables,
     ]))
