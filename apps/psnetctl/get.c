@@ -133,6 +133,9 @@ print_group(const json_t *g)
 	if (psnetctl_number(g, "backup") != 0)
 		printf(
 		    ", backup %lld", (long long)psnetctl_number(g, "backup"));
+	if (psnetctl_number(g, "left_out") != 0)
+		printf(", next hops left out %lld",
+		    (long long)psnetctl_number(g, "left_out"));
 	putchar('\n');
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *m = json_array_get(list, i);

@@ -327,10 +327,11 @@ show_group(const struct answer *a)
 		    list, show_member(a->st, &m[i],
 			      nexthop_word_kind(w) != NEXTHOP_WORD_EMPTY &&
 				  m[i].adjacency == adj));
-	o = json_pack("{s:I, s:I, s:b, s:I, s:I, s:o, s:o}", "id",
+	o = json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:o, s:o}", "id",
 	    (json_int_t)a->route->hops, "refs", (json_int_t)info.refs,
 	    "resilient", info.resilient, "buckets", (json_int_t)info.buckets,
-	    "backup", (json_int_t)info.backup, "members", list, "gateways",
+	    "left_out", (json_int_t)info.left_out, "backup",
+	    (json_int_t)info.backup, "members", list, "gateways",
 	    show_gateways(a));
 	show_choice(o, a, adj);
 	return o;

@@ -6,8 +6,8 @@
  *
  * A word says everything about a group at once: its only adjacency, or where
  * its buckets are and how many, and the group to use instead.  Members change
- * by filling other buckets, unseen, and storing the word; only resilient groups
- * edit buckets in place.
+ * by filling other buckets, unseen, and storing the word.  Buckets are edited in
+ * place by resilient groups, and where there are no others (group_refill.c).
  *
  * Invariants
  *   I1  A word that a reader may have names buckets that are filled, and each
@@ -22,12 +22,12 @@
  *   I4  Two shared groups, or shared adjacencies, differ in their description.
  *
  * Ordering pairs
- *   WORD    nexthop_group_change() stores the word (release) ->
+ *   WORD    nexthop_group_publish() stores the word (release) ->
  *           nexthop_word_get() loads it (acquire): the buckets are filled, and
  *           the slots set, before the word is seen.
- *   BUCKET  bucket_set() of group_resilient.c stores a bucket (release) ->
- *           nexthop_bucket_get() loads it (acquire): the slot of a new member
- *           is set before its id is seen.
+ *   BUCKET  bucket_set() of group_resilient.c and refill() of group_refill.c
+ *           store a bucket (release) -> nexthop_bucket_get() loads it
+ *           (acquire): the slot of a new member is set before its id is seen.
  *   SLOT    header_changed() and nexthop_group_adj_move() of group_adj.c store
  *           the slot's address (release) -> nexthop_slot_get() loads it
  *           (acquire): a slot is complete before it is seen.  The first slot
@@ -311,6 +311,22 @@ part_free(struct nexthop_groups *g, struct nexthop_group_part *part)
 }
 
 void
+nexthop_group_part_drop(
+    struct nexthop_groups *g, struct nexthop_group *grp, unsigned int i)
+{
+	struct nexthop_group_part *const part = grp->part;
+
+	part_free(g, &part[i]);
+	grp->nparts--;
+	/* Those behind move up, and with each its place in a list. */
+	for (; i < grp->nparts; i++) {
+		LIST_REMOVE(&part[i + 1], user);
+		part[i] = part[i + 1];
+		LIST_INSERT_HEAD(&part[i].of->users, &part[i], user);
+	}
+}
+
+void
 nexthop_group_parts_free(
     struct nexthop_groups *g, struct nexthop_group_part *part, unsigned int n)
 {
@@ -342,14 +358,11 @@ word_of(const struct nexthop_group *grp)
 }
 
 void
-nexthop_group_change(struct nexthop_groups *g, struct nexthop_group *grp,
-    struct nexthop_group_content *c)
+nexthop_group_publish(struct nexthop_groups *g, struct nexthop_group *grp)
 {
 	const struct nexthop_group_limits *l = &g->control->limits;
-	struct nexthop_group_content *old = grp->now;
 	uint64_t word;
 
-	grp->now = c;
 	if (grp->res != NULL &&
 	    nexthop_group_resilient_upkeep(g, grp, nexthop_group_now(g)) !=
 		UINT64_MAX &&
@@ -357,11 +370,23 @@ nexthop_group_change(struct nexthop_groups *g, struct nexthop_group *grp,
 		l->ring(l->clock_arg);
 	word = word_of(grp);
 	/* relaxed: only writers store words. */
-	if (sync_load_relaxed(&g->word[grp->id]) != word) {
-		/* WORD release: pairs with the acquire in nexthop_word_get. */
-		sync_store_release(&g->word[grp->id], word);
-		g->control->stats.words++;
-	}
+	if (sync_load_relaxed(&g->word[grp->id]) == word)
+		return;
+	/* WORD release: pairs with the acquire in nexthop_word_get. */
+	sync_store_release(&g->word[grp->id], word);
+	g->control->stats.words++;
+}
+
+void
+nexthop_group_change(struct nexthop_groups *g, struct nexthop_group *grp,
+    struct nexthop_group_content *c)
+{
+	struct nexthop_group_content *old = grp->now;
+
+	if (c != NULL && c->n > 1 && c->run.order == 0 && grp->res == NULL)
+		nexthop_group_refill_take(g, grp, c);
+	grp->now = c;
+	nexthop_group_publish(g, grp);
 	nexthop_group_content_retire(g, old);
 }
 
@@ -500,7 +525,8 @@ group_fill(
 			error = nexthop_resolve_via_attach(g, &grp->part[i]);
 	}
 	if (error == 0)
-		error = nexthop_group_content_make(g, grp, &c);
+		error =
+		    nexthop_group_content_make(g, grp, NEXTHOP_GROUP_WHOLE, &c);
 	if (error != 0)
 		return error;
 	if (d->backup != 0) {

@@ -43,7 +43,7 @@ struct nexthop_group_control;
 #define NEXTHOP_GROUPS_MAX    (1u << 20) /* ids are below */
 #define NEXTHOP_BUCKETS_MAX   8192u      /* of one group */
 #define NEXTHOP_HOPS_MAX      64u        /* of one description */
-#define NEXTHOP_MEMBERS_MAX   256u       /* after recursion */
+#define NEXTHOP_MEMBERS_MAX   256u       /* after recursion: the first */
 #define NEXTHOP_GROUP_PORTS   65536u     /* a bit each; 0 is never down */
 #define NEXTHOP_GROUP_TICK_NS (UINT64_C(1) << 24)
 
@@ -163,8 +163,8 @@ struct nexthop_group_config {
  * Context: writer (the control mutex), not between nexthop_resolve_via_prepare()
  *          and commit; may sleep (allocates, asks neighbours).
  * Owner:   the caller owns a reference until nexthop_group_release().
- * Returns: 0, -EINVAL (a hop, the backup), -E2BIG (too many members), -ENOSPC
- *          (ids or buckets are used up) or -ENOMEM; nothing changed then.
+ * Returns: 0, -EINVAL (a hop, the backup), -ENOSPC (ids or buckets are used up)
+ *          or -ENOMEM; nothing changed then.
  */
 int nexthop_group_acquire(struct nexthop_groups *g,
     const struct nexthop_group_config *cfg, uint32_t *out);
@@ -236,6 +236,7 @@ struct nexthop_group_info {
 	unsigned int members; /* 0: unresolved */
 	unsigned int buckets; /* 0 if it has one member or none */
 	bool resilient;
+	unsigned int left_out; /* next hops that do not fit */
 };
 
 /*
@@ -246,6 +247,14 @@ struct nexthop_group_info {
 int nexthop_group_show(struct nexthop_groups *g, uint32_t id,
     struct nexthop_group_info *out, struct nexthop_group_member_info *member,
     unsigned int n);
+
+/*
+ * The interface is being detached: it leaves all groups, whoever made them, at
+ * once, and a group without another next hop is empty.  Descriptions stay.
+ * Cannot fail: buckets are refilled in place.
+ * Context: writer, between changes; never sleeps.
+ */
+void nexthop_group_refill_purge(struct nexthop_groups *g, netif_id netif);
 
 /* Numbers of the table.  Context: writer. */
 struct nexthop_group_stats {

@@ -11,6 +11,10 @@
  * what the last bucket may make of 64), or NEXTHOP_BUCKETS_MAX.  A bucket keeps
  * its member where there is one with this adjacency before and after, also when
  * the number of buckets doubles: its index is the high bits of the mixed hash.
+ *
+ * What a gateway leads to may be more than fits, and is nobody's fault who only
+ * changed a route: then some of it is left out.  Next hops that are named come
+ * first, at most NEXTHOP_HOPS_MAX, so that these always fit.
  */
 
 #include <errno.h>
@@ -22,6 +26,9 @@
 /* What a weight is scaled by, so that it can be divided. */
 #define SCALE 4096u
 
+_Static_assert(NEXTHOP_HOPS_MAX <= 64, "a bit of cut each");
+_Static_assert(NEXTHOP_HOPS_MAX <= NEXTHOP_MEMBERS_MAX, "what is named fits");
+
 unsigned int
 nexthop_group_content_find(const struct nexthop_group_content *c, uint32_t adj)
 {
@@ -32,9 +39,20 @@ nexthop_group_content_find(const struct nexthop_group_content *c, uint32_t adj)
 	return i;
 }
 
-/* Add weight for a; takes the reference, also if it fails. */
+/* Part i has a next hop that does not fit. */
+static void
+leave_out(struct nexthop_group_content *c, unsigned int i)
+{
+	c->left_out++;
+	c->cut |= UINT64_C(1) << i;
+}
+
+/*
+ * Add weight for a, of part number "of"; takes the reference, also if it
+ * fails.
+ */
 static int
-add(struct nexthop_groups *g, struct nexthop_group_content **c,
+add(struct nexthop_groups *g, struct nexthop_group_content **c, unsigned int of,
     struct nexthop_adjacency *a, uint64_t weight)
 {
 	struct nexthop_group_content *x = *c;
@@ -50,7 +68,8 @@ add(struct nexthop_groups *g, struct nexthop_group_content **c,
 	}
 	if (x->n == NEXTHOP_MEMBERS_MAX) {
 		nexthop_group_adj_release(g, a);
-		return -E2BIG;
+		leave_out(x, of);
+		return 0;
 	}
 	if (x->n == x->cap) {
 		cap = 2 * x->cap;
@@ -98,6 +117,7 @@ static int
 add_group(struct nexthop_groups *g, struct nexthop_group_content **c,
     const struct nexthop_group_part *part, const struct nexthop_group *by)
 {
+	const unsigned int of = (unsigned int)(part - part->group->part);
 	const struct nexthop_group_content *from =
 	    by == NULL ? NULL : nexthop_group_staged(by);
 	uint64_t total = 0;
@@ -117,7 +137,11 @@ add_group(struct nexthop_groups *g, struct nexthop_group_content **c,
 		else
 			error = follow(g, part, a, &a);
 		if (error == 0 && a != NULL)
-			error = add(g, c, a, weight);
+			error = add(g, c, of, a, weight);
+		if (error != -ENOSPC)
+			continue;
+		leave_out(*c, of);
+		error = 0;
 	}
 	return error;
 }
@@ -141,6 +165,7 @@ static int
 add_part(struct nexthop_groups *g, struct nexthop_group_content **c,
     struct nexthop_group *grp, const struct nexthop_group_part *part)
 {
+	const unsigned int of = (unsigned int)(part - grp->part);
 	struct nexthop_adjacency *a = part->own;
 	int error = 0;
 
@@ -152,8 +177,30 @@ add_part(struct nexthop_groups *g, struct nexthop_group_content **c,
 		nexthop_group_adj_hold(a);
 	else
 		error = nexthop_group_adj_acquire(g, &part->hop, &a);
-	return error != 0 ? error
-			  : add(g, c, a, (uint64_t)part->hop.weight * SCALE);
+	return error != 0
+		   ? error
+		   : add(g, c, of, a, (uint64_t)part->hop.weight * SCALE);
+}
+
+/* Does part name a next hop, not a gateway that may come to many? */
+static bool
+is_named(const struct nexthop_group_part *part)
+{
+	return part->track == NULL &&
+	       (part->of == NULL || part->of->nparts == 0 ||
+		   part->of->part->track == NULL);
+}
+
+static int
+add_parts(struct nexthop_groups *g, struct nexthop_group_content **c,
+    struct nexthop_group *grp, bool named)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < grp->nparts && error == 0; i++)
+		if (is_named(&grp->part[i]) == named)
+			error = add_part(g, c, grp, &grp->part[i]);
+	return error;
 }
 
 static void
@@ -307,28 +354,55 @@ fill(const struct nexthop_groups *g, const struct nexthop_group_content *c,
 	}
 }
 
-static int
-deal(struct nexthop_groups *g, const struct nexthop_group *grp,
+/* Without buckets there is one member. */
+static void
+leave_one(struct nexthop_groups *g, const struct nexthop_group *grp,
     struct nexthop_group_content *c)
 {
+	while (c->n > 1) {
+		nexthop_group_adj_release(g, c->member[--c->n].adj);
+		c->left_out++;
+	}
+	c->member[0].weight = 1;
+	for (unsigned int i = 0; i < grp->nparts; i++)
+		c->cut |= UINT64_C(1) << i;
+}
+
+/* Buckets, if they can be had: its own are refilled, or it has fewer. */
+static int
+deal(struct nexthop_groups *g, const struct nexthop_group *grp,
+    enum nexthop_group_want want, struct nexthop_group_content *c)
+{
+	unsigned int order, had_order = 0;
 	int error;
 
 	if (c->n < 2 || grp->res != NULL)
 		return 0;
-	error = nexthop_group_run_alloc(g, choose_order(c, grp->now), &c->run);
+	order = choose_order(c, grp->now);
+	if (grp->now != NULL)
+		had_order = grp->now->run.order;
+	error = nexthop_group_run_alloc(g, order, &c->run);
+	if (error != 0 && want == NEXTHOP_GROUP_WHOLE && had_order < order)
+		return error;
+	if (error != 0 && had_order != 0)
+		return 0;
+	while (error != 0 && order-- > NEXTHOP_GROUP_ORDER_MIN)
+		error = nexthop_group_run_alloc(g, order, &c->run);
 	if (error == 0)
 		fill(g, c, grp->now);
-	return error;
+	else
+		leave_one(g, grp, c);
+	return 0;
 }
 
 int
 nexthop_group_content_make(struct nexthop_groups *g, struct nexthop_group *grp,
-    struct nexthop_group_content **out)
+    enum nexthop_group_want want, struct nexthop_group_content **out)
 {
 	const unsigned int cap = grp->nparts == 0 ? 1 : grp->nparts;
 	struct nexthop_group_content *c =
 	    calloc(1, sizeof(*c) + cap * sizeof(c->member[0]));
-	int error = 0;
+	int error;
 
 	if (c == NULL)
 		return -ENOMEM;
@@ -336,11 +410,12 @@ nexthop_group_content_make(struct nexthop_groups *g, struct nexthop_group *grp,
 	if (grp->looped)
 		LIST_REMOVE(grp, on_looped);
 	grp->looped = false;
-	for (unsigned int i = 0; i < grp->nparts && error == 0; i++)
-		error = add_part(g, &c, grp, &grp->part[i]);
+	error = add_parts(g, &c, grp, true);
+	if (error == 0)
+		error = add_parts(g, &c, grp, false);
 	if (error == 0 && c->n != 0) {
 		reduce(c);
-		error = deal(g, grp, c);
+		error = deal(g, grp, want, c);
 	}
 	if (error != 0 || c->n == 0) {
 		nexthop_group_content_drop(g, c);
@@ -359,7 +434,7 @@ nexthop_group_content_same(const struct nexthop_group_content *a,
 
 	if (a == NULL || b == NULL)
 		return a == b;
-	if (a->n != b->n)
+	if (a->n != b->n || a->left_out != b->left_out || a->cut != b->cut)
 		return false;
 	for (unsigned int i = 0; i < a->n; i++) {
 		at = nexthop_group_content_find(b, a->member[i].adj->id);

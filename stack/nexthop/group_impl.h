@@ -72,10 +72,16 @@ struct nexthop_group_member {
 	uint64_t weight;
 };
 
-/* What a group's word says, or will say.  [w] */
+/*
+ * What a group's word says, or will say.  The run is none of a resilient group
+ * and of one member; before it is published also of several, which then take
+ * the run that the group has.  [w]
+ */
 struct nexthop_group_content {
 	struct nexthop_group_wait wait;
-	struct nexthop_group_run run; /* none of one member, or resilient */
+	struct nexthop_group_run run;
+	uint64_t cut;          /* bit i: part i is not all here */
+	unsigned int left_out; /* next hops that are not */
 	unsigned int n, cap;
 	struct nexthop_group_member member[];
 };
@@ -242,12 +248,22 @@ void nexthop_group_adj_release(
     struct nexthop_groups *g, struct nexthop_adjacency *a);
 
 /* group_content.c */
+/* May a change be refused for want of buckets and ids? */
+enum nexthop_group_want {
+	NEXTHOP_GROUP_WHOLE, /* yes: somebody asked for just this group */
+	NEXTHOP_GROUP_FITS,  /* no: it follows from something else, so it comes
+				to what there is room for */
+};
+
 /*
- * Compute what grp's parts come to, as staged, and its buckets.
- * Returns: 0 with *out, NULL for no member; -E2BIG, -ENOSPC or -ENOMEM.
+ * Compute what grp's parts come to, as staged, and its buckets.  Members beyond
+ * NEXTHOP_MEMBERS_MAX are left out, whatever is wanted: those of recursive parts
+ * after the others, else in order.
+ * Returns: 0 with *out, NULL for no member; -ENOMEM; if it may, -ENOSPC.
  */
 int nexthop_group_content_make(struct nexthop_groups *g,
-    struct nexthop_group *grp, struct nexthop_group_content **out);
+    struct nexthop_group *grp, enum nexthop_group_want want,
+    struct nexthop_group_content **out);
 /* Do they come to the same? */
 bool nexthop_group_content_same(const struct nexthop_group_content *a,
     const struct nexthop_group_content *b);
@@ -262,6 +278,14 @@ void nexthop_group_content_share(const struct nexthop_group_content *c,
 /* The member with this adjacency id, or c->n. */
 unsigned int nexthop_group_content_find(
     const struct nexthop_group_content *c, uint32_t adj);
+
+/* group_refill.c: in place, without memory. */
+/*
+ * Let c, which is published next and has several members without buckets, have
+ * those of grp, which flows of members that stay keep.
+ */
+void nexthop_group_refill_take(struct nexthop_groups *g,
+    struct nexthop_group *grp, struct nexthop_group_content *c);
 
 /* group_resilient.c */
 int nexthop_group_resilient_make(struct nexthop_groups *g, unsigned int buckets,
@@ -295,11 +319,16 @@ void nexthop_group_part_of(
 /* Let go of what they depend on, and free them. */
 void nexthop_group_parts_free(
     struct nexthop_groups *g, struct nexthop_group_part *part, unsigned int n);
+/* Take part i out of grp's, for good and without memory. */
+void nexthop_group_part_drop(
+    struct nexthop_groups *g, struct nexthop_group *grp, unsigned int i);
 /* Is the hop well formed? */
 bool nexthop_group_hop_valid(const struct nexthop_hop *hop);
 /* The members are those of c, a content made for grp, from now on. */
 void nexthop_group_change(struct nexthop_groups *g, struct nexthop_group *grp,
     struct nexthop_group_content *c);
+/* Its content is another: readers see it from now on. */
+void nexthop_group_publish(struct nexthop_groups *g, struct nexthop_group *grp);
 uint64_t nexthop_group_now(const struct nexthop_groups *g);
 /* What grp is, or will be once committed. */
 static inline struct nexthop_group_content *
@@ -343,11 +372,12 @@ void nexthop_resolve_via_detach(
 bool nexthop_resolve_via_loops(struct nexthop_groups *g,
     const struct nexthop_group *grp, struct nexthop_group *by);
 /*
- * Recompute grp and all that goes by it, unseen until the commit.
+ * Recompute grp and all that goes by it, unseen until the commit; what goes by
+ * it is not refused for want of buckets.
  * Returns: 0, or what content_make() returned, after which abort.
  */
-int nexthop_resolve_via_restage(
-    struct nexthop_groups *g, struct nexthop_group *grp);
+int nexthop_resolve_via_restage(struct nexthop_groups *g,
+    struct nexthop_group *grp, enum nexthop_group_want want);
 /* grp goes by something else: note who is in a loop with it now. */
 void nexthop_resolve_via_suspect(
     struct nexthop_groups *g, struct nexthop_group *grp);

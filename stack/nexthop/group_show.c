@@ -41,6 +41,7 @@ nexthop_group_show(struct nexthop_groups *g, uint32_t id,
 	    .members = c == NULL ? 0 : c->n,
 	    .buckets = run == NULL ? 0 : 1u << run->order,
 	    .resilient = grp->res != NULL,
+	    .left_out = c == NULL ? 0 : c->left_out,
 	};
 	for (unsigned int i = 0; c != NULL && i < c->n && i < n; i++) {
 		const struct nexthop_adjacency *a = c->member[i].adj;

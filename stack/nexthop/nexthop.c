@@ -246,7 +246,6 @@ netif_event(void *state, struct netif *nif, enum netif_event event)
 	struct nexthop *nh = state;
 
 	nexthop_group_netif(nh->groups, nif, event);
-	/* Without memory those that are left lead nowhere. */
 	if (event == NETIF_EVENT_DETACH)
 		(void)nexthop_object_purge_netif(nh->objects, nif->id);
 }

@@ -35,8 +35,6 @@ fail(const char **why, int error)
 {
 	if (error == -ENOSPC)
 		return refuse(why, error, "ids or buckets are used up");
-	if (error == -E2BIG)
-		return refuse(why, error, "too many next hops in one group");
 	return refuse(why, error, "out of memory");
 }
 
@@ -266,7 +264,7 @@ group_build(struct nexthop_objects *t, struct nexthop_group *grp,
 		LIST_INSERT_HEAD(&t->g->control->resilient, grp, on_resilient);
 		timers_set(grp, cfg);
 	}
-	error = nexthop_group_content_make(t->g, grp, &c);
+	error = nexthop_group_content_make(t->g, grp, NEXTHOP_GROUP_WHOLE, &c);
 	if (error == 0)
 		nexthop_group_change(t->g, grp, c);
 	return error;
@@ -362,7 +360,7 @@ replace_parts(struct nexthop_objects *t, struct nexthop_object *o,
 		return error;
 	parts_swap(o->grp, part, cfg->nmembers == 0 ? 1 : cfg->nmembers, &f);
 	nexthop_resolve_via_suspect(t->g, o->grp);
-	error = nexthop_resolve_via_restage(t->g, o->grp);
+	error = nexthop_resolve_via_restage(t->g, o->grp, NEXTHOP_GROUP_WHOLE);
 	if (error == 0)
 		error = nexthop_resolve_via_restage_looped(t->g);
 	if (error == 0)
@@ -474,8 +472,12 @@ forget(struct nexthop_objects *t, struct nexthop_object *o)
 	nexthop_group_hash_remove(&t->by_id, &o->by_id);
 	o->grp->object = NULL;
 	if (t->gone != NULL && o->grp->refs > 1) {
-		nexthop_group_hold(t->g, id);
-		t->emptied[t->nemptied++] = id;
+		if (t->nemptied < t->emptied_room) {
+			nexthop_group_hold(t->g, id);
+			t->emptied[t->nemptied++] = id;
+		} else { /* no room to remember it */
+			t->gone(t->gone_arg, &id, 1);
+		}
 	}
 	tell(t, &o->cfg, NEXTHOP_OBJECT_REMOVED);
 	nexthop_group_release(t->g, id);
@@ -503,7 +505,7 @@ stage_without(struct nexthop_groups *g, struct nexthop_group *grp,
 		nexthop_group_part_of(&part[n++], grp->part[i].of);
 	}
 	parts_swap(grp, part, n, f);
-	return nexthop_resolve_via_restage(g, grp);
+	return nexthop_resolve_via_restage(g, grp, NEXTHOP_GROUP_FITS);
 }
 
 /* The members of o, a group, without the object of this id. */
@@ -622,25 +624,48 @@ nexthop_object_remove_all(
 	return error != 0 ? error : removed;
 }
 
+/* Remove o, whose interface goes, without memory: nothing is computed aside. */
+static void
+take_out(struct nexthop_objects *t, struct nexthop_object *o)
+{
+	const struct nexthop_group_part *p;
+
+	nexthop_group_refill_purge(t->g, o->cfg.hop.netif);
+	while ((p = LIST_FIRST(&o->grp->users)) != NULL) {
+		struct nexthop_group *grp = p->group;
+		struct nexthop_object *in = grp->object;
+
+		nexthop_group_part_drop(
+		    t->g, grp, (unsigned int)(p - grp->part));
+		member_drop(in, o->cfg.id);
+		if (in->cfg.nmembers == 0)
+			forget(t, in);
+		else
+			tell(t, &in->cfg, NEXTHOP_OBJECT_CHANGED);
+	}
+	forget(t, o);
+}
+
 int
 nexthop_object_purge_netif(struct nexthop_objects *t, netif_id netif)
 {
 	struct nexthop_object *o = NULL;
 	size_t chain = 0;
 	const char *why;
-	int error = 0, n = 0;
+	int n = 0;
 
-	while (error == 0 && (o = nexthop_object_next(t, &chain, o)) != NULL) {
+	while ((o = nexthop_object_next(t, &chain, o)) != NULL) {
 		if (o->cfg.nmembers != 0 || o->cfg.hop.netif != netif)
 			continue;
-		error = remove_one(t, o->cfg.id, &why);
-		n += error == 0;
+		if (remove_one(t, o->cfg.id, &why) != 0)
+			take_out(t, o);
+		n++;
 		/* What follows in its chain may have gone with it. */
 		o = NULL;
 		chain--;
 	}
 	emptied_tell(t);
-	return error != 0 ? error : n;
+	return n;
 }
 
 int

@@ -123,9 +123,11 @@ int nexthop_object_remove_all(
     struct nexthop_objects *t, const uint32_t *ids, size_t n, const char **why);
 
 /*
- * Remove the single objects on an interface: it is being detached.
+ * Remove the single objects on an interface: it is being detached.  Cannot fail:
+ * without memory the buckets of their groups are refilled in place, and each is
+ * told by itself.
  * Context: as nexthop_object_add().
- * Returns: the number removed, or what nexthop_object_remove() returned.
+ * Returns: the number removed.
  */
 int nexthop_object_purge_netif(struct nexthop_objects *t, netif_id netif);
 

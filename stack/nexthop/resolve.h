@@ -44,7 +44,7 @@ nexthop_word_backup(uint64_t w)
 static inline uint64_t
 nexthop_word_get(const struct nexthop_groups *g, uint32_t id)
 {
-	/* WORD acquire: pairs with the release in nexthop_group_change. */
+	/* WORD acquire: pairs with the release in nexthop_group_publish. */
 	return sync_load_acquire(&g->word[id]);
 }
 
@@ -52,7 +52,7 @@ nexthop_word_get(const struct nexthop_groups *g, uint32_t id)
 static inline uint32_t
 nexthop_bucket_get(const struct nexthop_groups *g, uint32_t at)
 {
-	/* BUCKET acquire: pairs with the release in bucket_set. */
+	/* BUCKET acquire: pairs with the releases in bucket_set and refill. */
 	return sync_load_acquire(&g->bucket[at]);
 }
 
@@ -216,8 +216,8 @@ size_t nexthop_resolve_via_stage(struct nexthop_groups *g, uint32_t table,
  * by them; then publish, one word for each group whose members changed, or
  * forget it.
  * Context: writer; may sleep.  Commit cannot fail.
- * Returns: 0, -E2BIG, -ENOSPC or -ENOMEM; nothing changed then, and what was
- *          staged is forgotten.
+ * Returns: 0 or -ENOMEM; nothing changed then, and what was staged is
+ *          forgotten.  What does not fit is left out, not refused.
  */
 int nexthop_resolve_via_prepare(struct nexthop_groups *g);
 void nexthop_resolve_via_commit(struct nexthop_groups *g);
@@ -231,6 +231,7 @@ enum nexthop_resolve_end {
 	NEXTHOP_RESOLVE_DEEP,     /* to one table too many */
 	NEXTHOP_RESOLVE_ITSELF,   /* the route goes by the same gateway */
 	NEXTHOP_RESOLVE_NOWHERE,  /* the route sends nothing on */
+	NEXTHOP_RESOLVE_CUT,      /* it comes to more than fits */
 };
 
 /* A recursive next hop of a group, for show. */

@@ -240,7 +240,8 @@ restage_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
 
 	LIST_FOREACH(p, users, user)
 	{
-		error = nexthop_resolve_via_restage(g, p->group);
+		error = nexthop_resolve_via_restage(
+		    g, p->group, NEXTHOP_GROUP_FITS);
 		if (error != 0)
 			break;
 	}
@@ -248,11 +249,12 @@ restage_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
 }
 
 int
-nexthop_resolve_via_restage(struct nexthop_groups *g, struct nexthop_group *grp)
+nexthop_resolve_via_restage(struct nexthop_groups *g, struct nexthop_group *grp,
+    enum nexthop_group_want want)
 {
 	struct nexthop_resolve_track *t;
 	struct nexthop_group_content *c;
-	int error = nexthop_group_content_make(g, grp, &c);
+	int error = nexthop_group_content_make(g, grp, want, &c);
 
 	if (error != 0) {
 		/* It may have been looked at in part only. */
@@ -367,7 +369,7 @@ nexthop_resolve_via_restage_looped(struct nexthop_groups *g)
 	while (error == 0 && (grp = LIST_FIRST(&again)) != NULL) {
 		LIST_REMOVE(grp, on_looped);
 		grp->looped = false;
-		error = nexthop_resolve_via_restage(g, grp);
+		error = nexthop_resolve_via_restage(g, grp, NEXTHOP_GROUP_FITS);
 	}
 	while ((grp = LIST_FIRST(&again)) != NULL) {
 		LIST_REMOVE(grp, on_looped);
@@ -470,6 +472,13 @@ sends(const struct nexthop_group *grp)
 	return false;
 }
 
+/* Is what part, of grp, comes to not all in grp? */
+static bool
+is_cut(const struct nexthop_group *grp, const struct nexthop_group_part *part)
+{
+	return grp->now != NULL && (grp->now->cut >> (part - grp->part) & 1);
+}
+
 static void
 show_track(struct nexthop_groups *g, const struct nexthop_group_part *part,
     struct nexthop_resolve_info *out)
@@ -486,6 +495,8 @@ show_track(struct nexthop_groups *g, const struct nexthop_group_part *part,
 		out->end = NEXTHOP_RESOLVE_ITSELF;
 	else if (!sends(t->answer))
 		out->end = NEXTHOP_RESOLVE_NOWHERE;
+	else if (is_cut(part->group, part))
+		out->end = NEXTHOP_RESOLVE_CUT;
 }
 
 /* From number at on, as far as there is room.  Returns: the next number. */
@@ -495,9 +506,14 @@ show_group(struct nexthop_groups *g, const struct nexthop_group *grp,
 {
 	for (unsigned int i = 0; i < grp->nparts; i++) {
 		const struct nexthop_group_part *part = &grp->part[i];
+		const unsigned int first = at;
 
 		if (part->of != NULL)
 			at = show_group(g, part->of, out, n, at);
+		for (unsigned int k = first; k < at && k < n; k++)
+			if (out[k].end == NEXTHOP_RESOLVE_FOUND &&
+			    is_cut(grp, part))
+				out[k].end = NEXTHOP_RESOLVE_CUT;
 		if (part->track == NULL)
 			continue;
 		if (at < n)
@@ -526,6 +542,7 @@ nexthop_resolve_via_name(enum nexthop_resolve_end end)
 	    [NEXTHOP_RESOLVE_DEEP] = "too many tables",
 	    [NEXTHOP_RESOLVE_ITSELF] = "goes by itself",
 	    [NEXTHOP_RESOLVE_NOWHERE] = "leads nowhere",
+	    [NEXTHOP_RESOLVE_CUT] = "more next hops than fit",
 	};
 
 	return names[end];

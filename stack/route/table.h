@@ -193,8 +193,7 @@ bool route_key_equal(struct route_key a, struct route_key b);
  * Context: control thread holding the control mutex; may sleep (allocates).
  * Returns: 0, -ENOMEM; route_txn_add(): also -EINVAL (host bits, type, next
  *          hops), -ENXIO (no such next-hop object), -ENOSPC (too many
- *          candidates, different routes or next hops), -E2BIG (too many next
- *          hops of one route), -EEXIST or -ENOENT as mode says;
+ *          candidates, different routes or next hops), -EEXIST or -ENOENT as mode says;
  *          route_txn_remove(): -ENOENT.
  *          A failed edit leaves the transaction as it was.
  */
@@ -232,7 +231,7 @@ int route_txn_prune(struct route_txn *x, const struct route_entry *e,
  * tables together: none of these edits once the first has prepared.
  * Context: control thread holding the control mutex, outside a read section;
  *          may sleep, for readers too.
- * Returns: 0, or -ENOMEM, -ENOSPC or -E2BIG (next hops): x may be tried
+ * Returns: 0, or -ENOMEM or -ENOSPC: x may be tried
  *          again; others that have prepared before have to be aborted.
  */
 int route_txn_prepare(struct route_txn *x);

@@ -196,7 +196,7 @@ void route_store_destroy(struct route_store *s);
 /*
  * The one route that is like cfg, in table number; it must be held or put into
  * a set before the next call of release.
- * Returns: 0, -ENOMEM, -ENOSPC, -E2BIG or -ENXIO.
+ * Returns: 0, -ENOMEM, -ENOSPC or -ENXIO.
  */
 int route_store_route(struct route_store *s, const struct route_config *cfg,
     uint32_t number, const struct route **out);
@@ -261,7 +261,7 @@ void route_compile_lookup_tables(const struct route_table *const *t,
 
 /*
  * hops.c: give r, complete but for it, its next-hop group.
- * Returns: 0, -ENOMEM, -ENOSPC, -E2BIG or -ENXIO.
+ * Returns: 0, -ENOMEM, -ENOSPC or -ENXIO.
  */
 int route_hops_acquire(const struct route_store *s, struct route *r);
 void route_hops_release(const struct route_store *s, const struct route *r);
@@ -274,8 +274,7 @@ bool route_hops_right(
     const struct route_store *s, const struct route *r, uint32_t hash);
 /*
  * Resolve anew, unseen, what goes by the prefixes that x changes.
- * Returns: 0, -ENOMEM, -ENOSPC or -E2BIG with nothing prepared for whatever
- *          transaction.
+ * Returns: 0 or -ENOMEM with nothing prepared for whatever transaction.
  */
 int route_hops_prepare(struct route_txn *x);
 /*

@@ -452,6 +452,75 @@ def the_examples_of_the_documentation_work(d):
     d.ctl("link", "del", "lan")
 
 
+def far_gateways(c, dev, net):
+    """Eight of them on dev, each with sixty other ways once dev is gone."""
+    hops = iter(range(1, 481))
+    for i in range(1, 9):
+        ways = [{"gateway": "10.64.%d.%d" % (1 + n // 200, 1 + n % 200),
+                 "dev": "lo0"} for n in (next(hops) for _ in range(60))]
+        for args in ({"dst": "20.%d.0.0/16" % i, "nexthops": ways},
+                     {"dst": "20.%d.0.0/24" % i,
+                      "gateway": "%s.%d" % (net, 9 + i)}):
+            r = c.ask("route.add", **args)
+            assert r["ok"], r
+    r = c.ask("route.add", dst="30.0.0.0/8", nexthops=[
+        {"gateway": "20.%d.0.1" % i, "recursive": True} for i in range(1, 9)])
+    assert r["ok"], r
+
+
+def a_link_goes_although_gateways_come_to_more_than_fits(d):
+    d.ctl("addr", "add", "10.64.0.1/16", "dev", "lo0")
+    d.ctl("link", "add", "e9", "type", "wire", "peer=w9", "up")
+    d.ctl("addr", "add", "10.65.0.1/24", "dev", "e9")
+    c = d.client()
+    far_gateways(c, "e9", "10.65.0")
+    for i in range(1, 6):  # the fifth would be one too many
+        d.ctl("route", "del", "20.%d.0.0/24" % i)
+    d.ctl("addr", "del", "10.65.0.1/24", "dev", "e9")
+    d.ctl("link", "del", "e9")
+    text = d.ctl("route", "get", "30.1.1.1", "details")
+    assert "next hops left out 224" in text, text
+    assert text.count(": more next hops than fit\n") == 4, text
+    assert text.count(": found\n") == 4, text
+    for i in range(1, 9):
+        d.ctl("route", "del", "20.%d.0.0/16" % i)
+    assert "left out" not in d.ctl("route", "get", "30.1.1.1", "details")
+    d.ctl("route", "del", "30.0.0.0/8")
+    d.ctl("addr", "del", "10.64.0.1/16", "dev", "lo0")
+    c.close()
+
+
+def a_link_goes_although_all_buckets_are_taken(d):
+    d.ctl("link", "add", "e9", "type", "wire", "peer=w9", "up")
+    d.ctl("addr", "add", "10.65.0.1/24", "dev", "e9")
+    add(d, 1, "via", "10.9.0.3", "dev", "lo0")
+    add(d, 2, "via", "10.9.0.4", "dev", "lo0")
+    add(d, 3, "via", "10.65.0.4", "dev", "e9")
+    c = d.client()
+    # A route with next hops of its own, which cannot become one of fewer.
+    r = c.ask("route.add", dst="21.0.0.0/8", nexthops=[
+        {"gateway": "10.9.0.3", "dev": "lo0"},
+        {"gateway": "10.9.0.4", "dev": "lo0", "weight": 255},
+        {"gateway": "10.65.0.4", "dev": "e9", "weight": 254}])
+    assert r["ok"], r
+    group = [{"id": 1}, {"id": 2, "weight": 65535}, {"id": 3, "weight": 60000}]
+    n = 0
+    while c.code("nexthop.add", id=10 + n, group=group) is None:
+        n += 1
+    while c.code("nexthop.add", id=10 + n, group=[{"id": 1}, {"id": 2}]) is None:
+        n += 1
+    d.ctl("route", "add", "20.0.0.0/8", "nhid", "10")
+    d.ctl("link", "del", "e9")
+    d.ctl("nexthop", "get", "id", "3", status=2)
+    assert d.ctl("nexthop", "get", "id", "10") == "id 10 group 1/2,65535\n"
+    text = d.ctl("route", "get", "20.0.0.1", "details")
+    assert "10.65.0.4" not in text and "weight 65535" in text, text
+    assert d.ctl("route", "show", "21.0.0.0/8") == ""
+    d.ctl("route", "del", "20.0.0.0/8")
+    d.ctl("nexthop", "flush")
+    c.close()
+
+
 if __name__ == "__main__":
     sys.exit(daemon.run([
         objects_are_edited_and_shown, what_is_shown_can_be_said_again,
@@ -464,4 +533,6 @@ if __name__ == "__main__":
         the_file_makes_changes_and_removes_them,
         a_reload_that_fails_changes_no_next_hop,
         the_examples_of_the_documentation_work,
+        a_link_goes_although_gateways_come_to_more_than_fits,
+        a_link_goes_although_all_buckets_are_taken,
     ]))

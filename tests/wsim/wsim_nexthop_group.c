@@ -283,6 +283,51 @@ WSIM_TEST(a_bucket_leads_to_a_slot_that_is_set)
 	wsim_join_all();
 }
 
+/* The group of objects one and two, whose weight is this to 1. */
+static void
+put_pair(uint32_t id, uint32_t one, uint32_t two, uint16_t weight)
+{
+	const struct nexthop_object_member m[] = {{one, 1}, {two, weight}};
+	const struct nexthop_object_config cfg = {
+	    .id = id, .member = m, .nmembers = 2};
+	const char *why;
+
+	wsim_assert(
+	    nexthop_object_add(t, &cfg, NEXTHOP_OBJECT_REPLACE, &why) == 0);
+}
+
+static void *
+see_place(void *arg)
+{
+	for (int i = 0; i < 2; i++) {
+		const int now = look(*(uint32_t *)arg, 0);
+
+		wsim_assert(now == 4 || now == 5);
+	}
+	return NULL;
+}
+
+/* All buckets are taken: 2 + 4 + 2. */
+WSIM_TEST(a_bucket_in_its_place_leads_to_a_slot_that_is_set)
+{
+	struct nexthop_group_stats st;
+	uint32_t id;
+
+	start(8, NULL);
+	put(1, 3);
+	put(2, 4);
+	put_pair(9, 1, 2, 1);
+	put_pair(10, 1, 2, 3);
+	put_pair(11, 1, 2, 1);
+	wsim_assert(nexthop_object_acquire(t, 9, &id) == 0);
+	(void)wsim_spawn(see_place, &id);
+	put(3, 5);
+	put_pair(9, 1, 3, 1);
+	wsim_join_all();
+	nexthop_group_stats(g, &st);
+	wsim_assert(st.buckets == 8 && st.edits == 1);
+}
+
 static void *
 see_around(void *arg)
 {

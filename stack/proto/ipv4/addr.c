@@ -29,8 +29,12 @@
 #include "libsync/base/assert.h"
 #include "stack/core/event.h"
 #include "stack/nexthop/neigh.h"
+#include "stack/nexthop/nexthop.h"
 #include "stack/proto/arp/arp.h"
 #include "stack/proto/ipv4/ipv4_impl.h"
+
+/* A millisecond each; meanwhile nothing else can be configured. */
+#define DETACH_TRIES 1000
 
 /* One address of the stack, host order. */
 struct item {
@@ -302,6 +306,9 @@ sweep_one(void *arg, const struct route_entry *e)
 		return n == -ENOENT ? 0 : n;
 	}
 	n = route_txn_prune(s->txn, e, stranded, s);
+	/* Of an interface nothing may stay: rather the route goes whole. */
+	if (n == -ENOSPC && s->addr == 0)
+		n = route_txn_remove(s->txn, e->key, e->plen, &key);
 	return n < 0 ? n : 0;
 }
 
@@ -577,10 +584,19 @@ ipv4_addr_detach(struct ipv4 *ip, struct netif *nif)
 {
 	const struct netif_addr *a;
 	struct item i = {.nif = nif};
+	unsigned int tries = 0;
+	int error;
 
-	/* It cannot be refused: wait for memory. */
-	while (commit_detach(ip, nif) != 0)
+	/*
+	 * It cannot be refused.  Memory may come back; if it does not, or the
+	 * tables are full, the routes that stay lead nowhere.
+	 */
+	while ((error = commit_detach(ip, nif)) == -ENOMEM &&
+	       tries++ < DETACH_TRIES)
 		(void)usleep(1000);
+	if (error != 0)
+		nexthop_group_refill_purge(
+		    nexthop_groups_of(ip->stack), nif->id);
 	while ((a = netif_addr_first(nif, NETIF_AF_INET)) != NULL) {
 		i.addr = ntohl(ipv4_get(a->addr));
 		i.plen = a->plen;
