@@ -209,6 +209,24 @@ check_members(
 }
 
 static int
+check_backup(
+    const struct config *c, const struct spec_object *o, struct config_error *e)
+{
+	const struct spec_object *b = config_object_find(c, o->backup);
+	char text[WORDS_TEXT_MAX];
+
+	if (o->backup == 0)
+		return 0;
+	if (check_nhid(c, o->backup, o->line, e) != 0)
+		return -EINVAL;
+	if (b->backup == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%u", (unsigned int)o->backup);
+	return words_fail(
+	    &e->what, text, "it has a backup itself, of line %u", b->line);
+}
+
+static int
 check_objects(const struct config *c, struct config_error *e)
 {
 	char text[WORDS_TEXT_MAX];
@@ -225,7 +243,7 @@ check_objects(const struct config *c, struct config_error *e)
 		memcpy(nh.dev, o->dev, sizeof(nh.dev));
 		if (o->dev[0] != '\0' && check_hop(c, &nh, 0, o->line, e) != 0)
 			return -EINVAL;
-		if (check_members(c, o, e) != 0)
+		if (check_members(c, o, e) != 0 || check_backup(c, o, e) != 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -153,6 +153,8 @@ parse_value(struct words *w, const char *key, const char *s, struct sentence *p,
 		p->group = true;
 		return parse_group(s, o, e);
 	}
+	if (strcmp(key, "backup") == 0)
+		return spec_object_id(s, &o->backup, e);
 	if (strcmp(key, "type") == 0)
 		return parse_type(s, p, e);
 	if (strcmp(key, "buckets") == 0) {
@@ -172,7 +174,7 @@ is_key(const char *s)
 {
 	static const char *const keys[] = {"id", "via", "dev", "proto",
 	    "protocol", "group", "type", "buckets", "idle_timer",
-	    "unbalanced_timer"};
+	    "unbalanced_timer", "backup"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strcmp(s, keys[i]) == 0)
@@ -208,6 +210,8 @@ spec_object_check(const struct spec_object *o, struct words_error *e)
 {
 	char text[WORDS_TEXT_MAX];
 
+	if (o->backup != 0 && o->backup == o->id)
+		return words_fail(e, "backup", "a group is not its own");
 	for (unsigned int i = 0; i < o->nmembers; i++) {
 		snprintf(
 		    text, sizeof(text), "%u", (unsigned int)o->members[i].id);
@@ -237,8 +241,9 @@ settle(struct sentence *p, struct words_error *e)
 		return words_fail(e,
 		    p->group ? "group" : spec_object_drop_name(o->kind),
 		    "either a next hop, a group or a drop");
-	if (p->type && !p->group)
-		return words_fail(e, "type", "only a group has one");
+	if ((p->type || o->backup != 0) && !p->group)
+		return words_fail(
+		    e, p->type ? "type" : "backup", "only a group has one");
 	if ((p->buckets || p->timers) && !o->resilient)
 		return words_fail(e, p->buckets ? "buckets" : "timer",
 		    "only a group of \"type resilient\" has this");
@@ -310,7 +315,8 @@ spec_object_equal(const struct spec_object *a, const struct spec_object *b)
 	    a->kind != b->kind || a->via != b->via ||
 	    strcmp(a->dev, b->dev) != 0 || a->nmembers != b->nmembers ||
 	    a->resilient != b->resilient || buckets_of(a) != buckets_of(b) ||
-	    a->idle_ms != b->idle_ms || a->unbalanced_ms != b->unbalanced_ms)
+	    a->backup != b->backup || a->idle_ms != b->idle_ms ||
+	    a->unbalanced_ms != b->unbalanced_ms)
 		return false;
 	for (unsigned int i = 0; i < a->nmembers; i++)
 		if (a->members[i].id != b->members[i].id ||

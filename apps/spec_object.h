@@ -35,6 +35,7 @@ struct spec_object {
 	/* A group, if nmembers is not 0. */
 	unsigned int nmembers;
 	struct spec_object_member *members; /* heap */
+	uint32_t backup;                    /* an id, or 0 */
 	bool resilient;
 	uint32_t buckets;                /* of resilient */
 	uint64_t idle_ms, unbalanced_ms; /* its timers */
@@ -43,8 +44,8 @@ struct spec_object {
 /*
  * "id N { via ADDRESS [dev NAME] | dev NAME | blackhole | unreachable |
  * prohibit | group ID[,WEIGHT][/ID[,WEIGHT]]... [type mpath | type resilient
- * [buckets N] [idle_timer S] [unbalanced_timer S]] } [protocol P]", in any
- * order.
+ * [buckets N] [idle_timer S] [unbalanced_timer S]] [backup ID] } [protocol P]",
+ * in any order.
  * Context: any thread; never sleeps.
  * Owner:   the caller owns out->members until spec_object_fini().
  * Returns: 0, -EINVAL after filling *e, or -ENOMEM.
@@ -64,6 +65,13 @@ int spec_object_check(const struct spec_object *o, struct words_error *e);
 
 /* A copy with its own members.  Returns: 0 or -ENOMEM. */
 int spec_object_copy(const struct spec_object *o, struct spec_object *out);
+
+/* What an object names is of a lower level: 0 .. 2. */
+static inline unsigned int
+spec_object_level(const struct spec_object *o)
+{
+	return (o->nmembers > 0) + (o->backup != 0);
+}
 
 /* Are they the same but for where they were said? */
 bool spec_object_equal(

@@ -36,6 +36,9 @@ encode_group(json_t *o, const struct spec_object *s)
 		    json_pack("{s:I, s:i}", "id", (json_int_t)s->members[i].id,
 			"weight", (int)s->members[i].weight));
 	json_object_set_new(o, "group", list);
+	if (s->backup != 0)
+		json_object_set_new(
+		    o, "backup", json_integer((json_int_t)s->backup));
 	if (!s->resilient)
 		return;
 	json_object_set_new(o, "type", json_string("resilient"));

@@ -122,6 +122,7 @@ static const struct {
 		"\n"
 		"GROUP     group ID[,WEIGHT][/ID[,WEIGHT]]... [type resilient\n"
 		"          [buckets N] [idle_timer S] [unbalanced_timer S]]\n"
+		"          [backup ID]\n"
 		"\n"
 		"A gateway without dev is looked up in the main table.\n"
 		"\n"

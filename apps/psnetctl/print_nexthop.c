@@ -29,6 +29,8 @@ print_group(const json_t *o)
 		    json_number_value(json_object_get(res, "idle_timer")),
 		    json_number_value(
 			json_object_get(res, "unbalanced_timer")));
+	if (json_object_get(o, "backup") != NULL)
+		printf(" backup %lld", (long long)psnetctl_number(o, "backup"));
 }
 
 void

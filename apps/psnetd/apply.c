@@ -155,7 +155,8 @@ names_fresh(
 	for (unsigned int i = 0; i < o->nmembers; i++)
 		if (fresh[config_object_find(c, o->members[i].id) - c->objects])
 			return true;
-	return false;
+	return o->backup != 0 &&
+	       fresh[config_object_find(c, o->backup) - c->objects];
 }
 
 static bool
@@ -186,20 +187,25 @@ remake_object(struct apply *a, const struct spec_object *o)
  * the place of a member of a group that will not name it any more.
  */
 static int
-replace_object(
-    struct apply *a, const struct spec_object *o, const struct spec_object *now)
+replace_object(struct apply *a, const struct spec_object *o,
+    const struct spec_object *now, bool *fresh)
 {
 	int rc;
 
 	a->e->line = o->line;
-	if (now != NULL && !spec_object_replaceable(now, o))
+	if (now != NULL && !spec_object_replaceable(now, o)) {
+		*fresh = true;
 		return remake_object(a, o);
+	}
 	rc = psnetd_journal_object(&a->journal, o->id);
 	if (rc != 0)
 		return blame(a, o->line, NULL, rc);
 	rc = psnetd_ops_nexthop_add(
 	    a->st, o, NEXTHOP_OBJECT_REPLACE, &a->e->what);
-	return rc == -EINVAL && now != NULL ? remake_object(a, o) : rc;
+	if (rc != -EINVAL || now == NULL)
+		return rc;
+	*fresh = true;
+	return remake_object(a, o);
 }
 
 /* One that changed in the file, or that the stack has lost. */
@@ -213,19 +219,19 @@ apply_object(struct apply *a, const struct spec_object *o, bool *fresh)
 
 	if (rc == -ENOENT) {
 		fresh[o - c->objects] = true;
-		return replace_object(a, o, NULL);
+		return replace_object(a, o, NULL, &fresh[o - c->objects]);
 	}
 	if (rc != 0)
 		return blame(a, o->line, NULL, rc);
 	if ((old == NULL || !spec_object_equal(old, o) ||
 		names_fresh(c, o, fresh)) &&
 	    !spec_object_equal(&now, o))
-		rc = replace_object(a, o, &now);
+		rc = replace_object(a, o, &now, &fresh[o - c->objects]);
 	spec_object_fini(&now);
 	return rc;
 }
 
-/* Single ones first, for groups to name. */
+/* Single ones first, for groups to name, and backups before who has them. */
 static int
 apply_objects(struct apply *a)
 {
@@ -235,9 +241,9 @@ apply_objects(struct apply *a)
 
 	if (fresh == NULL)
 		return blame(a, 0, NULL, -ENOMEM);
-	for (unsigned int groups = 0; groups < 2; groups++)
+	for (unsigned int level = 0; level < 3; level++)
 		for (size_t i = 0; i < c->nobjects && rc == 0; i++)
-			if ((c->objects[i].nmembers > 0) == (groups > 0))
+			if (spec_object_level(&c->objects[i]) == level)
 				rc = apply_object(a, &c->objects[i], fresh);
 	free(fresh);
 	return rc;

@@ -132,6 +132,8 @@ parse_fields(json_t *args, struct spec_object *s, struct words_error *e)
 	int rc;
 
 	if (psnetd_args_u32(args, "id", 1, UINT32_MAX, &s->id, e) != 0 ||
+	    psnetd_args_u32(args, "backup", 1, UINT32_MAX, &s->backup, e) !=
+		0 ||
 	    psnetd_args_string(args, "protocol", false, &proto, e) != 0 ||
 	    parse_single(args, s, &said, e) != 0 ||
 	    parse_resilient(args, s, e) != 0)
@@ -144,9 +146,10 @@ parse_fields(json_t *args, struct spec_object *s, struct words_error *e)
 		return words_fail(e, "id",
 		    "either a next hop, a group or a drop must be given");
 	if (group == NULL)
-		return !s->resilient
+		return !s->resilient && s->backup == 0
 			   ? 0
-			   : words_fail(e, "type", "only a group has one");
+			   : words_fail(e, s->resilient ? "type" : "backup",
+				 "only a group has one");
 	s->kind = NEXTHOP_VIA;
 	rc = parse_members(group, s, e);
 	return rc != 0 ? rc : spec_object_check(s, e);
@@ -156,8 +159,8 @@ int
 psnetd_args_object(json_t *args, struct spec_object *out, struct words_error *e)
 {
 	static const char *const keys[] = {"id", "gateway", "dev", "protocol",
-	    "group", "type", "resilient_args", "blackhole", "unreachable",
-	    "prohibit", NULL};
+	    "group", "type", "resilient_args", "backup", "blackhole",
+	    "unreachable", "prohibit", NULL};
 	struct spec_object s = {.line = 0};
 	int rc = psnetd_args_known(args, keys, e);
 

@@ -304,11 +304,11 @@ psnetd_journal_objects_remove(struct psnetd_journal *j,
 	if (rc != 0 || ids.n == 0)
 		return rc;
 	rc = note_routes_via(j, 0, &ids);
-	for (unsigned int singles = 0; singles < 2; singles++) {
+	for (unsigned int level = 3; level-- > 0;) {
 		for (size_t i = 0; i < ids.n && rc == 0; i++) {
 			if (psnetd_ops_nexthop_find(j->st, ids.id[i], &o) != 0)
 				continue;
-			if ((o.nmembers == 0) == (singles > 0))
+			if (spec_object_level(&o) == level)
 				rc = psnetd_journal_object(j, ids.id[i]);
 			spec_object_fini(&o);
 		}

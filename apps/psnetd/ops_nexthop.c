@@ -84,7 +84,7 @@ resolve_hop(struct stack *st, const struct spec_object *o,
 	return -ENETUNREACH;
 }
 
-/* Of members that are not there, the first one is to blame. */
+/* Of members, or a backup, that are not there, the first one is to blame. */
 static uint32_t
 to_blame(struct stack *st, const struct spec_object *o, int rc)
 {
@@ -101,6 +101,8 @@ to_blame(struct stack *st, const struct spec_object *o, int rc)
 		}
 		rc = -ENOENT;
 	}
+	if (rc == -ENOENT && id == o->id && o->backup != 0)
+		id = o->backup;
 	stack_control_exit(st);
 	return id;
 }
@@ -114,6 +116,7 @@ psnetd_ops_nexthop_add(struct stack *st, const struct spec_object *o,
 	    .protocol = o->protocol,
 	    .member = member,
 	    .nmembers = o->nmembers,
+	    .backup = o->backup,
 	    .resilient = o->resilient,
 	    .buckets = o->buckets,
 	    .idle_timer = o->idle_ms * NS_PER_MS,
@@ -179,6 +182,7 @@ describe(struct stack *st, const struct nexthop_object_config *cfg,
 	    .protocol = cfg->protocol,
 	    .kind = cfg->nmembers == 0 ? cfg->hop.kind : NEXTHOP_VIA,
 	    .nmembers = cfg->nmembers,
+	    .backup = cfg->backup,
 	    .resilient = cfg->resilient,
 	    .buckets = cfg->resilient ? cfg->buckets : 0,
 	    .idle_ms = cfg->idle_timer / NS_PER_MS,
@@ -279,7 +283,8 @@ static int
 select_naming(void *arg, const struct spec_object *o)
 {
 	struct selection *s = arg;
-	bool in = idset_has(&s->hit, o->id);
+	bool in = idset_has(&s->hit, o->id) ||
+		  (o->backup != 0 && idset_has(&s->hit, o->backup));
 
 	for (unsigned int i = 0; i < o->nmembers; i++)
 		in |= idset_has(&s->hit, o->members[i].id);
@@ -297,8 +302,15 @@ psnetd_ops_nexthop_select(struct stack *st,
 	*out = (struct idset){.n = 0};
 	/* By number both times, so that the sets are sorted. */
 	rc = psnetd_ops_nexthop_walk(st, select_matching, &s);
-	if (rc == 0)
+	/* A group may go with its members: again, for whose backup it is. */
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		if (i > 0) {
+			idset_fini(&s.hit);
+			s.hit = *out;
+			*out = (struct idset){.n = 0};
+		}
 		rc = psnetd_ops_nexthop_walk(st, select_naming, &s);
+	}
 	idset_fini(&s.hit);
 	if (rc != 0)
 		idset_fini(out);

@@ -49,7 +49,8 @@ int psnetd_ops_nexthop_walk(struct stack *st,
     int (*fn)(void *arg, const struct spec_object *o), void *arg);
 
 /*
- * The objects that match is true for, and the groups that name one of them.
+ * The objects that match is true for, the groups that name one of them, and
+ * those whose backup is any of all these.
  * Owner:   *out is the caller's, sorted; empty on failure.
  * Returns: 0 or -ENOMEM.
  */

@@ -31,6 +31,9 @@ show_group(json_t *o, const struct spec_object *s)
 		json_array_append_new(list, m);
 	}
 	json_object_set_new(o, "group", list);
+	if (s->backup != 0)
+		json_object_set_new(
+		    o, "backup", json_integer((json_int_t)s->backup));
 	if (!s->resilient)
 		return;
 	json_object_set_new(o, "type", json_string("resilient"));
@@ -93,6 +96,7 @@ psnetd_show_object_event(struct stack *st, const struct event *ev)
 	    .protocol = ev->protocol,
 	    .kind = ev->type,
 	    .members = members,
+	    .backup = ev->backup,
 	    .resilient = ev->resilient,
 	    .buckets = ev->buckets,
 	    .idle_ms = ev->idle_timer / NS_PER_MS,

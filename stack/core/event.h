@@ -73,6 +73,7 @@ struct event {
 	uint32_t table;  /* number of the table it is in; 0: of none */
 	uint32_t lookup; /* number of the table it leads to */
 	uint8_t prefsrc[16];
+	uint32_t backup; /* NEXTHOP: the object's id, or 0 */
 	/* NEXTHOP, groups of type resilient only. */
 	bool resilient;
 	unsigned int buckets;

@@ -88,6 +88,7 @@ describe(const struct nexthop_object_config *cfg, struct event *ev)
 		    sizeof(ev->hop[0].gateway));
 		return;
 	}
+	ev->backup = cfg->backup;
 	ev->nhops = cfg->nmembers;
 	for (unsigned int i = 0; i < cfg->nmembers; i++) {
 		ev->hop[i].id = cfg->member[i].id;

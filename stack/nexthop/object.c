@@ -131,6 +131,26 @@ check_group(const struct nexthop_objects *t,
 }
 
 static int
+check_backup(const struct nexthop_objects *t,
+    const struct nexthop_object_config *cfg, const char **why)
+{
+	const struct nexthop_object *o = nexthop_object_find(t, cfg->id);
+	const struct nexthop_object *b = nexthop_object_find(t, cfg->backup);
+
+	if (cfg->backup == 0)
+		return 0;
+	if (cfg->nmembers == 0)
+		return refuse(why, -EINVAL, "only groups have a backup");
+	if (cfg->backup == cfg->id)
+		return refuse(why, -EINVAL, "a backup of itself");
+	if (b == NULL)
+		return refuse(why, -ENOENT, "no such backup");
+	if (b->backup != NULL || (o != NULL && !LIST_EMPTY(&o->backs)))
+		return refuse(why, -EINVAL, "a backup of a backup");
+	return 0;
+}
+
+static int
 check_single(const struct nexthop_object_config *cfg, const char **why)
 {
 	struct nexthop_hop hop = cfg->hop;
@@ -244,6 +264,35 @@ timers_set(struct nexthop_group *grp, const struct nexthop_object_config *cfg)
 	grp->res->unbalanced = cfg->unbalanced_timer;
 }
 
+/*
+ * Have o, a group, go by b while no member is up; the word is stored with the
+ * members, or after.  Returns: the former one's group to release, or NULL.
+ */
+static struct nexthop_group *
+backup_set(struct nexthop_object *o, struct nexthop_object *b)
+{
+	struct nexthop_group *old = o->grp->backup;
+
+	if (o->backup != NULL)
+		LIST_REMOVE(o, on_backs);
+	o->backup = b;
+	o->grp->backup = b != NULL ? b->grp : NULL;
+	if (b == NULL)
+		return old;
+	LIST_INSERT_HEAD(&b->backs, o, on_backs);
+	b->grp->refs++;
+	return old;
+}
+
+static void
+backup_end(struct nexthop_objects *t, struct nexthop_object *o,
+    struct nexthop_group *old)
+{
+	nexthop_group_publish(t->g, o->grp);
+	if (old != NULL)
+		nexthop_group_release(t->g, old->id);
+}
+
 /* Give the new group its parts, buckets and content. */
 static int
 group_build(struct nexthop_objects *t, struct nexthop_group *grp,
@@ -288,6 +337,7 @@ add_new(struct nexthop_objects *t, const struct nexthop_object_config *cfg)
 	if (error != 0)
 		goto release_group;
 	o->grp->object = o;
+	backup_end(t, o, backup_set(o, nexthop_object_find(t, o->cfg.backup)));
 	nexthop_group_hash_insert(&t->by_id, &o->by_id, hash_of(cfg->id));
 	return 0;
 release_group:
@@ -351,6 +401,7 @@ static int
 replace_parts(struct nexthop_objects *t, struct nexthop_object *o,
     const struct nexthop_object_config *cfg)
 {
+	struct nexthop_group *backup = NULL;
 	struct nexthop_group_part *part;
 	struct former f;
 	int error;
@@ -363,9 +414,13 @@ replace_parts(struct nexthop_objects *t, struct nexthop_object *o,
 	error = nexthop_resolve_via_restage(t->g, o->grp, NEXTHOP_GROUP_WHOLE);
 	if (error == 0)
 		error = nexthop_resolve_via_restage_looped(t->g);
-	if (error == 0)
+	if (error == 0) {
 		timers_set(o->grp, cfg);
+		backup = backup_set(o, nexthop_object_find(t, cfg->backup));
+	}
 	parts_settle(t->g, &f, 1, error == 0);
+	if (error == 0)
+		backup_end(t, o, backup);
 	return error;
 }
 
@@ -407,6 +462,8 @@ nexthop_object_add(struct nexthop_objects *t,
 		return refuse(why, -EEXIST, "id is in use");
 	error = cfg->nmembers == 0 ? check_single(cfg, why)
 				   : check_group(t, cfg, why);
+	if (error == 0)
+		error = check_backup(t, cfg, why);
 	if (error == 0 && old != NULL)
 		error = check_replace(old, cfg, why);
 	if (error != 0)
@@ -463,6 +520,20 @@ emptied_tell(struct nexthop_objects *t)
 	t->nemptied = t->emptied_room = 0;
 }
 
+/* Nobody has o as a backup any more, and it has none. */
+static void
+backups_drop(struct nexthop_objects *t, struct nexthop_object *o)
+{
+	struct nexthop_object *user;
+
+	backup_end(t, o, backup_set(o, NULL));
+	while ((user = LIST_FIRST(&o->backs)) != NULL) {
+		backup_end(t, user, backup_set(user, NULL));
+		user->cfg.backup = 0;
+		tell(t, &user->cfg, NEXTHOP_OBJECT_CHANGED);
+	}
+}
+
 /* Take o out of the table; its group is empty, and lives while routes do. */
 static void
 forget(struct nexthop_objects *t, struct nexthop_object *o)
@@ -470,6 +541,7 @@ forget(struct nexthop_objects *t, struct nexthop_object *o)
 	const uint32_t id = o->grp->id;
 
 	nexthop_group_hash_remove(&t->by_id, &o->by_id);
+	backups_drop(t, o);
 	o->grp->object = NULL;
 	if (t->gone != NULL && o->grp->refs > 1) {
 		if (t->nemptied < t->emptied_room) {

@@ -12,6 +12,9 @@
  * group of several, a member twice, a group in the place of a single one and
  * the other way round, another type or number of buckets.
  *
+ * Linux knows no backups.  One is an object that has none itself, and that a
+ * group loses, as a member, when it is removed.
+ *
  * All calls but the constants are the writer's: the control mutex of the stack
  * excludes them from each other and from other changes of the group table.
  */
@@ -44,6 +47,7 @@ struct nexthop_object_config {
 	unsigned int nmembers;
 
 	/* Of groups. */
+	uint32_t backup; /* an object to use while no member's port is up */
 	bool resilient;
 	unsigned int buckets;      /* rounded up to a power of two; 2 .. 8192 */
 	uint64_t idle_timer;       /* ns without a packet; 0: at once */
@@ -61,7 +65,7 @@ typedef void (*nexthop_object_gone_fn)(
 
 enum nexthop_object_change {
 	NEXTHOP_OBJECT_ADDED,
-	NEXTHOP_OBJECT_CHANGED, /* replaced, or a group lost a member */
+	NEXTHOP_OBJECT_CHANGED, /* or a group lost a member, or its backup */
 	NEXTHOP_OBJECT_REMOVED,
 };
 
@@ -96,7 +100,7 @@ enum nexthop_object_mode {
  * Add an object, or replace the one of this id: a gateway by one word, members
  * of a group by one word, or by their own buckets in a resilient one.
  * Context: writer; may sleep (allocates, asks neighbours).
- * Returns: 0, -EEXIST, -ENOENT (a member), -EINVAL, -E2BIG, -ENOSPC or -ENOMEM,
+ * Returns: 0, -EEXIST, -ENOENT (a member, the backup), -EINVAL, -E2BIG, -ENOSPC or -ENOMEM,
  *          with the reason for people in *why (not NULL); nothing changed then.
  */
 int nexthop_object_add(struct nexthop_objects *t,

@@ -12,6 +12,9 @@ struct nexthop_object {
 	struct nexthop_object_config cfg; /* member is its own copy */
 	struct nexthop_group *grp;        /* a reference */
 	struct nexthop_group_link by_id;
+	struct nexthop_object *backup;
+	LIST_HEAD(, nexthop_object) backs; /* whose backup it is */
+	LIST_ENTRY(nexthop_object) on_backs;
 };
 
 struct nexthop_objects {

@@ -59,7 +59,8 @@ def what_is_shown_can_be_said_again(d):
     add(d, 1, "via", "10.9.0.3", "dev", "lo0", "proto", "ospf")
     add(d, 2, "via", "192.0.2.1")
     add(d, 3, "unreachable")
-    add(d, 7, "group", "1,300/2", "type", "resilient", "idle_timer", "0")
+    add(d, 7, "group", "1,300/2", "type", "resilient", "idle_timer", "0",
+        "backup", "3")
     shown = d.ctl("nexthop").splitlines()
     d.ctl("nexthop", "flush")
     for line in shown:
@@ -116,7 +117,89 @@ def buckets_are_shared_by_weight_and_have_idle_times(d):
     d.ctl("nexthop", "flush")
 
 
+def a_backup_is_used_while_no_member_is_up(d):
+    def way():
+        return d.ctl_json("route", "get", "10.4.1.1")[0].get("gateway")
+
+    add(d, 1, "via", "10.8.0.9", "dev", "east")
+    add(d, 2, "via", "10.8.0.10", "dev", "east")
+    add(d, 3, "via", "10.9.0.3", "dev", "lo0")
+    add(d, 10, "group", "1/2", "backup", "3")
+    d.ctl("route", "add", "10.4.0.0/16", "nhid", "10")
+    assert d.ctl("nexthop", "get", "id", "10") == "id 10 group 1/2 backup 3\n"
+    assert d.ctl_json("nexthop", "get", "id", "10") == [
+        {"id": 10, "group": [{"id": 1}, {"id": 2}], "backup": 3, "flags": []}]
+    assert way() in ("10.8.0.9", "10.8.0.10")
+    d.ctl("link", "set", "east", "down")
+    assert way() == "10.9.0.3"
+    d.ctl("link", "set", "east", "up")
+    assert way() in ("10.8.0.9", "10.8.0.10")
+    # It may come and go without the members, and be a group.
+    d.ctl("nexthop", "replace", "id", "10", "group", "1/2")
+    d.ctl("link", "set", "east", "down")
+    d.ctl("route", "get", "10.4.1.1", status=2)
+    add(d, 11, "group", "3", "type", "resilient", "buckets", "4")
+    d.ctl("nexthop", "replace", "id", "10", "group", "1/2", "backup", "11")
+    assert way() == "10.9.0.3"
+    # Deleted, it leaves those that have it; so does what goes with a member.
+    d.ctl("nexthop", "del", "id", "3")
+    assert d.ctl("nexthop", "show", "group") == "id 10 group 1/2\n"
+    d.ctl("route", "get", "10.4.1.1", status=2)
+    d.ctl("link", "set", "east", "up")
+    d.ctl("nexthop", "flush")
+
+
+BACKED = """\
+nexthop id 9 group 1 backup 10
+nexthop id 1 via 10.8.0.9 dev east
+nexthop id 2 via 10.9.0.3 dev lo0
+nexthop id 10 group 2
+route 10.60.0.0/16 nhid 9
+"""
+
+
+def the_file_has_backups_in_any_order(d):
+    d.reload(BASE + BACKED)
+    before = d.ctl("nexthop")
+    assert "id 9 group 1 backup 10 proto static\n" in before, before
+    # Who has one and who is one may change places, and kinds.
+    for old, new in (("group 1 backup 10", "group 1"),
+                     ("id 10 group 2", "id 10 blackhole")):
+        d.reload(BASE + BACKED.replace(old, new))
+        assert d.ctl("nexthop") != before
+        d.reload(BASE + BACKED)
+        assert d.ctl("nexthop") == before
+    d.reload(BASE + BACKED.replace(" backup 10", "").replace(
+        "id 10 group 2", "id 10 group 2 backup 9"))
+    assert "id 9 group 1 proto static\n" \
+        "id 10 group 2 backup 9 proto static\n" in d.ctl("nexthop")
+    d.reload(BASE + BACKED)
+    assert d.ctl("nexthop") == before
+    # What fails later leaves it as it was.
+    routes = d.ctl("route")
+    said = d.reload(BASE + BACKED.split("nexthop id 2")[0].replace(
+        " backup 10", "") + "neighbour 10.8.0.77 lladdr ff:ff:ff:ff:ff:ff "
+        "dev east\n", expect="psnetd: ")
+    assert "ff:ff:ff:ff:ff:ff" in said, said
+    assert d.ctl("nexthop") + d.ctl("route") == before + routes
+    # What was deleted comes again, and those that have it.
+    d.ctl("nexthop", "del", "id", "2")
+    assert "backup" not in d.ctl("nexthop")
+    d.reload(BASE + BACKED)
+    assert d.ctl("nexthop") == before
+    for wrong, why in (("nexthop id 3 group 1 backup 77", "no line defines"),
+                       ("nexthop id 3 group 1 backup 9", "a backup itself"),
+                       ("nexthop id 3 group 1 backup 3", "not its own")):
+        said = d.reload(BASE + BACKED + wrong + "\n", expect="psnetd: ")
+        assert why in said, said
+    assert d.ctl("nexthop") == before
+    d.reload(BASE)
+
+
 REFUSED = (
+    ("add id 5 group 1 backup 77", '"77": no such backup'),
+    ("add id 5 group 1 backup 11", '"5": a backup of a backup'),
+    ("replace id 10 group 1 backup 3", '"10": a backup of a backup'),
     ("add id 1 via 10.9.0.5 dev lo0", '"1": id is in use'),
     ("add id 5 via 10.77.0.5 dev lo0",
      '"10.77.0.5": no address puts the gateway on lo0'),
@@ -132,6 +215,9 @@ REFUSED = (
 )
 
 WRONG = (
+    ("add id 5 via 10.9.0.5 dev lo0 backup 1", '"backup": only a group'),
+    ("add id 5 group 1 backup 5", '"backup": a group is not its own'),
+    ("add id 5 group 1 backup 0", '"0": not a next hop\'s id'),
     ("add via 10.9.0.5", '"id N" must be given'),
     ("add id 0 blackhole", '"0": not a next hop\'s id'),
     ("add id 5", '"blackhole", "unreachable" or "prohibit" must follow'),
@@ -157,6 +243,7 @@ def what_is_wrong_is_said_and_changes_nothing(d):
     add(d, 1, "via", "10.9.0.3", "dev", "lo0")
     add(d, 3, "blackhole")
     add(d, 10, "group", "1")
+    add(d, 11, "group", "1", "backup", "10")
     before = d.ctl("nexthop")
     for words, why in REFUSED:
         said = d.ctl("nexthop", *words.split(), status=2)
@@ -328,12 +415,17 @@ def events_are_told_in_order(d):
         add(d, 4, "group", "1")
         d.ctl("nexthop", "replace", "id", "2", "blackhole", status=2)
         d.ctl("nexthop", "replace", "id", "2", "via", "192.0.2.9")
+        add(d, 5, "blackhole")
+        d.ctl("nexthop", "replace", "id", "4", "group", "1", "backup", "5")
+        d.ctl("nexthop", "del", "id", "5")
         d.ctl("nexthop", "del", "id", "1")
         d.ctl("nexthop", "flush")
         timers = " type resilient buckets 4 idle_timer 7 unbalanced_timer 0\n"
         for want in ("id 2 via 192.0.2.1 proto bgp\n", "id 3 group 1,3/2" +
                      timers, "id 4 group 1\n",
-                     "Replaced id 2 via 192.0.2.9\n"):
+                     "Replaced id 2 via 192.0.2.9\n",
+                     "id 5 blackhole\n", "Replaced id 4 group 1 backup 5\n",
+                     "Replaced id 4 group 1\n", "Deleted id 5 blackhole\n"):
             assert p.stdout.readline() == "[nexthop]" + want, want
         rest = sorted(p.stdout.readline() for _ in range(5))
         assert rest == sorted("[nexthop]" + want for want in (
@@ -526,6 +618,8 @@ if __name__ == "__main__":
         objects_are_edited_and_shown, what_is_shown_can_be_said_again,
         json_has_the_names_of_iproute2,
         buckets_are_shared_by_weight_and_have_idle_times,
+        a_backup_is_used_while_no_member_is_up,
+        the_file_has_backups_in_any_order,
         what_is_wrong_is_said_and_changes_nothing,
         an_interface_takes_its_next_hops_along,
         routes_name_what_they_lead_to, a_gateway_on_no_link_follows_the_routes,

@@ -228,8 +228,19 @@ object_members_resilient(void)
 	return put(&cfg);
 }
 
+static int
+object_backup(void)
+{
+	const struct nexthop_object_member m[] = {{3, 1}, {1, 5}};
+	struct nexthop_object_config cfg = group_of(10, m, 2);
+
+	cfg.backup = 2;
+	return put(&cfg);
+}
+
 Test(group_nomem, an_object_is_replaced_or_stays)
 {
+	(void)each_failure(object_backup);
 	(void)each_failure(object_move);
 	(void)each_failure(object_members);
 	(void)each_failure(object_members_resilient);
