@@ -50,8 +50,8 @@ often_bugs()
 	python3 tests/kernel/seed.py list "$1" $often
 }
 
-BUG_LIMIT=60 # seconds of short runs until one has found a bug,
-BUG_RUN=10   # and of one of them: a bug may end in waiting for ever, too
+BUG_LIMIT=90 # seconds of short runs until one has found a bug,
+BUG_RUN=20   # and of one of them: a bug may end in waiting for ever, too
 
 # find_bug NAME TEST LOG COMMAND...: it has to fail, and not by taking too long.
 # Some tests look at the end only; so short runs again and again.

@@ -459,6 +459,6 @@ const struct ktest_case ktest_percpu[] = {
     {"percpu_pool_handlers", test_pool_handlers},
     {"percpu_pool_many", test_pool_many},
     {"percpu_pool_grace", test_pool_grace},
-    {"percpu_pool_grace_handlers", test_pool_grace_handlers},
+    {"percpu_pool_aging_handlers", test_pool_grace_handlers},
     {NULL, NULL},
 };
