@@ -406,9 +406,7 @@ batch_load(struct apply *a, struct batch *b)
 	/* The commit of all of them may fail where no single one did. */
 	if (failed >= b->n) {
 		a->e->line = 0;
-		words_fail(&a->e->what, "routes", "%s",
-		    rc == -E2BIG ? "one of them leads to too many next hops"
-				 : words_strerror(-rc));
+		words_fail(&a->e->what, "routes", "%s", words_strerror(-rc));
 		return rc;
 	}
 	psnetd_diff_view(a->diff.new, b->route[failed], &r);
