@@ -215,7 +215,7 @@ reduce(struct nexthop_group_content *c)
 			a = b;
 			b = rest;
 		}
-	for (unsigned int i = 0; i < c->n; i++)
+	for (unsigned int i = 0; i < c->n && a > 1; i++)
 		c->member[i].weight /= a;
 }
 
