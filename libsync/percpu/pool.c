@@ -89,7 +89,8 @@ percpu_pool_destroy(struct percpu_pool *p)
 	SYNC_REQUIRE(stats.in_use == 0 || p->forked); /* leaked objects */
 	if (p->cfg.grace)
 		pserialize_perform(); /* readers may look at freed objects */
-	percpu_pool_settle(p);
+	if (p->cfg.grace && PORT_BY_CPU)
+		pserialize_barrier(); /* those who must not sleep called */
 	percpu_pool_delist(p);
 	percpu_pool_free_slabs(p);
 	port_free(p);

@@ -83,7 +83,8 @@ int percpu_pool_create(
  * Free the pool and the memory of all its objects, all of which must have been
  * freed; a forked child may leave some that were its parent's.
  * Context: control thread, not in a read section, after all other calls have
- *          returned; may sleep: with grace, it waits for a grace period.
+ *          returned; may sleep: with grace, it waits for a grace period, and
+ *          in a kernel for what was called: there not in a callback.
  */
 void percpu_pool_destroy(struct percpu_pool *p);
 

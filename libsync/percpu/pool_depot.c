@@ -27,9 +27,8 @@
  *          the chain, its cookie, and all that its last owner did to the
  *          objects.  All changes are read-modify-writes, so that the pushes
  *          below the top are seen too.
- *   ASK    the reclaimer clears asked (release) -> ask sets it, settle loads it
- *          (acquire): it is done with the call before that is made again, or
- *          freed.
+ *   ASK    the reclaimer clears asked (release) -> ask sets it (acquire): it is
+ *          done with the call before that is made again.
  * With grace, pserialize_poll_start() when a chain is freed and a
  * pserialize_poll() that says yes when it is taken order readers of the objects
  * before their next owner.
@@ -180,7 +179,7 @@ asked_for(struct pserialize_head *call)
 	    (struct percpu_pool *)(void *)((char *)call -
 					   offsetof(struct percpu_pool, call));
 
-	/* ASK release: pairs with the acquires in ask and settle. */
+	/* ASK release: pairs with the acquire in ask. */
 	sync_store_release(&p->asked, 0);
 }
 
@@ -198,14 +197,6 @@ ask(struct percpu_pool *p)
 	section = pserialize_read_enter(); /* where no limit makes us wait */
 	pserialize_call(&p->call, asked_for);
 	pserialize_read_exit(section);
-}
-
-void
-percpu_pool_settle(struct percpu_pool *p)
-{
-	/* ASK acquire: pairs with the release in asked_for. */
-	if (PORT_BY_CPU && sync_load_acquire(&p->asked) != 0)
-		pserialize_barrier();
 }
 
 /* Move a grace period on. */

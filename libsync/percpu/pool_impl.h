@@ -121,12 +121,6 @@ void percpu_pool_put_freed(
 bool percpu_pool_take(
     struct percpu_pool *p, bool may_grow, struct percpu_pool_magazine *out);
 
-/*
- * Wait until nobody but the caller knows the pool.
- * Context: control thread, nobody else uses the pool; sleeps.
- */
-void percpu_pool_settle(struct percpu_pool *p);
-
 /* Context: control thread, nobody else uses the pool. */
 void percpu_pool_free_slabs(struct percpu_pool *p);
 
