@@ -57,12 +57,13 @@ adopt(struct pserialize_inbox *in, struct pserialize_lane *lane)
 	struct pserialize_head *first = pserialize_call_take(&lane->calls);
 	struct pserialize_head *last = first;
 	/* relaxed: the thread has gone, or is the caller; here and below. */
+	const uint64_t made = sync_load_relaxed(&lane->made);
 	const uint64_t bytes = sync_load_relaxed(&lane->bytes);
 
-	if (bytes == 0)
+	if (made == 0 && first == NULL)
 		return;
 	/* relaxed: as above. */
-	sync_fetch_add_relaxed(&in->gone_made, sync_load_relaxed(&lane->made));
+	sync_fetch_add_relaxed(&in->gone_made, made);
 	/* relaxed: as above. */
 	sync_fetch_add_relaxed(&in->gone_bytes, bytes);
 	/* relaxed: as above. */

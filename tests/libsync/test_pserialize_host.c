@@ -278,6 +278,27 @@ Test(pserialize_host, barrier_runs_callbacks_if_nobody_else_does)
 	cr_assert_eq(ran, 1);
 }
 
+static void *
+call_without_bytes(void *head)
+{
+	pserialize_read_exit(pserialize_read_enter()); /* it has a record */
+	pserialize_call_sized(head, count, 0);
+	return NULL;
+}
+
+Test(pserialize_host, calls_of_no_bytes_outlive_their_thread)
+{
+	struct pserialize_head head;
+	pthread_t thread;
+
+	cr_assert_eq(pserialize_manual(), 0);
+	cr_assert_eq(
+	    pthread_create(&thread, NULL, call_without_bytes, &head), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	pserialize_barrier();
+	cr_assert_eq(ran, 1);
+}
+
 Test(pserialize_host, too_late_for_the_host_to_collect)
 {
 	pserialize_barrier(); /* starts the thread */
