@@ -88,7 +88,7 @@ demux_lock(struct demux_bucket *b)
 		if ((m & DEMUX_LOCKED) == 0 &&
 		    sync_cas_acquire(&b->ctl, &m, m | DEMUX_LOCKED))
 			return m;
-		/* In a kernel the holder is in a section: it runs. */
+		/* In a kernel the holder is in a section, and never asleep. */
 		if (PORT_BY_CPU || n < SPINS)
 			port_pause();
 		else

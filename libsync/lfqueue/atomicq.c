@@ -31,7 +31,9 @@
  *       exchange of the link raises it by one.
  *   I4  The anchor's tag is never the same twice (it has 39 bits, in a kernel
  *       33: a thread must not be held up inside a read section for 2^39 or
- *       2^33 changes; 2^33 of 10 ns take 86 s).
+ *       2^33 changes; 2^33 of 10 ns take 86 s).  Its upper part is in lo,
+ *       which is loaded first to begin with and last to see whether it is the
+ *       same anchor still: then no tag between had another upper part.
  *   I5  An entry of the table of regions is written once, those before it are
  *       full and differ from it; so two words are equal if and only if the
  *       links are.  The region of a link that is queued has an entry, which
@@ -228,9 +230,11 @@ anchor_load(const struct lfqueue_atomicq *q)
 static bool
 anchor_is(const struct lfqueue_atomicq *q, struct sync_pair_value a)
 {
-	const struct sync_pair_value b = anchor_load(q);
+	/* ANCHOR acquire: pairs with its exchanges.  hi first: see I4. */
+	const uint64_t hi = sync_load_acquire(&q->anchor.hi);
 
-	return a.lo == b.lo && a.hi == b.hi;
+	/* ANCHOR acquire: as above. */
+	return hi == a.hi && sync_load_acquire(&q->anchor.lo) == a.lo;
 }
 
 /* Wait longer each time that others were first. */
