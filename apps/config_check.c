@@ -133,6 +133,7 @@ check_hop(const struct config *c, const struct spec_nexthop *nh, uint32_t table,
     unsigned int line, struct config_error *e)
 {
 	char text[WORDS_TEXT_MAX];
+	bool found = false;
 
 	e->line = line;
 	if (nh->dev[0] != '\0' && check_dev(c, nh->dev, line, e) != 0)
@@ -161,8 +162,10 @@ check_hop(const struct config *c, const struct spec_nexthop *nh, uint32_t table,
 			    words_show_ipv4(nh->via, text),
 			    "the gateway is the broadcast address of line %u",
 			    a->line);
-		return 0;
+		found = true;
 	}
+	if (found)
+		return 0;
 	return words_fail(&e->what, words_show_ipv4(nh->via, text),
 	    "no address of this file puts the gateway on %s",
 	    nh->dev[0] != '\0' ? nh->dev

@@ -20,8 +20,6 @@
 #include "stack/nexthop/resolve.h"
 #include "stack/proto/ipv4/ipv4.h"
 
-#define MEMBERS 64 /* of a group that are described */
-
 /* What a packet is said to be, as ip-route(8)'s get does. */
 struct question {
 	uint32_t dst, src, mark;
@@ -312,17 +310,18 @@ show_group(const struct answer *a)
 {
 	struct nexthop_groups *g = nexthop_groups_of(a->st);
 	const uint64_t w = nexthop_word_get(g, a->route->hops);
-	struct nexthop_group_member_info m[MEMBERS];
+	struct nexthop_group_member_info m[NEXTHOP_MEMBERS_MAX];
 	struct nexthop_group_info info;
 	uint32_t adj = 0;
 	json_t *list, *o;
 
-	if (nexthop_group_show(g, a->route->hops, &info, m, MEMBERS) != 0)
+	if (nexthop_group_show(
+		g, a->route->hops, &info, m, NEXTHOP_MEMBERS_MAX) != 0)
 		return json_null();
 	if (nexthop_word_kind(w) != NEXTHOP_WORD_EMPTY)
 		adj = nexthop_word_pick(g, NULL, w, a->hash);
 	list = json_array();
-	for (unsigned int i = 0; i < info.members && i < MEMBERS; i++)
+	for (unsigned int i = 0; i < info.members; i++)
 		json_array_append_new(
 		    list, show_member(a->st, &m[i],
 			      nexthop_word_kind(w) != NEXTHOP_WORD_EMPTY &&

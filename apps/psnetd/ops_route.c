@@ -160,9 +160,6 @@ psnetd_ops_route_error(
 		word = first_hop(r, text);
 		why = "the interface is gone";
 		break;
-	case -E2BIG:
-		why = "it leads to too many next hops";
-		break;
 	case -EINVAL:
 		why = "the route is not valid";
 		break;

@@ -176,6 +176,7 @@ nexthop_group_create(const struct nexthop_group_limits *limits,
 	g->control->groups_fresh = g->control->adjs_fresh = 1;
 	TAILQ_INIT(&g->control->waits);
 	TAILQ_INIT(&g->control->staged);
+	STAILQ_INIT(&g->control->due);
 	if (arrays_alloc(g) != 0) {
 		table_free(g);
 		return -ENOMEM;
@@ -464,13 +465,12 @@ group_empty(struct nexthop_groups *g, struct nexthop_group *grp)
 		TAILQ_REMOVE(&g->control->staged, grp, on_staged);
 		nexthop_group_content_drop(g, grp->next);
 	}
-	if (grp->looped)
-		LIST_REMOVE(grp, on_looped);
+	nexthop_resolve_via_set_looped(g->control, grp, false);
 	if (grp->res != NULL)
 		LIST_REMOVE(grp, on_resilient);
 	nexthop_group_content_retire(g, grp->now);
 	nexthop_group_resilient_retire(g, grp->res);
-	grp->staged = grp->looped = grp->shared = false;
+	grp->staged = grp->shared = false;
 	grp->object = NULL;
 	grp->now = grp->next = NULL;
 	grp->res = NULL;
@@ -480,6 +480,28 @@ group_empty(struct nexthop_groups *g, struct nexthop_group *grp)
 	if (grp->backup != NULL)
 		nexthop_group_release(g, grp->backup->id);
 	grp->backup = NULL;
+}
+
+/*
+ * What was held by a group that is emptied may have to be emptied itself, and
+ * so on: one after the other, not one inside the other.
+ */
+static void
+empty_all(struct nexthop_groups *g)
+{
+	struct nexthop_group_control *c = g->control;
+	struct nexthop_group *grp;
+
+	if (c->emptying)
+		return;
+	c->emptying = true;
+	while ((grp = SLIST_FIRST(&c->groups_dropped)) != NULL) {
+		SLIST_REMOVE_HEAD(&c->groups_dropped, unused);
+		group_empty(g, grp);
+		c->stats.groups--;
+		nexthop_group_wait_add(g, &grp->wait, group_unused);
+	}
+	c->emptying = false;
 }
 
 void
@@ -493,9 +515,8 @@ nexthop_group_release(struct nexthop_groups *g, uint32_t id)
 	if (grp->shared)
 		nexthop_group_hash_remove(
 		    &g->control->groups_by_desc, &grp->by_desc);
-	group_empty(g, grp);
-	g->control->stats.groups--;
-	nexthop_group_wait_add(g, &grp->wait, group_unused);
+	SLIST_INSERT_HEAD(&g->control->groups_dropped, grp, unused);
+	empty_all(g);
 }
 
 void
@@ -509,8 +530,8 @@ nexthop_group_hold(struct nexthop_groups *g, uint32_t id)
 
 /* Give grp, which is new, the parts of d and what they come to. */
 static int
-group_fill(
-    struct nexthop_groups *g, struct nexthop_group *grp, const struct desc *d)
+group_fill(struct nexthop_groups *g, struct nexthop_group *grp,
+    const struct desc *d, enum nexthop_group_want want)
 {
 	struct nexthop_group_content *c;
 	int error = 0;
@@ -525,8 +546,7 @@ group_fill(
 			error = nexthop_resolve_via_attach(g, &grp->part[i]);
 	}
 	if (error == 0)
-		error =
-		    nexthop_group_content_make(g, grp, NEXTHOP_GROUP_WHOLE, &c);
+		error = nexthop_group_content_make(g, grp, want, &c);
 	if (error != 0)
 		return error;
 	if (d->backup != 0) {
@@ -566,7 +586,8 @@ nexthop_group_acquire(struct nexthop_groups *g,
 	error = nexthop_group_new(g, &grp);
 	if (error != 0)
 		return error;
-	error = group_fill(g, grp, &d);
+	error = group_fill(
+	    g, grp, &d, cfg->fits ? NEXTHOP_GROUP_FITS : NEXTHOP_GROUP_WHOLE);
 	if (error != 0) {
 		nexthop_group_release(g, grp->id);
 		return error;

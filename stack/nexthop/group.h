@@ -154,6 +154,7 @@ struct nexthop_group_config {
 	const struct nexthop_hop *hops; /* in any order */
 	unsigned int nhops;             /* 1 .. NEXTHOP_HOPS_MAX */
 	uint32_t backup; /* group to use while no hop is usable */
+	bool fits;       /* a new one makes do with the buckets there are */
 };
 
 /*
@@ -163,8 +164,8 @@ struct nexthop_group_config {
  * Context: writer (the control mutex), not between nexthop_resolve_via_prepare()
  *          and commit; may sleep (allocates, asks neighbours).
  * Owner:   the caller owns a reference until nexthop_group_release().
- * Returns: 0, -EINVAL (a hop, the backup), -ENOSPC (ids or buckets are used up)
- *          or -ENOMEM; nothing changed then.
+ * Returns: 0, -EINVAL (a hop, the backup), -ENOSPC (ids are used up, or buckets
+ *          unless it fits) or -ENOMEM; nothing changed then.
  */
 int nexthop_group_acquire(struct nexthop_groups *g,
     const struct nexthop_group_config *cfg, uint32_t *out);

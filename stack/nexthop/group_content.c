@@ -155,9 +155,7 @@ answer_of(struct nexthop_groups *g, struct nexthop_group *grp,
 
 	if (by == NULL || !nexthop_resolve_via_loops(g, grp, by))
 		return by;
-	if (!grp->looped)
-		LIST_INSERT_HEAD(&g->control->looped, grp, on_looped);
-	grp->looped = true;
+	nexthop_resolve_via_set_looped(g->control, grp, true);
 	return NULL;
 }
 
@@ -368,6 +366,16 @@ leave_one(struct nexthop_groups *g, const struct nexthop_group *grp,
 		c->cut |= UINT64_C(1) << i;
 }
 
+/* What was staged before has buckets that nobody sees: they are free again. */
+static void
+take_back(struct nexthop_groups *g, const struct nexthop_group *grp)
+{
+	if (!grp->staged || grp->next == NULL)
+		return;
+	nexthop_group_run_free(g->control, grp->next->run);
+	grp->next->run = (struct nexthop_group_run){0};
+}
+
 /* Buckets, if they can be had: its own are refilled, or it has fewer. */
 static int
 deal(struct nexthop_groups *g, const struct nexthop_group *grp,
@@ -376,6 +384,7 @@ deal(struct nexthop_groups *g, const struct nexthop_group *grp,
 	unsigned int order, had_order = 0;
 	int error;
 
+	take_back(g, grp);
 	if (c->n < 2 || grp->res != NULL)
 		return 0;
 	order = choose_order(c, grp->now);
@@ -384,6 +393,7 @@ deal(struct nexthop_groups *g, const struct nexthop_group *grp,
 	error = nexthop_group_run_alloc(g, order, &c->run);
 	if (error != 0 && want == NEXTHOP_GROUP_WHOLE && had_order < order)
 		return error;
+	c->few = error != 0 && had_order < order;
 	if (error != 0 && had_order != 0)
 		return 0;
 	while (error != 0 && order-- > NEXTHOP_GROUP_ORDER_MIN)
@@ -407,9 +417,7 @@ nexthop_group_content_make(struct nexthop_groups *g, struct nexthop_group *grp,
 	if (c == NULL)
 		return -ENOMEM;
 	c->cap = cap;
-	if (grp->looped)
-		LIST_REMOVE(grp, on_looped);
-	grp->looped = false;
+	nexthop_resolve_via_set_looped(g->control, grp, false);
 	error = add_parts(g, &c, grp, true);
 	if (error == 0)
 		error = add_parts(g, &c, grp, false);
@@ -434,7 +442,8 @@ nexthop_group_content_same(const struct nexthop_group_content *a,
 
 	if (a == NULL || b == NULL)
 		return a == b;
-	if (a->n != b->n || a->left_out != b->left_out || a->cut != b->cut)
+	if (a->n != b->n || a->left_out != b->left_out || a->cut != b->cut ||
+	    a->few != b->few || (a->few && a->run.order > b->run.order))
 		return false;
 	for (unsigned int i = 0; i < a->n; i++) {
 		at = nexthop_group_content_find(b, a->member[i].adj->id);

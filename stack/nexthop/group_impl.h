@@ -82,6 +82,7 @@ struct nexthop_group_content {
 	struct nexthop_group_run run;
 	uint64_t cut;          /* bit i: part i is not all here */
 	unsigned int left_out; /* next hops that are not */
+	bool few;              /* it was to have more buckets */
 	unsigned int n, cap;
 	struct nexthop_group_member member[];
 };
@@ -144,6 +145,7 @@ struct nexthop_group {
 	bool shared;   /* found by its description */
 	bool staged;   /* has next, or will be empty */
 	bool looped;   /* goes by itself, so by nothing for now */
+	bool due;      /* to be computed again */
 	unsigned int nparts;
 	struct nexthop_group_part *part;
 	struct nexthop_group *backup;             /* a reference, or NULL */
@@ -154,7 +156,9 @@ struct nexthop_group {
 	uint64_t visited;
 	struct nexthop_group_link by_desc;
 	struct nexthop_group_wait wait;
-	SLIST_ENTRY(nexthop_group) unused;
+	SLIST_ENTRY(nexthop_group) unused; /* has no reference */
+	SLIST_ENTRY(nexthop_group) on_visit;
+	STAILQ_ENTRY(nexthop_group) on_due;
 	TAILQ_ENTRY(nexthop_group) on_staged;
 	LIST_ENTRY(nexthop_group) on_resilient, on_looped;
 	struct nexthop_object *object; /* whose it is, or NULL */
@@ -172,6 +176,8 @@ struct nexthop_group_control {
 	struct nexthop_group **group; /* by id */
 	uint32_t groups_fresh;        /* ids from here on were never used */
 	SLIST_HEAD(, nexthop_group) groups_unused;
+	SLIST_HEAD(, nexthop_group) groups_dropped; /* to be emptied */
+	bool emptying;
 	struct nexthop_group_hash groups_by_desc;
 
 	struct nexthop_adjacency **adj; /* by id */
@@ -195,6 +201,8 @@ struct nexthop_group_control {
 	struct nexthop_resolve_watch *watch;
 	size_t nwatches, watches_cap;
 	struct nexthop_resolve_tracks tracks_due, tracks_staged;
+	STAILQ_HEAD(, nexthop_group) due;
+	SLIST_HEAD(, nexthop_group) to_visit;
 	uint64_t visit; /* of the search for loops */
 
 	uint64_t told; /* the time that upkeep was called with */
@@ -264,7 +272,7 @@ enum nexthop_group_want {
 int nexthop_group_content_make(struct nexthop_groups *g,
     struct nexthop_group *grp, enum nexthop_group_want want,
     struct nexthop_group_content **out);
-/* Do they come to the same? */
+/* Do they come to the same, and a, which is newer, to no more buckets? */
 bool nexthop_group_content_same(const struct nexthop_group_content *a,
     const struct nexthop_group_content *b);
 /* Give back one that was never published, and one that was. */
@@ -378,6 +386,9 @@ bool nexthop_resolve_via_loops(struct nexthop_groups *g,
  */
 int nexthop_resolve_via_restage(struct nexthop_groups *g,
     struct nexthop_group *grp, enum nexthop_group_want want);
+/* Put grp on the list of those in a loop, or take it off that it is on. */
+void nexthop_resolve_via_set_looped(
+    struct nexthop_group_control *c, struct nexthop_group *grp, bool looped);
 /* grp goes by something else: note who is in a loop with it now. */
 void nexthop_resolve_via_suspect(
     struct nexthop_groups *g, struct nexthop_group *grp);

@@ -100,8 +100,9 @@ enum nexthop_object_mode {
  * Add an object, or replace the one of this id: a gateway by one word, members
  * of a group by one word, or by their own buckets in a resilient one.
  * Context: writer; may sleep (allocates, asks neighbours).
- * Returns: 0, -EEXIST, -ENOENT (a member, the backup), -EINVAL, -E2BIG, -ENOSPC or -ENOMEM,
- *          with the reason for people in *why (not NULL); nothing changed then.
+ * Returns: 0, -EEXIST, -ENOENT (a member, the backup), -EINVAL, -E2BIG, -ENOSPC
+ *          or -ENOMEM, with the reason for people in *why (not NULL); nothing
+ *          changed then.
  */
 int nexthop_object_add(struct nexthop_objects *t,
     const struct nexthop_object_config *cfg, enum nexthop_object_mode mode,

@@ -17,6 +17,9 @@
  * come to: when one goes by something else, all that are in a loop with it now,
  * and all that were in any, are computed again, whatever has become of it.
  *
+ * A chain of gateways may be as long as the table is: what is to be looked at,
+ * and what is to be computed again, waits on lists, not on the stack.
+ *
  * Invariants
  *   I1  A gateway that is tracked has users, and watches the tables of its path;
  *       while it is staged, those of its former path, too.
@@ -149,24 +152,67 @@ nexthop_resolve_via_detach(
 	release(g, before);
 }
 
-/* Does "by" lead to target, as staged? */
+/* What packets of a part go by, as staged; NULL: by nobody else's members. */
+static struct nexthop_group *
+goes_by(const struct nexthop_group_part *part)
+{
+	return part->track != NULL ? part->track->answer : part->of;
+}
+
+/* Call fn for all that go by grp, once for each way. */
+static void
+each_user(struct nexthop_group_control *c, struct nexthop_group *grp,
+    void (*fn)(struct nexthop_group_control *c, struct nexthop_group *user))
+{
+	const struct nexthop_group_part *p;
+	const struct nexthop_resolve_track *t;
+
+	LIST_FOREACH(p, &grp->users, user)
+	fn(c, p->group);
+	LIST_FOREACH(t, &grp->answers, of_answer)
+	LIST_FOREACH(p, &t->users, user)
+	fn(c, p->group);
+}
+
+/* Have grp looked at in this visit, once. */
+static void
+visit(struct nexthop_group_control *c, struct nexthop_group *grp)
+{
+	if (grp->visited == c->visit)
+		return;
+	grp->visited = c->visit;
+	SLIST_INSERT_HEAD(&c->to_visit, grp, on_visit);
+}
+
+static struct nexthop_group *
+visit_next(struct nexthop_group_control *c)
+{
+	struct nexthop_group *grp = SLIST_FIRST(&c->to_visit);
+
+	if (grp != NULL)
+		SLIST_REMOVE_HEAD(&c->to_visit, on_visit);
+	return grp;
+}
+
+/* Visit all that "by" leads to, up to target, which may be NULL. */
 static bool
 leads_to(struct nexthop_group_control *c, const struct nexthop_group *target,
     struct nexthop_group *by)
 {
-	if (by == target)
-		return true;
-	if (by->visited == c->visit)
-		return false;
-	by->visited = c->visit;
-	for (unsigned int i = 0; i < by->nparts; i++) {
-		const struct nexthop_group_part *p = &by->part[i];
-		struct nexthop_group *next = p->of;
+	struct nexthop_group *at;
 
-		if (p->track != NULL)
-			next = p->track->answer;
-		if (next != NULL && leads_to(c, target, next))
+	c->visit++;
+	SLIST_INIT(&c->to_visit);
+	visit(c, by);
+	while ((at = visit_next(c)) != NULL) {
+		if (at == target)
 			return true;
+		for (unsigned int i = 0; i < at->nparts; i++) {
+			struct nexthop_group *next = goes_by(&at->part[i]);
+
+			if (next != NULL)
+				visit(c, next);
+		}
 	}
 	return false;
 }
@@ -175,51 +221,40 @@ bool
 nexthop_resolve_via_loops(struct nexthop_groups *g,
     const struct nexthop_group *grp, struct nexthop_group *by)
 {
-	g->control->visit++;
 	return leads_to(g->control, grp, by);
 }
 
-static void
-looped_add(struct nexthop_group_control *c, struct nexthop_group *grp)
+void
+nexthop_resolve_via_set_looped(
+    struct nexthop_group_control *c, struct nexthop_group *grp, bool looped)
 {
-	if (!grp->looped)
+	if (looped && !grp->looped)
 		LIST_INSERT_HEAD(&c->looped, grp, on_looped);
-	grp->looped = true;
+	else if (!looped && grp->looped)
+		LIST_REMOVE(grp, on_looped);
+	grp->looped = looped;
 }
 
-/* The groups that lead to grp and were visited; another visit is over. */
+/* Go back to a group that the visit before this one came by. */
 static void
-looped_back(struct nexthop_group_control *c, struct nexthop_group *grp)
+visit_back(struct nexthop_group_control *c, struct nexthop_group *user)
 {
-	const struct nexthop_group_part *p;
-	const struct nexthop_resolve_track *t;
-
-	if (grp->visited != c->visit - 1)
-		return;
-	grp->visited = c->visit;
-	looped_add(c, grp);
-	LIST_FOREACH(p, &grp->users, user)
-	looped_back(c, p->group);
-	LIST_FOREACH(t, &grp->answers, of_answer)
-	LIST_FOREACH(p, &t->users, user)
-	looped_back(c, p->group);
+	if (user->visited == c->visit - 1)
+		visit(c, user);
 }
 
 void
 nexthop_resolve_via_suspect(struct nexthop_groups *g, struct nexthop_group *grp)
 {
 	struct nexthop_group_control *c = g->control;
-	const struct nexthop_group_part *p;
-	const struct nexthop_resolve_track *t;
 
-	c->visit++;
 	(void)leads_to(c, NULL, grp);
 	c->visit++;
-	LIST_FOREACH(p, &grp->users, user)
-	looped_back(c, p->group);
-	LIST_FOREACH(t, &grp->answers, of_answer)
-	LIST_FOREACH(p, &t->users, user)
-	looped_back(c, p->group);
+	each_user(c, grp, visit_back);
+	while ((grp = visit_next(c)) != NULL) {
+		nexthop_resolve_via_set_looped(c, grp, true);
+		each_user(c, grp, visit_back);
+	}
 }
 
 static void
@@ -231,37 +266,30 @@ suspect_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
 	nexthop_resolve_via_suspect(g, p->group);
 }
 
-/* All that goes by the members of these parts. */
-static int
-restage_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
+static void
+restage_later(struct nexthop_group_control *c, struct nexthop_group *grp)
 {
-	struct nexthop_group_part *p;
-	int error = 0;
-
-	LIST_FOREACH(p, users, user)
-	{
-		error = nexthop_resolve_via_restage(
-		    g, p->group, NEXTHOP_GROUP_FITS);
-		if (error != 0)
-			break;
-	}
-	return error;
+	if (!grp->due)
+		STAILQ_INSERT_TAIL(&c->due, grp, on_due);
+	grp->due = true;
 }
 
-int
-nexthop_resolve_via_restage(struct nexthop_groups *g, struct nexthop_group *grp,
+/* Recompute grp; what goes by it is due if it changes. */
+static int
+restage_one(struct nexthop_groups *g, struct nexthop_group *grp,
     enum nexthop_group_want want)
 {
-	struct nexthop_resolve_track *t;
 	struct nexthop_group_content *c;
 	int error = nexthop_group_content_make(g, grp, want, &c);
+	bool same;
 
 	if (error != 0) {
 		/* It may have been looked at in part only. */
-		looped_add(g->control, grp);
+		nexthop_resolve_via_set_looped(g->control, grp, true);
 		return error;
 	}
-	if (nexthop_group_content_same(c, nexthop_group_staged(grp))) {
+	same = nexthop_group_content_same(c, nexthop_group_staged(grp));
+	if (same && !grp->staged) {
 		nexthop_group_content_drop(g, c);
 		return 0;
 	}
@@ -271,15 +299,44 @@ nexthop_resolve_via_restage(struct nexthop_groups *g, struct nexthop_group *grp,
 		TAILQ_INSERT_TAIL(&g->control->staged, grp, on_staged);
 		grp->staged = true;
 	}
-	grp->next = c;
-	error = restage_users(g, &grp->users);
-	LIST_FOREACH(t, &grp->answers, of_answer)
-	{
-		if (error != 0)
-			break;
-		error = restage_users(g, &t->users);
+	grp->next = c; /* has the buckets of what was staged before */
+	if (!same)
+		each_user(g->control, grp, restage_later);
+	return 0;
+}
+
+/* Recompute what is due, and what comes to be.  An error leaves nothing due. */
+static int
+restage_due(struct nexthop_groups *g, int error)
+{
+	struct nexthop_group_control *c = g->control;
+	struct nexthop_group *grp;
+
+	while ((grp = STAILQ_FIRST(&c->due)) != NULL) {
+		STAILQ_REMOVE_HEAD(&c->due, on_due);
+		grp->due = false;
+		if (error == 0)
+			error = restage_one(g, grp, NEXTHOP_GROUP_FITS);
 	}
 	return error;
+}
+
+int
+nexthop_resolve_via_restage(struct nexthop_groups *g, struct nexthop_group *grp,
+    enum nexthop_group_want want)
+{
+	return restage_due(g, restage_one(g, grp, want));
+}
+
+/* All that goes by the members of these parts. */
+static int
+restage_users(struct nexthop_groups *g, struct nexthop_group_parts *users)
+{
+	struct nexthop_group_part *p;
+
+	LIST_FOREACH(p, users, user)
+	restage_later(g->control, p->group);
+	return restage_due(g, 0);
 }
 
 /* Are the first plen bits of both the same? */
@@ -367,8 +424,7 @@ nexthop_resolve_via_restage_looped(struct nexthop_groups *g)
 		LIST_INSERT_HEAD(&again, grp, on_looped);
 	}
 	while (error == 0 && (grp = LIST_FIRST(&again)) != NULL) {
-		LIST_REMOVE(grp, on_looped);
-		grp->looped = false;
+		nexthop_resolve_via_set_looped(g->control, grp, false);
 		error = nexthop_resolve_via_restage(g, grp, NEXTHOP_GROUP_FITS);
 	}
 	while ((grp = LIST_FIRST(&again)) != NULL) {

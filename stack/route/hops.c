@@ -70,10 +70,10 @@ hops_of(const struct route_store *s, const struct route *r,
 }
 
 int
-route_hops_acquire(const struct route_store *s, struct route *r)
+route_hops_acquire(const struct route_store *s, struct route *r, bool fits)
 {
 	struct nexthop_hop hop[ROUTE_NEXTHOPS_MAX];
-	struct nexthop_group_config cfg = {.hops = hop};
+	struct nexthop_group_config cfg = {.hops = hop, .fits = fits};
 
 	if (r->nhid != 0) {
 		if (s->objects == NULL ||

@@ -229,7 +229,7 @@ group_free(struct route_store *s, uint32_t group)
 /* Copy r, which is new, into the store. */
 static int
 route_insert(struct route_store *s, const struct route *r, uint32_t hash,
-    const struct route **out)
+    bool fits, const struct route **out)
 {
 	const size_t size = route_size(r->nnexthops);
 	struct route_intern *i = malloc(sizeof(*i) + size);
@@ -244,7 +244,7 @@ route_insert(struct route_store *s, const struct route *r, uint32_t hash,
 	error = group_alloc(s, &own->group);
 	if (error != 0)
 		goto free_intern;
-	error = route_hops_acquire(s, own);
+	error = route_hops_acquire(s, own, fits);
 	if (error != 0)
 		goto free_group;
 	s->way[own->group] = own;
@@ -294,7 +294,7 @@ route_store_route(struct route_store *s, const struct route_config *cfg,
 			return 0;
 		}
 	}
-	return route_insert(s, r, hash, out);
+	return route_insert(s, r, hash, cfg->fits, out);
 }
 
 void

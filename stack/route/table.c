@@ -238,33 +238,13 @@ route_table_remove(struct route_table *t, const uint8_t *prefix,
 	return error;
 }
 
+/* Routes of these groups, which ascend, to be removed. */
 struct purge {
 	struct route_txn *txn;
-	netif_id id;          /* purge_netif */
-	const uint32_t *hops; /* purge_hops: ascending */
+	const uint32_t *hops;
 	size_t nhops;
 	int edits;
 };
-
-static bool
-uses_netif(const struct route_nexthop *nh, void *arg)
-{
-	const struct purge *p = arg;
-
-	return nh->netif == p->id;
-}
-
-static int
-purge_netif(void *arg, const struct route_entry *e)
-{
-	struct purge *p = arg;
-	int n;
-
-	n = route_txn_prune(p->txn, e, uses_netif, p);
-	if (n > 0)
-		p->edits++;
-	return n < 0 ? n : 0;
-}
 
 static bool
 has_hops(const struct purge *p, uint32_t hops)
@@ -283,7 +263,7 @@ has_hops(const struct purge *p, uint32_t hops)
 }
 
 static int
-purge_hops(void *arg, const struct route_entry *e)
+purge_one(void *arg, const struct route_entry *e)
 {
 	const struct route_key key = route_key(e->route);
 	struct purge *p = arg;
@@ -294,35 +274,22 @@ purge_hops(void *arg, const struct route_entry *e)
 	return route_txn_remove(p->txn, e->key, e->plen, &key);
 }
 
-/* Have fn edit all that there is. */
-static int
-purge(struct route_table *t, struct purge *p,
-    int (*fn)(void *arg, const struct route_entry *e))
-{
-	int error;
-
-	SYNC_REQUIRE(stack_control_held(t->store->stack));
-	error = route_txn_begin(t, &p->txn);
-	if (error != 0)
-		return error;
-	error = route_table_walk(t, fn, p);
-	if (error != 0)
-		route_txn_abort(p->txn);
-	else
-		error = route_txn_commit(p->txn);
-	return error != 0 ? error : p->edits;
-}
-
-int
-route_table_purge_netif(struct route_table *t, netif_id id)
-{
-	return purge(t, &(struct purge){.id = id}, purge_netif);
-}
-
 int
 route_table_purge_hops(struct route_table *t, const uint32_t *hops, size_t n)
 {
-	return purge(t, &(struct purge){.hops = hops, .nhops = n}, purge_hops);
+	struct purge p = {.hops = hops, .nhops = n};
+	int error;
+
+	SYNC_REQUIRE(stack_control_held(t->store->stack));
+	error = route_txn_begin(t, &p.txn);
+	if (error != 0)
+		return error;
+	error = route_table_walk(t, purge_one, &p);
+	if (error != 0)
+		route_txn_abort(p.txn);
+	else
+		error = route_txn_commit(p.txn);
+	return error != 0 ? error : p.edits;
 }
 
 /* Call fn for each candidate of i. */

@@ -172,6 +172,7 @@ struct route_config {
 	uint32_t in;    /* number of the table it is in; 0: the main one */
 	uint32_t table; /* ROUTE_LOOKUP: where to go on */
 	uint32_t nhid;  /* next-hop object instead of next hops; 0: none */
+	bool fits;      /* its group makes do with the buckets there are */
 	unsigned int nnexthops;
 	const struct route_nexthop *nexthops;
 };
@@ -193,8 +194,8 @@ bool route_key_equal(struct route_key a, struct route_key b);
  * Context: control thread holding the control mutex; may sleep (allocates).
  * Returns: 0, -ENOMEM; route_txn_add(): also -EINVAL (host bits, type, next
  *          hops), -ENXIO (no such next-hop object), -ENOSPC (too many
- *          candidates, different routes or next hops), -EEXIST or -ENOENT as mode says;
- *          route_txn_remove(): -ENOENT.
+ *          candidates, different routes or next hops), -EEXIST or -ENOENT as
+ *          mode says; route_txn_remove(): -ENOENT.
  *          A failed edit leaves the transaction as it was.
  */
 int route_txn_begin(struct route_table *t, struct route_txn **out);
@@ -220,7 +221,8 @@ const struct route *route_txn_find(struct route_txn *x, const uint8_t *prefix,
  * Take the next hops for which goes() is true away from a candidate that a walk
  * of the transaction's table met, and the candidate itself if it has no other.
  * Context: as route_txn_add().
- * Returns: 1 if that was an edit, 0 if not, or -ENOMEM.
+ * Returns: 1 if that was an edit, 0 if not, -ENOMEM, or -ENOSPC (different
+ *          routes or groups).
  */
 int route_txn_prune(struct route_txn *x, const struct route_entry *e,
     bool (*goes)(const struct route_nexthop *nh, void *arg), void *arg);
@@ -231,8 +233,8 @@ int route_txn_prune(struct route_txn *x, const struct route_entry *e,
  * tables together: none of these edits once the first has prepared.
  * Context: control thread holding the control mutex, outside a read section;
  *          may sleep, for readers too.
- * Returns: 0, or -ENOMEM or -ENOSPC: x may be tried
- *          again; others that have prepared before have to be aborted.
+ * Returns: 0, or -ENOMEM or -ENOSPC: x may be tried again; others that have
+ *          prepared before have to be aborted.
  */
 int route_txn_prepare(struct route_txn *x);
 
@@ -256,13 +258,10 @@ int route_table_remove(struct route_table *t, const uint8_t *prefix,
     unsigned int plen, const struct route_key *key);
 
 /*
- * Remove next hops on interface id, and routes that have no other.
+ * Remove the routes with one of these n next-hop groups, ascending.
  * Context: control thread holding the control mutex; may sleep.
- * Returns: the number of routes removed or changed, or -ENOMEM.
+ * Returns: the number of routes removed, or -ENOMEM.
  */
-int route_table_purge_netif(struct route_table *t, netif_id id);
-
-/* The same for routes with one of these n next-hop groups, ascending. */
 int route_table_purge_hops(
     struct route_table *t, const uint32_t *hops, size_t n);
 

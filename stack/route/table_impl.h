@@ -263,7 +263,7 @@ void route_compile_lookup_tables(const struct route_table *const *t,
  * hops.c: give r, complete but for it, its next-hop group.
  * Returns: 0, -ENOMEM, -ENOSPC or -ENXIO.
  */
-int route_hops_acquire(const struct route_store *s, struct route *r);
+int route_hops_acquire(const struct route_store *s, struct route *r, bool fits);
 void route_hops_release(const struct route_store *s, const struct route *r);
 /*
  * Do packets of r with this hash go by one of its next hops; or nowhere, while

@@ -307,6 +307,7 @@ route_txn_prune(struct route_txn *x, const struct route_entry *e,
 	    .has_distance = true,
 	    .metric = r->metric,
 	    .has_prefsrc = r->has_prefsrc,
+	    .fits = true,
 	    .nnexthops = n,
 	    .nexthops = keep,
 	};

@@ -211,6 +211,12 @@ Test(config, wrong_routes_are_named)
 		"on lan"},
 	    {LINKS "route 10.2.0.0/16 via 10.0.1.1\n", 4, "10.0.1.1",
 		"our own address of line 3"},
+	    {LINKS "address 10.0.1.5/24 dev wan\n"
+		   "route 10.2.0.0/16 via 10.0.1.5\n",
+		5, "10.0.1.5", "our own address of line 4"},
+	    {LINKS "address 10.0.1.100/25 dev wan\n"
+		   "route 10.2.0.0/16 via 10.0.1.127\n",
+		5, "10.0.1.127", "broadcast address of line 4"},
 	    {LINKS "route 10.2.0.0/16 dev foo\n", 4, "foo", "no line"},
 	    {LINKS "route 10.2.0.0/16 via 10.0.1.2 foo\n", 4, "foo",
 		"unexpected"},

@@ -589,7 +589,7 @@ def a_link_goes_although_all_buckets_are_taken(d):
     add(d, 2, "via", "10.9.0.4", "dev", "lo0")
     add(d, 3, "via", "10.65.0.4", "dev", "e9")
     c = d.client()
-    # A route with next hops of its own, which cannot become one of fewer.
+    # A route with next hops of its own, which needs another group later.
     r = c.ask("route.add", dst="21.0.0.0/8", nexthops=[
         {"gateway": "10.9.0.3", "dev": "lo0"},
         {"gateway": "10.9.0.4", "dev": "lo0", "weight": 255},
@@ -607,7 +607,12 @@ def a_link_goes_although_all_buckets_are_taken(d):
     assert d.ctl("nexthop", "get", "id", "10") == "id 10 group 1/2,65535\n"
     text = d.ctl("route", "get", "20.0.0.1", "details")
     assert "10.65.0.4" not in text and "weight 65535" in text, text
-    assert d.ctl("route", "show", "21.0.0.0/8") == ""
+    text = d.ctl("route", "show", "21.0.0.0/8")
+    assert "10.9.0.3" in text and "10.9.0.4" in text, text
+    assert "10.65.0.4" not in text, text
+    assert "next hops left out 1" in d.ctl(
+        "route", "get", "21.0.0.1", "details")
+    d.ctl("route", "del", "21.0.0.0/8")
     d.ctl("route", "del", "20.0.0.0/8")
     d.ctl("nexthop", "flush")
     c.close()

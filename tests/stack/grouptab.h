@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/nexthop/object.h"
 #include "stack/nexthop/resolve.h"
 
 /* A gateway 10.0.x.y on a port. */
@@ -54,6 +55,16 @@ group(struct nexthop_groups *g, const struct nexthop_hop *hops, unsigned int n,
 	cr_assert_eq(try_group(g, hops, n, backup, &id), 0);
 	cr_assert_neq(id, 0u);
 	return id;
+}
+
+/* The group of a numbered next hop, held. */
+static inline uint32_t
+object_group(struct nexthop_objects *t, uint32_t id)
+{
+	uint32_t group = 0;
+
+	cr_assert_eq(nexthop_object_acquire(t, id, &group), 0);
+	return group;
 }
 
 /* The gateway number of a slot; -1: none. */

@@ -290,6 +290,95 @@ Test(group_refill, gateways_make_do_with_the_buckets_there_are)
 	end();
 }
 
+/* So many groups of two, which take two buckets each, the last one's id. */
+static uint32_t
+hog(unsigned int from, unsigned int n)
+{
+	uint32_t id = 0;
+
+	for (unsigned int i = from; i < from + n; i++) {
+		const struct nexthop_hop two[] = {
+		    via(20 + i, 1, 1), via(40 + i, 1, 1)};
+
+		id = group(g, two, 2, 0);
+	}
+	return id;
+}
+
+Test(group_refill, who_must_change_makes_do_without_buckets)
+{
+	const struct nexthop_hop two[] = {via(1, 1, 1), via(2, 2, 1)};
+	const struct nexthop_group_config cfg = {
+	    .hops = two, .nhops = 2, .fits = true};
+	struct nexthop_group_member_info m[NEXTHOP_MEMBERS_MAX];
+	struct nexthop_group_info info;
+	uint32_t id;
+
+	begin(16);
+	(void)hog(0, 8);
+	cr_assert_eq(try_group(g, two, 2, 0, &id), -ENOSPC);
+	cr_assert_eq(nexthop_group_acquire(g, &cfg, &id), 0);
+	info = info_of(id, m);
+	cr_assert_eq(info.members, 1u);
+	cr_assert_eq(info.left_out, 1u);
+	cr_assert_neq(goes(g, id, 0), -1);
+	end();
+}
+
+/* A gateway that leads to the same four, but by another group. */
+Test(group_refill, what_had_few_buckets_gets_more_when_it_can)
+{
+	const struct nexthop_hop four[] = {
+	    via(1, 1, 1), via(2, 2, 1), via(3, 3, 1), via(4, 4, 1)};
+	const struct nexthop_hop hop = via(99, 1, 1), far = via(257, 0, 1);
+	struct nexthop_group_member_info m[NEXTHOP_MEMBERS_MAX];
+	uint32_t way[3][GATEWAYS + 1] = {{0}}, id, hogs[3];
+
+	begin(16);
+	way[0][1] = group(g, &hop, 1, 0);
+	way[1][1] = group(g, four, 4, 0);
+	way[2][1] = group(g, four, 4, way[0][1]);
+	for (unsigned int i = 0; i < 3; i++)
+		hogs[i] = hog(i, 1);
+	lead(1, 1, way[0]);
+	id = group(g, &far, 1, 0);
+	lead(1, 1, way[1]);
+	cr_assert_eq(info_of(id, m).members, 4u);
+	cr_assert_eq(info_of(id, m).buckets, 2u);
+	for (unsigned int i = 0; i < 3; i++)
+		nexthop_group_release(g, hogs[i]);
+	lead(1, 1, way[2]);
+	cr_assert_eq(info_of(id, m).buckets, 4u);
+	for (unsigned int i = 0; i < 4; i++)
+		cr_assert_eq(m[i].buckets, 1u);
+	end();
+}
+
+/* One commit moves three gateways of a group, so it is computed three times. */
+Test(group_refill, a_group_has_the_buckets_that_were_staged_for_it)
+{
+	const struct nexthop_hop far[] = {
+	    via(257, 0, 1), via(513, 0, 1), via(769, 0, 1)};
+	struct nexthop_group_member_info m[NEXTHOP_MEMBERS_MAX];
+	uint32_t way[GATEWAYS + 1] = {0}, id;
+	struct nexthop_group_info info;
+
+	begin(16);
+	(void)hog(0, 7);
+	for (unsigned int i = 1; i <= 3; i++) {
+		const struct nexthop_hop hop = via(i, i, 1);
+
+		way[i] = group(g, &hop, 1, 0);
+	}
+	id = group(g, far, 3, 0);
+	lead(1, 3, way);
+	info = info_of(id, m);
+	cr_assert_eq(info.members, 3u);
+	cr_assert_eq(info.left_out, 0u);
+	cr_assert_eq(info.buckets, 2u);
+	end();
+}
+
 /* Groups of both kinds, one that ends, and one that goes by another. */
 static void
 build(uint32_t id[5])

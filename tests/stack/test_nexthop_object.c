@@ -90,15 +90,6 @@ del(uint32_t id)
 	return error;
 }
 
-static uint32_t
-route_to(uint32_t id)
-{
-	uint32_t group = 0;
-
-	cr_assert_eq(nexthop_object_acquire(t, id, &group), 0);
-	return group;
-}
-
 static void
 three(void)
 {
@@ -116,8 +107,8 @@ Test(object, a_new_gateway_is_one_word_for_all)
 
 	three();
 	cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_ADD), 0);
-	one = route_to(2);
-	many = route_to(10);
+	one = object_group(t, 2);
+	many = object_group(t, 10);
 	for (uint32_t h = 0; h < 512; h++)
 		before[h] = goes(g, many, h << 23);
 	words = stats(g).words;
@@ -140,8 +131,8 @@ Test(object, a_member_that_leaves_moves_its_flows_only)
 
 	three();
 	cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_ADD), 0);
-	id = route_to(10);
-	other = route_to(1);
+	id = object_group(t, 10);
+	other = object_group(t, 1);
 	for (uint32_t h = 0; h < 512; h++)
 		before[h] = goes(g, id, h << 23);
 	cr_assert_eq(del(1), 0);
@@ -235,8 +226,8 @@ Test(object, the_routes_of_several_are_told_once)
 	three();
 	cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_ADD), 0);
 	for (unsigned int i = 0; i < 3; i++)
-		group[i] = route_to(i + 1);
-	group[3] = route_to(10);
+		group[i] = object_group(t, i + 1);
+	group[3] = object_group(t, 10);
 	cr_assert_eq(nexthop_object_remove_all(t, all, 4, &why), 3);
 	cr_assert_eq(calls, 1u);
 	cr_assert_eq(ngone, 3u);
@@ -307,7 +298,7 @@ Test(object, one_kind_may_become_another)
 
 	cr_assert_eq(single(1, 1, 1, NEXTHOP_OBJECT_ADD), 0);
 	cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_ADD), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	hop.hop = drop(NEXTHOP_BLACKHOLE);
 	cr_assert_eq(put(&hop, NEXTHOP_OBJECT_REPLACE), 0);
 	cr_assert_eq(kind_of(g, id), NEXTHOP_BLACKHOLE);
@@ -390,7 +381,7 @@ Test(object, no_more_flows_move_than_shares_need)
 		}
 		cr_assert_eq(put(&cfg, NEXTHOP_OBJECT_REPLACE), 0);
 		if (round == 0)
-			id = route_to(10);
+			id = object_group(t, 10);
 		for (uint32_t h = 0; h < 1u << 14; h++) {
 			after[h] = goes(g, id, h << 18);
 			moved += after[h] != before[h];
@@ -498,7 +489,7 @@ Test(object, idle_buckets_move_and_busy_ones_stay)
 
 	three();
 	cr_assert_eq(resilient(w1, 3, 10 * SEC, 0, NEXTHOP_OBJECT_ADD), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	find_hashes(id);
 	now += SEC;
 	owners(before);
@@ -550,7 +541,7 @@ Test(object, the_unbalanced_timer_moves_busy_ones)
 	three();
 	cr_assert_eq(
 	    resilient(w1, 3, 10 * SEC, 30 * SEC, NEXTHOP_OBJECT_ADD), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	find_hashes(id);
 	for (unsigned int i = 0; i < BUCKETS; i++)
 		(void)use(id, 0, i);
@@ -579,7 +570,7 @@ Test(object, without_idle_timer_balance_is_at_once)
 
 	three();
 	cr_assert_eq(resilient(w1, 3, 0, 0, NEXTHOP_OBJECT_ADD), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	find_hashes(id);
 	for (unsigned int i = 0; i < BUCKETS; i++)
 		(void)use(id, 0, i);
@@ -603,7 +594,7 @@ Test(object, buckets_obey_the_timers_whatever_happens)
 	for (unsigned int i = 1; i <= 5; i++)
 		cr_assert_eq(single(i, i, i, NEXTHOP_OBJECT_ADD), 0);
 	cr_assert_eq(resilient(weight, 5, 5 * SEC, 0, NEXTHOP_OBJECT_ADD), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	find_hashes(id);
 	for (unsigned int round = 0; round < 3000; round++) {
 		owners(was);

@@ -76,15 +76,6 @@ teardown(void)
 
 TestSuite(object_backup, .init = setup, .fini = teardown);
 
-static uint32_t
-route_to(uint32_t id)
-{
-	uint32_t group = 0;
-
-	cr_assert_eq(nexthop_object_acquire(t, id, &group), 0);
-	return group;
-}
-
 static void
 ports(bool up)
 {
@@ -97,7 +88,7 @@ Test(object_backup, is_used_while_no_member_is_up)
 	uint32_t id;
 
 	cr_assert_eq(put(10, 1 << 1 | 1 << 2, 3), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	for (uint32_t h = 0; h < 64; h++)
 		cr_assert(goes(g, id, h << 26) <= 2);
 	nexthop_group_port(g, 1, false);
@@ -118,7 +109,7 @@ Test(object_backup, comes_and_goes_with_one_word)
 	uint32_t id;
 
 	cr_assert_eq(put(10, 1 << 1 | 1 << 2, 0), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	ports(false);
 	cr_assert_eq(goes(g, id, 7), -1);
 	words = stats(g).words;
@@ -155,8 +146,8 @@ Test(object_backup, is_left_by_all_when_it_is_deleted)
 
 	cr_assert_eq(put(10, 1 << 1, 3), 0);
 	cr_assert_eq(put(11, 1 << 2, 3), 0);
-	id = route_to(10);
-	other = route_to(11);
+	id = object_group(t, 10);
+	other = object_group(t, 11);
 	ports(false);
 	nexthop_object_watch(t, note_changed, NULL);
 	cr_assert_eq(del(3), 0);
@@ -174,7 +165,7 @@ Test(object_backup, is_left_when_it_loses_all)
 
 	cr_assert_eq(put(11, 1 << 3, 0), 0);
 	cr_assert_eq(put(10, 1 << 1, 11), 0);
-	id = route_to(10);
+	id = object_group(t, 10);
 	ports(false);
 	cr_assert_eq(goes(g, id, 7), 3);
 	nexthop_object_watch(t, note_changed, NULL);

@@ -235,17 +235,36 @@ Test(route_collect, groups_that_wait_for_a_reader_are_not_forgotten)
 	until_nothing_is_left();
 }
 
-/* Each asks for a callback as soon as the last one is done. */
+static void *
+passers_by(void *arg)
+{
+	/* relaxed: it carries nothing. */
+	while (!sync_load_relaxed(&leave)) {
+		const uint64_t s = pserialize_read_enter();
+
+		sched_yield();
+		pserialize_read_exit(s);
+	}
+	return arg;
+}
+
+/* With readers about, each removal asks for the next callback. */
 Test(route_collect, objects_come_and_go_while_callbacks_run)
 {
 	const struct nexthop_object_config cfg = {
 	    .id = 1, .hop = {.kind = NEXTHOP_BLACKHOLE}};
 	const char *why;
+	pthread_t thread;
 
+	cr_assert_eq(pthread_create(&thread, NULL, passers_by, NULL), 0);
 	for (unsigned int i = 0; i < 2000; i++) {
 		cr_assert_eq(
 		    nexthop_add(st, &cfg, NEXTHOP_OBJECT_ADD, &why), 0);
 		cr_assert_eq(nexthop_del(st, 1, &why), 0);
+		(void)stack_housekeep(st);
 	}
+	/* relaxed: as above. */
+	sync_store_relaxed(&leave, true);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
 	until_nothing_is_left();
 }

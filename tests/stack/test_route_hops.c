@@ -2,6 +2,8 @@
 
 /* Recursive gateways, looked up in the tables that routes lead to. */
 
+#include <pthread.h>
+
 #include "stack/core/stack.h"
 #include "stack/nexthop/nexthop.h"
 #include "stack/route/rule.h"
@@ -176,17 +178,24 @@ seen_of(uint32_t group_id)
 	return seen;
 }
 
-static struct seen
-see(uint32_t number, struct net p)
+static uint32_t
+hops_of(uint32_t number, struct net p)
 {
 	const uint8_t prefix[16] = {p.a, p.b, p.c, p.d};
 	struct route_table *t = table(number);
 	const uint64_t s = pserialize_read_enter();
 	const struct route *r = route_table_exact(t, prefix, p.plen);
+	const uint32_t hops = r != NULL ? r->hops : 0;
 
 	pserialize_read_exit(s);
-	cr_assert_not_null(r);
-	return seen_of(r->hops);
+	cr_assert_neq(hops, 0u);
+	return hops;
+}
+
+static struct seen
+see(uint32_t number, struct net p)
+{
+	return seen_of(hops_of(number, p));
 }
 
 /* The same in short: the port, or 0, and then this is why. */
@@ -276,12 +285,15 @@ Test(route_hops, a_table_that_is_not_there_yet_is_waited_for)
 
 Test(route_hops, a_table_that_is_emptied_leads_nowhere)
 {
+	uint32_t hops;
+
 	put(1, DST, by(FAR));
 	put(1, ALL, in(2));
 	put(2, FAR, on(2));
 	put(2, ALL, on(2));
 	cr_assert_eq(port_in(1), 2u);
-	cr_assert_eq(route_table_purge_netif(table(2), 2), 2);
+	hops = hops_of(2, FAR);
+	cr_assert_eq(route_table_purge_hops(table(2), &hops, 1), 2);
 	cr_assert_eq(route_table_count(table(2)), 0u);
 	nowhere(1, NEXTHOP_RESOLVE_NO_ROUTE);
 	put(2, ALL, on(3));
@@ -425,6 +437,61 @@ Test(route_hops, several_tables_in_one_commit_count_together)
 	cr_assert_eq(port_in(1), 7u);
 	put(3, ALL, on(8));
 	cr_assert_eq(port_in(1), 8u);
+}
+
+/* --- Gateways behind gateways, on a thread of little stack -------------- */
+
+#define LINKS 4000
+#define STACK (256u << 10) /* bytes, 64 a link */
+
+static struct net
+link_net(unsigned int i)
+{
+	return (struct net){20, (uint8_t)(i >> 8), (uint8_t)i, 1, 32};
+}
+
+/* Where the first goes, and one in the middle. */
+static void
+ends(netif_id port)
+{
+	cr_assert_eq(see(0, link_net(0)).port, port);
+	cr_assert_eq(see(0, link_net(LINKS / 2)).port, port);
+}
+
+static void *
+links_body(void *arg)
+{
+	stack_control_enter(st);
+	for (unsigned int i = 0; i < LINKS; i++)
+		put(0, link_net(i), by(link_net(i + 1)));
+	ends(0);
+	put(0, link_net(LINKS), on(5));
+	ends(5);
+	put(0, link_net(LINKS), by(link_net(0)));
+	ends(0);
+	cr_assert_eq(see(0, link_net(0)).end, NEXTHOP_RESOLVE_ITSELF);
+	put(0, link_net(LINKS), on(6));
+	ends(6);
+	cr_assert_eq(nexthop_family_set(st, NETIF_AF_INET, NULL, NULL), 0);
+	stack_control_exit(st);
+	route_tables_destroy(ts);
+	return arg;
+}
+
+Test(route_hops, a_long_chain_takes_no_more_stack, .timeout = 120)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	stack_control_exit(st);
+	cr_assert_eq(pthread_attr_init(&attr), 0);
+	cr_assert_eq(pthread_attr_setstacksize(&attr, STACK), 0);
+	cr_assert_eq(pthread_create(&thread, &attr, links_body, NULL), 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+	/* For the end of all tests. */
+	cr_assert_eq(route_tables_create(st, NETIF_AF_INET, &ts), 0);
+	stack_control_enter(st);
 }
 
 /* --- Any history, against one that looks everything up anew ------------- */

@@ -314,7 +314,41 @@ Test(route_table, walk_stops_when_told)
 	cr_assert_eq(calls, 3);
 }
 
-Test(route_table, purge_takes_next_hops_of_one_interface)
+struct pruning {
+	struct route_txn *x;
+	netif_id netif;
+	int edits;
+};
+
+static bool
+by_netif(const struct route_nexthop *nh, void *arg)
+{
+	return nh->netif == ((const struct pruning *)arg)->netif;
+}
+
+static int
+prune_one(void *arg, const struct route_entry *e)
+{
+	struct pruning *p = arg;
+	const int n = route_txn_prune(p->x, e, by_netif, p);
+
+	p->edits += n > 0;
+	return n < 0 ? n : 0;
+}
+
+/* Returns: how many routes were changed or removed. */
+static int
+prune(netif_id netif)
+{
+	struct pruning p = {.netif = netif};
+
+	cr_assert_eq(route_txn_begin(t, &p.x), 0);
+	cr_assert_eq(route_table_walk(t, prune_one, &p), 0);
+	cr_assert_eq(route_txn_commit(p.x), 0);
+	return p.edits;
+}
+
+Test(route_table, prune_takes_next_hops_of_one_interface)
 {
 	const struct route_nexthop nh[] = {{.netif = 5, .weight = 1},
 	    {.netif = 6, .weight = 2}, {.netif = 5, .weight = 3}};
@@ -334,7 +368,7 @@ Test(route_table, purge_takes_next_hops_of_one_interface)
 	cfg.plen = 11;
 	cfg.nexthops = nh + 1;
 	cr_assert_eq(route_table_add(t, &cfg, ROUTE_ADD), 0);
-	cr_assert_eq(route_table_purge_netif(t, 5), 2);
+	cr_assert_eq(prune(5), 2);
 	cr_assert_eq(route_table_count(t), 3);
 	s = pserialize_read_enter();
 	r = route_table_exact(t, cfg.prefix, 9);
@@ -342,7 +376,7 @@ Test(route_table, purge_takes_next_hops_of_one_interface)
 		  r->nexthops[0].weight == 2);
 	cr_assert_null(route_table_exact(t, cfg.prefix, 10));
 	pserialize_read_exit(s);
-	cr_assert_eq(route_table_purge_netif(t, 5), 0);
+	cr_assert_eq(prune(5), 0);
 }
 
 Test(route_table, many_edits_are_one_event)

@@ -306,8 +306,8 @@ sweep_one(void *arg, const struct route_entry *e)
 		return n == -ENOENT ? 0 : n;
 	}
 	n = route_txn_prune(s->txn, e, stranded, s);
-	/* Of an interface nothing may stay: rather the route goes whole. */
-	if (n == -ENOSPC && s->addr == 0)
+	/* Nothing that needs it may stay: rather the route goes whole. */
+	if (n == -ENOSPC)
 		n = route_txn_remove(s->txn, e->key, e->plen, &key);
 	return n < 0 ? n : 0;
 }
