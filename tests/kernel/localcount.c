@@ -7,11 +7,10 @@
 
 #include "libsync/localcount/localcount.h"
 
-#include "libsync/lfqueue/mpmc.h"
-#include "tests/kernel/ktest.h"
+#include "tests/kernel/post.h"
 
 #define OBJECTS 4
-#define POST    64 /* half the places: one may be in nobody's hands */
+#define POST    64 /* letters, in queues of twice as many places */
 
 struct counted {
 	struct localcount count;
@@ -77,7 +76,7 @@ letter_open(struct letter *l)
 {
 	ktest_check(ktest_body_alive(&l->to->body, l->value));
 	localcount_release(&l->to->count);
-	ktest_check(lfqueue_mpmc_push(counts.empty, l));
+	ktest_post(counts.empty, l);
 }
 
 static bool
@@ -96,7 +95,7 @@ count_read(struct ktest_duel *d, struct ktest_reader *self)
 	if (l != NULL) {
 		localcount_acquire(&c->count);
 		*l = (struct letter){.to = c, .value = value};
-		ktest_check(lfqueue_mpmc_push(counts.sent, l));
+		ktest_post(counts.sent, l);
 	}
 	changed = ktest_duel_await(d, seen, self);
 	ktest_check(ktest_body_alive(&c->body, value));

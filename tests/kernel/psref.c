@@ -9,8 +9,7 @@
 
 #include "libsync/psref/psref.h"
 
-#include "libsync/lfqueue/mpmc.h"
-#include "tests/kernel/ktest.h"
+#include "tests/kernel/post.h"
 
 #define THINGS 16
 #define HELD   4 /* references of a reader at a time */
@@ -215,7 +214,7 @@ receive(struct parcel *p, bool copy)
 	if (copy)
 		psref_copy(&own, &p->ref, refs.cls);
 	psref_release(&p->ref, &t->target, refs.cls);
-	ktest_check(lfqueue_mpmc_push(refs.empty, p));
+	ktest_post(refs.empty, p);
 	if (!copy)
 		return;
 	ktest_spin(100);
@@ -235,7 +234,7 @@ reader_send(struct ktest_duel *d, struct ktest_reader *self)
 		p->thing = hold(&p->ref);
 		p->value = p->thing->value;
 		psref_handoff(&p->ref, refs.cls);
-		ktest_check(lfqueue_mpmc_push(refs.sent, p));
+		ktest_post(refs.sent, p);
 	}
 	if (ktest_rand(&self->rand) % 4 != 0)
 		changed = stay(d, seen, self);

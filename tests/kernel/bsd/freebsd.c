@@ -546,6 +546,7 @@ extern unsigned ktest_module_rounds;
 extern const char *ktest_module_only;
 
 /* tests/kernel/host.h */
+void ktest_leave(void);
 int ktest_left(void);
 
 static void
@@ -580,8 +581,10 @@ load_and_unload(void)
 		panic("%d pieces of memory for %u processors", pieces,
 		    vcpu_count());
 	error = k->evhand(NULL, MOD_LOAD, k->priv);
-	if (error == 0)
+	if (error == 0) {
+		ktest_leave(); /* here only, as its code stays */
 		(void)k->evhand(NULL, MOD_UNLOAD, k->priv);
+	}
 	(void)l->evhand(NULL, MOD_UNLOAD, l->priv);
 	if (error == 0)
 		error = ktest_left();

@@ -460,6 +460,7 @@ extern unsigned ktest_module_rounds;
 extern const char *ktest_module_only;
 
 /* tests/kernel/host.h */
+void ktest_leave(void);
 int ktest_left(void);
 
 static void
@@ -488,8 +489,10 @@ load_and_unload(void)
 	if (error != 0)
 		return error;
 	error = kpi_module_ktest.mi_modcmd(MODULE_CMD_INIT, NULL);
-	if (error == 0)
+	if (error == 0) {
+		ktest_leave(); /* here only, as its code stays */
 		(void)kpi_module_ktest.mi_modcmd(MODULE_CMD_FINI, NULL);
+	}
 	(void)kpi_module_libsync.mi_modcmd(MODULE_CMD_FINI, NULL);
 	if (error == 0)
 		error = ktest_left();

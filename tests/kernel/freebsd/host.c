@@ -18,6 +18,7 @@
 
 #include <machine/stdarg.h>
 
+#include "libsync/pserialize/pserialize.h"
 #include "tests/kernel/host.h"
 
 #define NS_PER_MS 1000000
@@ -225,6 +226,16 @@ ktest_log(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The tests; what they left to the reclaimer is of this module, too. */
+static int
+run(const struct ktest_config *cfg)
+{
+	const int failed = ktest_main(cfg);
+
+	pserialize_barrier();
+	return failed == 0 ? 0 : EINVAL;
+}
+
 static int
 event(module_t mod, int what, void *arg)
 {
@@ -235,10 +246,8 @@ event(module_t mod, int what, void *arg)
 	(void)arg;
 	switch (what) {
 	case MOD_LOAD:
-		return ktest_main(&cfg) == 0 ? 0 : EINVAL;
+		return run(&cfg);
 	case MOD_UNLOAD:
-		ktest_leave();
-		return 0;
 	case MOD_QUIESCE:
 	case MOD_SHUTDOWN:
 		return 0;
