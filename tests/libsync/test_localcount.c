@@ -156,11 +156,13 @@ Test(localcount, what_the_last_drain_waited_for_is_forgotten)
 	localcount_fini(&lc);
 }
 
+/* Its first reference is from before the drain, the others follow from it. */
 static void *
 mixer(void *arg)
 {
-	(void)arg;
-	for (int i = 0; i < 200; i++)
+	localcount_acquire(&lc);
+	(void)pthread_barrier_wait(arg);
+	for (int i = 0; i < 199; i++)
 		localcount_acquire(&lc);
 	gate_wait(&go, 1);
 	for (int i = 0; i < 199; i++)
@@ -171,9 +173,12 @@ mixer(void *arg)
 Test(localcount, any_number_of_threads_counts)
 {
 	pthread_t threads[THREADS], d;
+	pthread_barrier_t held;
 
+	cr_assert_eq(pthread_barrier_init(&held, NULL, THREADS + 1), 0);
 	for (int i = 0; i < THREADS; i++)
-		threads[i] = start(mixer, NULL);
+		threads[i] = start(mixer, &held);
+	(void)pthread_barrier_wait(&held);
 	d = start(drainer, NULL);
 	gate_open(&go, 1);
 	for (int i = 0; i < THREADS; i++)
@@ -185,6 +190,7 @@ Test(localcount, any_number_of_threads_counts)
 	}
 	pthread_join(d, NULL);
 	localcount_fini(&lc);
+	pthread_barrier_destroy(&held);
 }
 
 Test(localcount, counts_do_not_mix)

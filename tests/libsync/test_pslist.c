@@ -342,7 +342,7 @@ Test(pslist, stress_readers_see_a_sorted_list, .timeout = 100)
 		pthread_join(t[i], NULL);
 	/* relaxed: everybody has been joined. */
 	cr_assert_eq(sync_load_relaxed(&wrong), 0);
-	PSLIST_WRITER_FOREACH (it, &list, entry) {
+	while ((it = PSLIST_WRITER_FIRST(&list, struct item, entry)) != NULL) {
 		pslist_writer_remove(&it->entry);
 		pserialize_call(&it->head, spoil);
 	}
