@@ -8,6 +8,7 @@
 
 KCSAN=$OUT/kcsan
 KCSAN_BUG=slot-freed-plainly
+KCSAN_OFTEN=kcsan.skip_watch=400 # it looks at one access of so many; else of 4000
 
 # build_kcsan: the kernel, if there is none of this source and configuration.
 build_kcsan()
@@ -68,7 +69,7 @@ test_kcsan()
 		return
 	}
 	run_guest "boot KCSAN" "$log" single "$KCSAN/build/vmlinux" \
-		"$KCSAN/initrd.gz" 4 STEPS=selftest
+		"$KCSAN/initrd.gz" 4 "$KCSAN_OFTEN" STEPS=selftest ROUNDS=5
 	if ! grep -aq '^guest: selftest ok' "$log"; then
 		failed KCSAN "the self-test fails" "$log"
 	elif [ "$(ours "$log")" -ne 0 ]; then
@@ -78,8 +79,8 @@ test_kcsan()
 	fi
 	log=$OUT/kcsan-bug.log
 	run_guest "KCSAN with a bug" "$log" single "$KCSAN/build/vmlinux" \
-		"$KCSAN/initrd.gz" 4 kcsan.skip_watch=400 STEPS=bugs \
-		ROUNDS=5 "BUGS=$KCSAN_BUG:psref_hold"
+		"$KCSAN/initrd.gz" 4 "$KCSAN_OFTEN" STEPS=bugs ROUNDS=60 \
+		"BUGS=$KCSAN_BUG:psref_hold"
 	if [ "$(ours "$log")" -gt 0 ]; then
 		result ok "KCSAN: bug $KCSAN_BUG" "$(ours "$log") reports"
 	else
