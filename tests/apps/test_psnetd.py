@@ -13,7 +13,7 @@ import sys
 import time
 
 import daemon
-from daemon import BASE, BUILD, load, make_list, select_now
+from daemon import BASE, BUILD, large, load, make_list, select_now
 
 
 # -- the protocol ----------------------------------------------------------------
@@ -478,7 +478,7 @@ def the_exit_status_of_the_daemon_means_something(d):
 def a_signal_ends_it_cleanly_with_clients_connected(d):
     c = d.client()
     c.ask("monitor")
-    with make_list(d, 300000).open("rb") as f:
+    with make_list(d, large(300000)).open("rb") as f:
         d.client().send("route.load", fd=f.fileno(), gateway="10.9.0.2")
     assert d.stop() == 0, d.log.read_text()
     assert not d.path.exists()

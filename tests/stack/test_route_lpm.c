@@ -16,7 +16,6 @@
 #include "tests/stress.h"
 
 #define MEMORY  ((size_t)64 << 20)
-#define CHURN   2000u
 #define READERS 2u
 
 struct prefix {
@@ -267,9 +266,10 @@ churn(unsigned int bits)
 {
 	struct route_lpm *t = table(bits);
 	struct route_lpm_stats stats;
+	const unsigned long commits = stress_alone_n(2000);
 	uint64_t state = 1;
 
-	for (unsigned int i = 0; i < CHURN; i++) {
+	for (unsigned long i = 0; i < commits; i++) {
 		edit(t, &state, 1 + (unsigned int)(draw(&state) % 4));
 		for (unsigned int k = 0; k < 4; k++) {
 			const struct prefix p = draw_prefix(t, &state);
@@ -279,7 +279,7 @@ churn(unsigned int bits)
 	}
 	route_lpm_stats(t, &stats);
 	cr_assert_gt(stats.prefixes, 0);
-	cr_assert_gt(stats.commits, CHURN / 2);
+	cr_assert_gt(stats.commits, commits / 2);
 	route_lpm_destroy(t);
 }
 

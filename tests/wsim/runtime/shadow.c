@@ -52,7 +52,7 @@ block_of(uintptr_t a)
 	return (uint16_t)lo;
 }
 
-static void
+__attribute__((noinline)) static void
 start_cell(struct wsim_cell *c, uintptr_t a)
 {
 	c->gen = wsim->gen;
@@ -79,7 +79,7 @@ start_cell(struct wsim_cell *c, uintptr_t a)
 }
 
 /* Returns: NULL for memory that nobody shares: of libc, or constant. */
-static struct wsim_cell *
+static inline struct wsim_cell *
 cell_of(uintptr_t a)
 {
 	const uintptr_t data = (uintptr_t)wsim->data & ~(uintptr_t)3;
@@ -114,7 +114,16 @@ struct walk {
 	uintptr_t at, end;
 };
 
+/* The cell of a byte, for words that are accessed by parts. */
 static struct wsim_cell *
+byte_cell(struct wsim_cell *c, uintptr_t a)
+{
+	if (c->split == 0)
+		split(c);
+	return &wsim->bytes[c->split * 4u + a % 4];
+}
+
+static inline struct wsim_cell *
 next_cell(struct walk *w)
 {
 	while (w->at < w->end) {
@@ -129,11 +138,7 @@ next_cell(struct walk *w)
 			w->at += 4;
 			return c;
 		}
-		if (c->split == 0)
-			split(c);
-		c = &wsim->bytes[c->split * 4u + w->at % 4];
-		w->at++;
-		return c;
+		return byte_cell(c, w->at++);
 	}
 	return NULL;
 }
