@@ -30,12 +30,12 @@ PEER_PACKAGES=(
 
 # Build configurations: name, compiler, meson options.  scripts/test runs the
 # first four; the demo uses release and bench, scripts/bench uses bench.  What
-# a sanitizer says has lines and calls, for which -g1 is enough.
+# a test or a sanitizer says has lines and calls, for which -g1 is enough.
 declare -A CONFIG_CC=(
 	[gcc]=gcc [gcc-tsan]=gcc [clang-tsan]=clang [asan]=clang [release]=gcc
 	[bench]=gcc [bench-route]=gcc)
 declare -A CONFIG_ARGS=(
-	[gcc]=''
+	[gcc]='-Dc_args=-g1'
 	[gcc-tsan]='-Db_sanitize=thread -Dc_args=-g1'
 	[clang-tsan]='-Db_sanitize=thread -Dc_args=-g1'
 	[asan]="-Db_sanitize=address,undefined -Dc_args=['-fno-sanitize-recover=all','-g1']"
