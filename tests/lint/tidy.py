@@ -24,7 +24,7 @@ import tree
 
 PRODUCT = ("libsync", "stack", "drivers", "apps")
 HASTE = ["--extra-arg=" + a for a in (
-    "-Xclang", "-analyzer-config", "-Xclang", "max-nodes=20000")]
+    "-Xclang", "-analyzer-config", "-Xclang", "max-nodes=10000")]
 
 
 def files(build, top):
