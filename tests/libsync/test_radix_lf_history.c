@@ -249,6 +249,7 @@ Test(radix_lf_history, stress_bursts_are_linearizable, .timeout = 100)
  */
 static struct lin_version version;
 static SYNC_ATOMIC(bool) stop;
+static SYNC_ATOMIC(unsigned int) askers; /* readers that have asked */
 
 struct answer {
 	unsigned address;
@@ -366,6 +367,8 @@ reader(void *arg)
 			ask_snapshot(c);
 		else
 			ask(i % table.addresses, c);
+		if (i == 0) /* relaxed: a count. */
+			sync_fetch_add_relaxed(&askers, 1);
 		if (i % 64 == 0)
 			sched_yield();
 	}
@@ -401,7 +404,8 @@ Test(radix_lf_history, stress_answers_are_right_in_their_window, .timeout = 100)
 
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(pthread_create(&r[i], NULL, reader, &count[i]), 0);
-	for (uint64_t v = 1; v <= n; v++) {
+	/* relaxed: a count. */
+	for (uint64_t v = 1; v <= n || sync_load_relaxed(&askers) < 2; v++) {
 		write_version(v);
 		if (v % 32 == 0)
 			sched_yield();

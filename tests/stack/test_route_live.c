@@ -74,7 +74,8 @@ static struct route_tables *ts; /* NULL: there is the one table only */
 static struct route_table *table[ROUTELOG_TABLES];
 static struct routelog routes;
 static SYNC_ATOMIC(bool) over;
-static SYNC_ATOMIC(unsigned long) lookups, waits;
+static SYNC_ATOMIC(unsigned long) lookups, waits, holds;
+static pthread_barrier_t begun; /* all readers are there */
 
 /* --- The prefixes ------------------------------------------------------- */
 
@@ -358,6 +359,8 @@ hold(int signo)
 	const double end = now() + HOLD_S;
 
 	(void)signo;
+	/* relaxed: a number. */
+	sync_fetch_add_relaxed(&holds, 1);
 	while (routelog_from(&routes) < until && now() < end)
 		sched_yield();
 }
@@ -546,6 +549,7 @@ reader(void *arg)
 	struct routelog_reader *r = arg;
 	unsigned long n = 0;
 
+	pthread_barrier_wait(&begun);
 	do {
 		look_batch(r);
 		for (unsigned int k = 0; k < 8; k++)
@@ -615,6 +619,15 @@ end(void)
 	routelog_fini(&routes);
 }
 
+/* Until a reader is held after n were, or an answer was wrong. */
+static void
+await_hold(unsigned long n)
+{
+	/* relaxed: a number, and a flag. */
+	while (sync_load_relaxed(&holds) <= n && !sync_load_relaxed(&over))
+		sched_yield();
+}
+
 /* Change routes until all is done, or an answer was wrong.  Returns: commits. */
 static uint32_t
 write_routes(const pthread_t *thread, uint32_t states)
@@ -625,7 +638,7 @@ write_routes(const pthread_t *thread, uint32_t states)
 	for (i = 0; i < states && !sync_load_relaxed(&over); i++) {
 		if (i % HOLD_EVERY == 0) {
 			pthread_kill(thread[i / HOLD_EVERY % READERS], SIGUSR1);
-			sched_yield();
+			await_hold(i / HOLD_EVERY);
 		}
 		step(i % HOLD_EVERY < HOLD_COMMITS);
 	}
@@ -645,11 +658,13 @@ run(unsigned int bits, bool rules)
 
 	begin(bits, rules, states);
 	cr_assert_neq(signal(SIGUSR1, hold), SIG_ERR);
+	cr_assert_eq(pthread_barrier_init(&begun, NULL, READERS + 1), 0);
 	for (unsigned int i = 0; i < READERS; i++) {
 		routelog_reader_init(&r[i], &routes, 77 + i);
 		cr_assert_eq(
 		    pthread_create(&thread[i], NULL, reader, &r[i]), 0);
 	}
+	pthread_barrier_wait(&begun);
 	start = now();
 	done = write_routes(thread, states);
 	start = now() - start;
