@@ -34,6 +34,7 @@ struct element {
 static SYNC_ATOMIC(struct element *) current;
 static SYNC_ATOMIC(bool) stop;
 static SYNC_ATOMIC(unsigned long) reads, overlapped, updates, wrong, signals;
+static unsigned long storm_length; /* signals there are to be, or 0 */
 static unsigned long length;
 static unsigned domain; /* of everything */
 
@@ -155,7 +156,7 @@ age_by_call(struct pserialize_head *head)
 		pserialize_domain_call(domain, head, age_by_call, sizeof(*e));
 }
 
-/* Updaters go on until readers have had a share of it, too. */
+/* Updaters go on until readers, and signals, have had a share of it, too. */
 static bool
 enough(void)
 {
@@ -166,7 +167,9 @@ enough(void)
 	       /* relaxed: as above. */
 	       sync_load_relaxed(&reads) >= length &&
 	       /* relaxed: as above. */
-	       sync_load_relaxed(&overlapped) >= few;
+	       sync_load_relaxed(&overlapped) >= few &&
+	       /* relaxed: as above. */
+	       sync_load_relaxed(&signals) >= storm_length;
 }
 
 static void
@@ -333,12 +336,11 @@ Test(pserialize_stress, stress_with_reading_signal_handlers, .timeout = 100)
 	struct run r;
 
 	length = stress_n(500);
+	storm_length = length / 100;
 	begin(&r, false);
 	timer = storm();
 	end(&r, false);
 	timer_delete(timer);
-	/* relaxed: the readers were joined; enough for a storm. */
-	cr_assert_gt(sync_load_relaxed(&signals), length / 100);
 }
 
 static int
