@@ -185,6 +185,7 @@ round_trips(unsigned int workers_a, unsigned int workers_b)
 		seed = seed * 1103515245 + 12345;
 		sleep_us(seed >> 16 & 255);
 	}
+	cr_assert(has_slept(a));
 	stack_destroy(a);
 	stack_destroy(b);
 }
@@ -346,6 +347,7 @@ Test(wire_stacks, stress_ends_come_and_go_under_traffic)
 	sync_store_relaxed(&c.stop, true);
 	pthread_join(wire, NULL);
 	pthread_join(traffic, NULL);
+	cr_assert(has_received(&c));
 	wire_destroy(c.wire);
 	for (int i = 0; i < 2; i++) {
 		stack_barrier(c.stack[i]);

@@ -367,8 +367,9 @@ reader(void *arg)
 			ask_snapshot(c);
 		else
 			ask(i % table.addresses, c);
-		/* relaxed: a count. */
-		sync_fetch_add_relaxed(&askers, i == 0);
+		if (i == 0)
+			/* relaxed: a count. */
+			sync_fetch_add_relaxed(&askers, 1);
 		if (i % 64 == 0)
 			sched_yield();
 	}
