@@ -45,7 +45,8 @@ enum {
 	FREE,
 	IDLE,
 	ARMED,
-	DUE
+	DUE,
+	RUNNING = 8 /* or'ed: it may be armed again meanwhile */
 };
 
 struct cpu {
@@ -64,6 +65,7 @@ struct thread {
 	bool running;               /* [o] holds its processor */
 	int steps;                  /* [o] instructions to the next interrupt */
 	bool trapped;               /* [o] in it: no other burst begins */
+	int serving;                /* [o] in serve(): it stays where it is */
 	unsigned cpu;               /* [o] */
 	uint64_t rand;              /* [o] */
 	pthread_t pthread;          /* [c] */
@@ -73,9 +75,8 @@ struct thread {
 };
 
 struct vcpu_timer {
-	SYNC_ATOMIC(uint32_t) state;   /* [a] IDLE, ... */
-	SYNC_ATOMIC(uint32_t) running; /* [a] */
-	uint64_t deadline;             /* of who arms it, then of the clock */
+	SYNC_ATOMIC(uint32_t) state; /* [a] IDLE, ... */
+	uint64_t deadline;           /* of who arms it, then of the clock */
 	unsigned cpu;
 	int level; /* [c] */
 	void (*fn)(void *);
@@ -190,6 +191,25 @@ run_call(struct thread *t, struct cpu *c)
 	(void)sync_fetch_add_release(&m.call.done, 1);
 }
 
+static bool
+timer_is(const struct vcpu_timer *timer, uint32_t state)
+{
+	/* acquire: when and where was written before. */
+	return (sync_load_acquire(&timer->state) & ~RUNNING) == state;
+}
+
+/* Returns: false if it was not in this state, running or not. */
+static bool
+timer_move(struct vcpu_timer *timer, uint32_t from, uint32_t to)
+{
+	uint32_t seen = from;
+
+	/* acq_rel: when and where, and what it did if it runs. */
+	return sync_cas_acq_rel(&timer->state, &seen, to) ||
+	       (seen == (from | RUNNING) &&
+		   sync_cas_acq_rel(&timer->state, &seen, to | RUNNING));
+}
+
 /* Returns: false if it is due, but has to wait for a lower level. */
 static bool
 run_timer(struct thread *t, struct vcpu_timer *timer)
@@ -197,43 +217,43 @@ run_timer(struct thread *t, struct vcpu_timer *timer)
 	const int level = t->pub.level;
 	uint32_t seen = DUE;
 
-	/* acquire: it was armed before. */
-	if (sync_load_acquire(&timer->state) != DUE || timer->cpu != t->cpu)
+	if (!timer_is(timer, DUE) || timer->cpu != t->cpu)
 		return true;
 	if (timer->level <= level)
 		return false;
-	/* relaxed: who sees the state change sees this as well. */
-	sync_store_relaxed(&timer->running, 1);
-	/* acq_rel: one takes it, and is seen to run by who stops it. */
-	if (sync_cas_acq_rel(&timer->state, &seen, IDLE)) {
-		t->pub.level = timer->level;
-		t->pub.handlers++;
-		timer->fn(timer->arg);
-		t->pub.handlers--;
-		t->pub.level = level;
-	}
+	/* acquire: one takes it, and is seen to run by who stops it. */
+	if (!sync_cas_acquire(&timer->state, &seen, IDLE | RUNNING))
+		return (seen & ~RUNNING) != DUE;
+	t->pub.level = timer->level;
+	t->pub.handlers++;
+	timer->fn(timer->arg);
+	t->pub.handlers--;
+	t->pub.level = level;
 	/* release: it has run. */
-	sync_store_release(&timer->running, 0);
+	(void)sync_fetch_add_release(&timer->state, -(uint32_t)RUNNING);
 	return true;
 }
 
-/* Run what is noted for the processor that the caller holds. */
+/* Run what is noted for the processor that the caller holds, on that one. */
 static void
 serve(struct thread *t)
 {
-	struct cpu *c = &m.cpu[t->cpu];
 	bool all = true;
+	struct cpu *c;
 
+	t->serving++;
+	sync_fence_compiler();
+	c = &m.cpu[t->cpu];
 	run_call(t, c);
 	/* acquire: a timer became due before. */
-	if (!sync_xchg_acquire(&c->due, false))
-		return;
-	for (unsigned i = 0; i < TIMERS; i++)
-		all &= run_timer(t, &m.timer[i]);
-	if (!all) {
+	if (sync_xchg_acquire(&c->due, false))
+		for (unsigned i = 0; i < TIMERS; i++)
+			all &= run_timer(t, &m.timer[i]);
+	if (!all)
 		/* release: for the next look. */
 		sync_store_release(&c->due, true);
-	}
+	sync_fence_compiler();
+	t->serving--;
 }
 
 static void
@@ -297,7 +317,7 @@ interrupted(struct thread *t)
 	/* relaxed: a hint. */
 	if (sync_load_relaxed(&m.cpu[t->cpu].slice_over) &&
 	    t->pub.preempt_off == 0 && t->pub.level == 0 &&
-	    t->pub.handlers == 0)
+	    t->pub.handlers == 0 && t->serving == 0)
 		switch_away(t);
 	else
 		(void)sched_yield(); /* others wait for a real processor */
@@ -328,22 +348,17 @@ interrupt(int sig, siginfo_t *info, void *at)
 	errno = saved;
 }
 
-/* All timers of the processor are due. */
+/* What is armed on a processor for then or before is due. */
 static void
-timers_now(const struct thread *t)
+timers_due(unsigned cpu, uint64_t then)
 {
 	for (unsigned i = 0; i < TIMERS; i++) {
 		struct vcpu_timer *timer = &m.timer[i];
-		uint32_t seen = ARMED;
 
-		/* acquire: when and where was written before. */
-		if (sync_load_acquire(&timer->state) != ARMED ||
-		    timer->cpu != t->cpu)
-			continue;
-		/* acq_rel: it may have been stopped. */
-		if (sync_cas_acq_rel(&timer->state, &seen, DUE))
-			/* relaxed: we look at it ourselves. */
-			sync_store_relaxed(&m.cpu[t->cpu].due, true);
+		if (timer_is(timer, ARMED) && timer->cpu == cpu &&
+		    timer->deadline <= then && timer_move(timer, ARMED, DUE))
+			/* release: for who looks there. */
+			sync_store_release(&m.cpu[cpu].due, true);
 	}
 }
 
@@ -366,7 +381,7 @@ trap(int sig, siginfo_t *info, void *at)
 	if (t->busy != 0)
 		return;
 	t->trapped = true;
-	timers_now(t);
+	timers_due(t->cpu, UINT64_MAX);
 	interrupted(t);
 	t->trapped = false;
 	step_on(t, u);
@@ -455,39 +470,19 @@ vcpu_call(int level, void (*fn)(void *, void *), void *a, void *b)
 	vcpu_preempt_enable();
 }
 
-static void
-clock_timers(void)
-{
-	const uint64_t now = vcpu_now_ns();
-
-	for (unsigned i = 0; i < TIMERS; i++) {
-		struct vcpu_timer *timer = &m.timer[i];
-		uint32_t seen = ARMED;
-
-		/* acquire: when and where was written before. */
-		if (sync_load_acquire(&timer->state) != ARMED ||
-		    timer->deadline > now)
-			continue;
-		/* acq_rel: it may have been stopped. */
-		if (!sync_cas_acq_rel(&timer->state, &seen, DUE))
-			continue;
-		/* release: for the processor. */
-		sync_store_release(&m.cpu[timer->cpu].due, true);
-	}
-}
-
 static void *
 clock_main(void *arg)
 {
 	const struct timespec tick = {.tv_nsec = TICK_NS};
 	struct thread *t = arg;
+	uint64_t now;
 	unsigned i;
 
 	self = t;
 	/* relaxed: nothing but an end. */
 	while (sync_load_relaxed(&m.stop) == 0) {
 		(void)nanosleep(&tick, NULL);
-		clock_timers();
+		now = vcpu_now_ns();
 		for (i = 0; i < m.cpus; i++) {
 			const bool over = draw(t) % SLICE == 0;
 
@@ -495,6 +490,7 @@ clock_main(void *arg)
 			if (over)
 				sync_store_relaxed(&m.cpu[i].slice_over, true);
 			t->cpu = i;
+			timers_due(i, now);
 			if (over || wanted(t))
 				kick(t, i);
 		}
@@ -756,22 +752,18 @@ vcpu_timer_arm(struct vcpu_timer *timer, unsigned cpu, uint64_t ns)
 {
 	timer->cpu = cpu;
 	timer->deadline = vcpu_now_ns() + ns;
-	/* release: when and where. */
-	sync_store_release(&timer->state, ARMED);
+	if (!timer_move(timer, IDLE, ARMED))
+		vcpu_panic("a timer that is armed is armed again");
 }
 
 void
 vcpu_timer_stop(struct vcpu_timer *timer)
 {
 	for (;;) {
-		uint32_t seen = ARMED;
-
-		/* acq_rel: what it did; it may be due, or be armed again. */
-		if (!sync_cas_acq_rel(&timer->state, &seen, IDLE))
-			(void)sync_cas_acq_rel(&timer->state, &seen, IDLE);
+		(void)timer_move(timer, ARMED, IDLE);
+		(void)timer_move(timer, DUE, IDLE);
 		/* acquire: it has run. */
-		if (sync_load_acquire(&timer->running) == 0 &&
-		    sync_load_acquire(&timer->state) == IDLE)
+		if (sync_load_acquire(&timer->state) == IDLE)
 			return;
 		vcpu_pause();
 	}
