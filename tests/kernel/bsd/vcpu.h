@@ -106,7 +106,7 @@ void vcpu_call(int level, void (*fn)(void *, void *), void *a, void *b);
  */
 struct vcpu_timer;
 struct vcpu_timer *vcpu_timer_create(int level, void (*fn)(void *), void *arg);
-void vcpu_timer_arm(struct vcpu_timer *t, unsigned cpu, uint64_t ns);
+void vcpu_timer_arm(struct vcpu_timer *t, unsigned cpu, uint64_t ns); /* idle */
 
 /* It neither runs nor will. */
 void vcpu_timer_stop(struct vcpu_timer *t);
