@@ -209,7 +209,8 @@ struct lin_result {
 };
 
 /*
- * Do the bursts, with a barrier around each, until one cannot be explained.
+ * Do the bursts, with a barrier around each, until one cannot be explained, and
+ * more of them if nothing of different threads has run together yet.
  * Context: control thread; starts threads and joins them.
  * Returns: LIN_OK or LIN_BAD; LIN_GAVE_UP if memory is lacking.
  */

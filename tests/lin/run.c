@@ -116,7 +116,9 @@ judge(struct run *r)
 		explain(r->res, all, n);
 		r->verdict = LIN_BAD;
 	}
-	r->over = v == LIN_BAD || r->res->bursts >= r->b->bursts;
+	r->over =
+	    v == LIN_BAD || (r->res->bursts >= r->b->bursts &&
+				(r->res->overlapped > 0 || r->b->threads == 1));
 }
 
 static void *

