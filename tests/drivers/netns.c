@@ -31,7 +31,7 @@
 
 #define COMMAND_BYTES 1024
 #define TCP_PORT      7000
-#define WAIT_MS       5000
+#define WAIT_MS       20000
 #define CHUNK         65536
 
 void

@@ -69,9 +69,9 @@ Test(af_packet, linux_pings_it)
 	peer = make_peer(1);
 	st = netns_stack(1);
 	attach(st, 1, NULL);
-	netns_peer_run(peer, "ping -qc 20 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 20 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	netns_peer_run(
-	    peer, "ping -qc 3 -i 0.01 -W 2 -s 1472 -M do 10.1.0.1 >/dev/null");
+	    peer, "ping -qc 3 -i 0.01 -W 20 -s 1472 -M do 10.1.0.1 >/dev/null");
 	stack_destroy(st);
 	netns_peer_end(peer);
 }
@@ -86,7 +86,7 @@ Test(af_packet, takes_an_address_that_is_not_the_device_s)
 	peer = make_peer(1);
 	st = netns_stack(1);
 	attach(st, 1, &cfg);
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	netns_peer_run(
 	    peer, "ip neigh show 10.1.0.1 | grep -q 02:00:00:00:00:09");
 	stack_destroy(st);
@@ -140,7 +140,7 @@ Test(af_packet, carries_udp_that_the_device_was_to_cut)
 	attach(st, 1, NULL);
 	attach(st, 2, NULL);
 	/* Both neighbours known: a hold queue would drop a burst. */
-	netns_peer_run(a, "ping -qc 2 -i 0.01 -W 2 10.2.0.2 >/dev/null");
+	netns_peer_run(a, "ping -qc 2 -i 0.01 -W 20 10.2.0.2 >/dev/null");
 	cr_assert_eq(netns_udp_segments(a, b, "10.2.0.2", 40, 1400), 40);
 	cr_assert_eq(netns_udp_segments(b, a, "10.1.0.2", 33, 1001), 33);
 	stack_destroy(st);
@@ -166,7 +166,7 @@ Test(af_packet, keeps_vlans_apart)
 	cr_assert_eq(drops(st, id, DROP_NO_PROTO), 0);
 	netns_send_frame(peer, "eth0", frame, sizeof(frame));
 	/* Whatever came first has been worked off when this is answered. */
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	cr_assert_eq(drops(st, id, DROP_NO_PROTO), 1);
 	stack_destroy(st);
 	netns_peer_end(peer);
@@ -187,7 +187,7 @@ Test(af_packet, drops_frames_too_long_for_a_packet)
 	netns_run("ip link set v1 mtu 9000");
 	netns_peer_run(peer, "ip link set eth0 mtu 9000");
 	netns_send_frame(peer, "eth0", frame, sizeof(frame));
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	cr_assert_eq(drops(st, id, DROP_RX_TOO_LONG), 1);
 	stack_destroy(st);
 	netns_peer_end(peer);
@@ -204,10 +204,10 @@ Test(af_packet, counts_what_its_ring_had_no_room_for)
 	peer = make_peer(1);
 	st = netns_stack(1);
 	id = attach(st, 1, NULL);
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	cr_assert_eq(drops(st, id, DROP_RX_OVERRUN), 0);
 	stack_stop(st);
-	netns_peer_run(peer, "ping -q -l 9000 -c 9000 -w 1 -s 1400 10.1.0.1 "
+	netns_peer_run(peer, "ping -q -l 9000 -c 9000 -W 1 -s 1400 10.1.0.1 "
 			     ">/dev/null || true");
 	cr_assert_eq(stack_start(st), 0);
 	/* Again and again, until there is room and it is answered. */
@@ -235,7 +235,7 @@ Test(af_packet, follows_the_carrier)
 	cr_assert(netns_wait_running(st, id, false));
 	netns_run("ip link set v1 up");
 	cr_assert(netns_wait_running(st, id, true));
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	stack_destroy(st);
 	netns_peer_end(peer);
 }
@@ -250,7 +250,7 @@ Test(af_packet, is_detached_with_its_device)
 	peer = make_peer(1);
 	st = netns_stack(1);
 	id = attach(st, 1, NULL);
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	netns_run("ip link del v1");
 	cr_assert(netns_wait_gone(st, id));
 	stack_destroy(st);

@@ -41,9 +41,9 @@ Test(tap, linux_pings_it)
 	netns_enter();
 	st = netns_stack(1);
 	peer = attach(st, 1, &id);
-	netns_peer_run(peer, "ping -qc 20 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 20 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	netns_peer_run(
-	    peer, "ping -qc 3 -i 0.01 -W 2 -s 1472 -M do 10.1.0.1 >/dev/null");
+	    peer, "ping -qc 3 -i 0.01 -W 20 -s 1472 -M do 10.1.0.1 >/dev/null");
 	stack_destroy(st);
 	netns_peer_end(peer);
 }
@@ -90,7 +90,7 @@ Test(tap, drops_frames_too_long_for_a_packet)
 	peer = attach(st, 1, &id);
 	netns_peer_run(peer, "ip link set eth0 mtu 9000");
 	netns_send_frame(peer, "eth0", frame, sizeof(frame));
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	s = pserialize_read_enter();
 	n = netif_counter_read(
 	    netif_lookup(st, id), UINT_MAX, NETIF_DROPS + DROP_RX_TOO_LONG);
@@ -136,7 +136,7 @@ Test(tap, has_an_address_other_than_linux)
 	netns_peer_run(peer, "ip addr add 10.1.0.2/24 dev t1");
 	netns_peer_run(peer, "ip link set t1 up");
 	netns_configure(st, id, "10.1.0.1/24");
-	netns_peer_run(peer, "ping -qc 2 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 2 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	netns_peer_run(
 	    peer, "ip neigh show 10.1.0.1 | grep -q 02:00:00:00:00:08");
 	stack_destroy(st);
@@ -152,7 +152,7 @@ Test(tap, is_detached_with_its_device)
 	netns_enter();
 	st = netns_stack(1);
 	peer = attach(st, 1, &id);
-	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 2 10.1.0.1 >/dev/null");
+	netns_peer_run(peer, "ping -qc 3 -i 0.01 -W 20 10.1.0.1 >/dev/null");
 	netns_peer_run(peer, "ip link del eth0");
 	cr_assert(netns_wait_gone(st, id));
 	stack_destroy(st);
