@@ -141,4 +141,5 @@ Test(localcount_stress, stress_replaced_object, .timeout = 100)
 	retire(sync_xchg_acq_rel(&shared, NULL));
 	/* relaxed: everybody has been joined. */
 	cr_assert_eq(sync_load_relaxed(&wrong), 0);
+	cr_assert(used_more_than(length));
 }

@@ -226,4 +226,5 @@ Test(percpu_pool_stress, stress_readers_keep_what_they_found, .timeout = 120)
 	/* relaxed: the threads have ended. */
 	fprintf(stderr, "%lu looks, %lu met\n", sync_load_relaxed(&looks),
 	    sync_load_relaxed(&met));
+	cr_assert(has_met());
 }

@@ -491,7 +491,9 @@ Test(lin, bursts_of_a_right_object_are_explained, .timeout = 60)
 	struct lin_result res;
 
 	cr_assert_eq(lin_run(&b, &res), LIN_OK, "%s", res.why);
-	cr_assert_geq(res.bursts, b.bursts);
+	/* More of them only until the first that overlapped. */
+	cr_assert(res.bursts == b.bursts ||
+		  (res.bursts > b.bursts && res.overlapped == 1));
 	cr_assert_eq(res.gave_up, 0);
 	cr_assert_gt(res.overlapped, 0);
 }

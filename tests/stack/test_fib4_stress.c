@@ -167,6 +167,8 @@ scene_new(bool batch, unsigned long states)
 static void
 scene_end(struct scene *s)
 {
+	/* relaxed: the readers have ended. */
+	cr_assert_eq(sync_load_relaxed(&s->reading), READERS);
 	fib4_destroy(s->f);
 	route_arena_destroy(s->a);
 	free(s->r.route);

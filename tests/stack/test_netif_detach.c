@@ -131,6 +131,7 @@ replace_under_traffic(bool by_mail, unsigned long rounds)
 	cr_assert_eq(value(&src.made),
 	    sent + gone +
 		testdev_counter(st, from, NETIF_DROPS + DROP_IPV4_NO_ROUTE));
+	cr_assert_gt(gone, 0);
 	cr_assert_eq(stack_pkts_in_use(st), 0);
 	stack_destroy(st);
 }

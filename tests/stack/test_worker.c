@@ -543,6 +543,7 @@ Test(worker, sleeping_one_is_woken_by_its_timer)
 	stack_stop(st);
 	cr_assert_geq(tick.ran, 10);
 	cr_assert_eq(worker_counter_read(st, 0, WORKER_TIMERS), tick.ran);
+	cr_assert_gt(worker_counter_read(st, 0, WORKER_SLEEPS), tick.slept);
 	stack_destroy(st);
 }
 

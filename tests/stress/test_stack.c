@@ -560,6 +560,7 @@ Test(stack, stress_forwarding_while_everything_changes, .timeout = 1200)
 	sync_store_relaxed(&s->stop, 1);
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
+	cr_assert(was_busy(s));
 	for (unsigned int i = 0; i < FLOWS; i++)
 		/* relaxed: nothing is sent any more. */
 		cr_assert_eq(sync_load_relaxed(&s->flow[i].wrong), 0);
