@@ -37,6 +37,15 @@ def run(*args, check=True, timeout=120, **kw):
     return r
 
 
+def eventually(what, seconds=30, name="this"):
+    """Poll until what() is true; name is for the error."""
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() >= end:
+            raise LabError("%s: not within %d s" % (name, seconds))
+        time.sleep(0.05)
+
+
 class Lab:
     """client, router and server, with psnetd over "af_packet" or "tap"."""
 
@@ -73,6 +82,14 @@ class Lab:
             stdin=subprocess.DEVNULL, **kw)
         self.children.append(p)
         return p
+
+    def end(self, p):
+        """End what spawn() has started."""
+        p.terminate()
+        p.wait(10)
+        if p.stdout:
+            p.stdout.close()
+        self.children.remove(p)
 
     def ctl(self, *args, **kw):
         """Run psnetctl."""
@@ -112,14 +129,9 @@ class Lab:
             # The peers answer as fast as they are asked.
             self.on(host, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0",
                     check=False)
-        self._await_way()
-
-    def _await_way(self):
-        """Until the links are up, and each knows its neighbours."""
-        for _ in range(60):
-            if self.ping(count=1, wait=1) == 0:
-                return
-        raise LabError("no packet comes through: " + self.log.read_text())
+        # Links come up, and neighbours are asked for: the first may be lost.
+        eventually(lambda: self.ping(count=1, wait=1) == 0, 60,
+                   "a packet through the router")
 
     def _write_config(self, extra=()):
         dev = "t" if self.driver == "tap" else ""
@@ -202,10 +214,7 @@ class Lab:
                 missing.discard(int(answer[1]))
             if not missing:
                 break
-        p.terminate()
-        p.wait()
-        p.stdout.close()
-        self.children.remove(p)
+        self.end(p)
         return len(missing)
 
     def traceroute(self, target=SERVER):
@@ -218,15 +227,11 @@ class Lab:
         peer = "server" if host == "client" else "client"
         server = self.spawn(peer, "iperf3", "-s", "-1",
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(400):
-            if ":5201" in self.on(peer, "ss", "-ltn").stdout:
-                break
-            time.sleep(0.05)
+        eventually(lambda: ":5201" in self.on(peer, "ss", "-ltn").stdout,
+                   name="a server of iperf3")
         r = self.on(host, "iperf3", "-c", target, "-J", "-t", str(seconds),
                     *args, check=False)
-        server.terminate()
-        server.wait(10)
-        self.children.remove(server)
+        self.end(server)
         result = json.loads(r.stdout or "{}")
         if "error" in result:
             raise LabError("iperf3: " + result["error"])
@@ -235,8 +240,8 @@ class Lab:
     def iperf_udp(self, *args, seconds=3):
         """The best of up to three: its packets, bits_per_second, lost_percent.
 
-        What the ends' sockets hold lasts for some 10 ms; if the machine does not
-        run them for longer, it is they who lose, and not the router.
+        A ring, or a socket of the ends, holds what comes in some 10 to 100 ms;
+        if the machine does not run its reader for longer, packets are lost.
         """
         best = None
         for _ in range(3):

@@ -22,6 +22,7 @@ import traceback
 DRIVER, BUILD, SOURCE = sys.argv[1:4]
 sys.path.insert(0, str(pathlib.Path(SOURCE) / "scripts"))
 import netlab  # noqa: E402
+from netlab import eventually  # noqa: E402
 
 FLOWS = 400
 STATIONS = {"10.2.0.11": "wan", "10.2.0.12": "wan", "10.2.0.13": "wan",
@@ -88,10 +89,7 @@ def ways(lab, flows=range(FLOWS)):
             hear(listeners, seen, len(flows))
     finally:
         for p in listeners:
-            p.kill()
-            p.wait()
-            p.stdout.close()
-            lab.children.remove(p)
+            lab.end(p)
     assert len(seen) == len(flows), "%d of %d" % (len(seen), len(flows))
     return seen
 
@@ -148,10 +146,7 @@ def replacing_a_next_hop_moves_its_flows_and_touches_no_route(lab):
     while "Deleted id 99" not in said:
         time.sleep(0.05)
         said += (events.stdout.read() or b"").decode()
-    events.kill()
-    events.wait()
-    events.stdout.close()
-    lab.children.remove(events)
+    lab.end(events)
     assert "Replaced id 1 via 10.2.0.13" in said, said
     assert "[route]" not in said, said
 
@@ -197,6 +192,10 @@ def a_resilient_group_keeps_the_flows_that_are_in_use(lab):
     clear(lab)
 
 
+def flags(lab):
+    return set(lab.ctl_json("link", "show", "wan")[0]["flags"])
+
+
 def a_link_that_breaks_leaves_its_flows_to_the_others(lab):
     single(lab, "add", 1, 11)
     single(lab, "add", 4, 14)
@@ -205,19 +204,11 @@ def a_link_that_breaks_leaves_its_flows_to_the_others(lab):
     before = ways(lab)
     assert set(before.values()) == {11, 14}
     lab.break_link(True)
-    end = time.monotonic() + 30
-    while "LOWER_UP" in lab.ctl_json("link", "show", "wan")[0]["flags"] and \
-            "UP" in lab.ctl_json("link", "show", "wan")[0]["flags"]:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually(lambda: not {"UP", "LOWER_UP"} <= flags(lab))
     assert set(ways(lab).values()) == {14}
     assert "nhid 10" in lab.ctl("route", "show", "10.9.0.0/16").stdout
     lab.break_link(False)
-    end = time.monotonic() + 30
-    while not {"UP", "LOWER_UP"} <= \
-            set(lab.ctl_json("link", "show", "wan")[0]["flags"]):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually(lambda: {"UP", "LOWER_UP"} <= flags(lab))
     assert ways(lab) == before
     clear(lab)
 
